@@ -1,0 +1,38 @@
+# The two commands: `make demo` (see it work) and `make test` (all checks). Both set up what they need first.
+PYTHON ?= python3
+BIN := .venv/bin
+SHELL := /bin/bash
+
+.PHONY: help demo test prepare lint unit lab images schema clean
+
+help: ## this list
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+prepare: ## check this machine and install what is needed (the other targets do it by themselves)
+	@$(PYTHON) lab/prepare.py
+
+demo: prepare ## deploy, crash, heal, upgrade and roll back a real service on this machine; report in build/demo
+	@$(BIN)/python -m lab.demo
+
+test: lint unit lab ## every check that this machine can run
+
+lint: prepare ## style, types, import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+unit: prepare ## tests without machines: unit, stacks, contract, process
+	$(BIN)/python -m pytest tests/unit tests/stacks tests/contract tests/process -q
+
+images: prepare ## build (or find in the cache) the lab's machine images
+	@$(BIN)/python -m lab.image build
+
+lab: images ## tests with real machines, in a namespace of their own
+	$(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest tests/lab -q
+
+schema: prepare ## write services/schema.json from services/spec.py
+	$(BIN)/python -m services schema
+
+clean: ## remove everything that was built, images included
+	rm -rf build cdk.out .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,1 @@
+"""AWS on one machine: control plane, metadata, DNS, file server, machines, client. The product never imports it."""

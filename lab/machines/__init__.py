@@ -1,0 +1,1 @@
+"""Real Linux machines on this computer: processes with their own kernel, disk and network interfaces."""

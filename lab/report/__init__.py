@@ -1,0 +1,1 @@
+"""What a lab run shows: the live terminal display and the report files."""

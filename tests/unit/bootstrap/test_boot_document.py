@@ -1,0 +1,115 @@
+"""The boot document: what is rendered is read back, and everything wrong with it is said at once."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from bootstrap.boot_document import DOCUMENT_PATH, parse_tree, parse_user_data, render_user_data, to_tree
+from bootstrap.errors import BadBootDocument, ExitCode
+
+
+@pytest.fixture
+def tree() -> dict[str, Any]:
+    return {
+        "version": 1,
+        "stack": "soloist-demo",
+        "region": "us-east-1",
+        "service": {
+            "name": "demo",
+            "units": ["demo.service"],
+            "start_timeout_s": 60,
+            "stop_timeout_s": 20,
+            "health": {
+                "checks": [{"kind": "http", "url": "http://127.0.0.1:8086/ping", "expect_status": 204}],
+                "start_allowance_s": 60,
+                "interval_s": 5,
+                "unhealthy_after": 3,
+            },
+        },
+        "group": {"name": "soloist-demo", "launch_hook": "boot", "terminate_hook": "drain"},
+        "zones": [
+            {
+                "name": "us-east-1a",
+                "network_interface_id": "eni-1",
+                "address": "10.0.100.10",
+                "subnet_cidr": "10.0.100.0/24",
+                "mount_target_address": "10.0.0.20",
+            }
+        ],
+        "record": {"hosted_zone_id": "Z1", "name": "demo.lab.internal", "ttl_s": 10},
+        "file_system": {
+            "id": "fs-1",
+            "dns_name": "fs-1.efs.us-east-1.amazonaws.com",
+            "transport": "nfs",
+            "data_access_point_id": "fsap-1",
+            "lease_access_point_id": "fsap-2",
+            "data_path": "/demo/data",
+            "lease_path": "/demo/lease",
+            "directories": [
+                {"source": "demo", "target": "/var/lib/demo", "owner": "demo", "group": "demo", "mode": "0750"}
+            ],
+        },
+        "deadlines": {"boot_s": 600, "network_interface_s": 300, "mount_s": 60, "record_s": 30, "release_s": 30},
+        "state_parameter": "/soloist/demo/state",
+        "topic_arn": "arn:aws:sns:us-east-1:123456789012:soloist-demo",
+    }
+
+
+def test_rendered_document_is_read_back_and_is_cloud_config(tree: dict[str, Any]) -> None:
+    user_data = render_user_data(json.dumps(tree))
+    document = parse_user_data(user_data)
+    assert to_tree(document)["zones"] == tree["zones"]
+    assert document.service.health.checks[0].timeout_s == 5.0
+    written = yaml.safe_load(user_data)["write_files"][0]
+    assert written["path"] == DOCUMENT_PATH
+    assert json.loads(written["content"]) == tree
+
+
+def test_every_mistake_is_reported_at_once_with_its_path(tree: dict[str, Any]) -> None:
+    tree["zones"][0]["address"] = 7
+    tree["record"]["ttl"] = 10
+    del tree["group"]["launch_hook"]
+    tree["file_system"]["transport"] = "smb"
+    tree["service"]["units"] = "demo.service"
+    with pytest.raises(BadBootDocument) as error:
+        parse_tree(tree)
+    text = str(error.value)
+    for finding in (
+        "zones[0].address: must be str, not number",
+        "record.ttl: unknown key",
+        "group.launch_hook: missing",
+        "file_system.transport: must be one of efs-tls, nfs",
+        "service.units: must be a list",
+    ):
+        assert finding in text
+    assert error.value.exit_code is ExitCode.BAD_BOOT_DOCUMENT
+
+
+@pytest.mark.parametrize(
+    ("user_data", "sentence"),
+    [
+        ("", "holds no boot document"),
+        ("#!/bin/sh\necho hello", "holds no boot document"),
+        ("#cloud-config\n{broken", "is not JSON"),
+        ("#cloud-config\n[]", "holds no boot document"),
+    ],
+)
+def test_foreign_user_data_is_refused_with_a_remedy(user_data: str, sentence: str) -> None:
+    with pytest.raises(BadBootDocument, match=sentence):
+        parse_user_data(user_data)
+
+
+def test_document_of_another_version_is_refused(tree: dict[str, Any]) -> None:
+    tree["version"] = 2
+    with pytest.raises(BadBootDocument, match="version: is 2, this agent reads 1"):
+        parse_tree(tree)
+
+
+def test_boolean_is_not_taken_for_a_number(tree: dict[str, Any]) -> None:
+    tree["record"]["ttl_s"] = True
+    with pytest.raises(BadBootDocument, match="record.ttl_s: must be int, not boolean"):
+        parse_tree(tree)

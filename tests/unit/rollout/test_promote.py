@@ -1,0 +1,169 @@
+"""Promotion: what is planned, what is carried out, and that it can be interrupted anywhere."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+
+from rollout.errors import IncompleteError, NotReadyInTime, PreconditionError
+from rollout.observe import Observed, ReportedState, StagedVersion, observe
+from rollout.promote import execute, history_parameter, plan_promotion, previous_version, wait_until_ready
+
+OLD, NEW = "ami-0000000000000001a", "ami-0000000000000002b"
+NOW = datetime(2026, 11, 20, tzinfo=UTC)
+
+
+@dataclass
+class Clients:
+    ec2: Any
+    autoscaling: Any
+    ssm: Any
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.on_sleep: Any = lambda: None
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+        self.on_sleep()
+
+
+@pytest.fixture
+def clients(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    with mock_aws():
+        made = Clients(boto3.client("ec2"), boto3.client("autoscaling"), boto3.client("ssm"))
+        template = made.ec2.create_launch_template(
+            LaunchTemplateName="soloist-demo", LaunchTemplateData={"ImageId": OLD, "InstanceType": "t3.micro"}
+        )["LaunchTemplate"]["LaunchTemplateId"]
+        subnet = made.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+        made.autoscaling.create_auto_scaling_group(
+            AutoScalingGroupName="soloist-demo",
+            MinSize=1,
+            MaxSize=1,
+            VPCZoneIdentifier=subnet,
+            LaunchTemplate={"LaunchTemplateId": template, "Version": "1"},
+        )
+        made.ec2.create_launch_template_version(
+            LaunchTemplateId=template, LaunchTemplateData={"ImageId": NEW, "InstanceType": "t3.micro"}
+        )
+        yield made
+
+
+def say_nothing(sentence: str) -> None:
+    """A listener that is not interested."""
+
+
+def report(clients: Clients, **state: str) -> None:
+    clients.ssm.put_parameter(Name="/soloist/demo/state", Value=json.dumps(state), Type="String", Overwrite=True)
+
+
+def actions(seen: Observed, version: int | None = None) -> list[str]:
+    return [step.action for step in plan_promotion(seen, version).steps]
+
+
+def seen_with(*, default: int, group: str, running_image: str) -> Observed:
+    return Observed(
+        service="demo",
+        group_name="soloist-demo",
+        launch_template_id="lt-1",
+        versions=(StagedVersion(number=1, image_id=OLD), StagedVersion(number=2, image_id=NEW)),
+        default_version=default,
+        group_version=group,
+        instance_ids=("i-1",),
+        state=ReportedState(phase="ready", instance_id="i-1", image_id=running_image),
+    )
+
+
+@pytest.mark.parametrize(
+    ("default", "group", "running", "expected"),
+    [
+        (1, "1", OLD, ["record", "set-default", "set-group", "end-instance"]),
+        (2, "1", OLD, ["set-group", "end-instance"]),  # interrupted after the default moved
+        (2, "2", OLD, ["end-instance"]),  # interrupted before the instance was ended
+        (2, "2", NEW, []),  # complete
+        (1, "2", NEW, ["record", "set-default", "end-instance"]),  # somebody moved the group by hand
+    ],
+)
+def test_plan_from_every_interruption_completes_the_promotion(
+    default: int, group: str, running: str, expected: list[str]
+) -> None:
+    assert actions(seen_with(default=default, group=group, running_image=running)) == expected
+
+
+def test_plan_of_unknown_version_is_refused_with_the_known_ones() -> None:
+    with pytest.raises(PreconditionError, match=r"no version 7; it has 1, 2"):
+        plan_promotion(seen_with(default=1, group="1", running_image=OLD), 7)
+
+
+def test_promotion_moves_both_pointers_and_ends_the_instance(clients: Clients) -> None:
+    seen = observe(clients, "demo")
+    said: list[str] = []
+    execute(clients, seen, plan_promotion(seen), said.append, now=NOW)
+    after = observe(clients, "demo")
+    assert (after.default_version, after.group_version) == (2, "2")
+    assert after.instance_ids != seen.instance_ids
+    assert said[-1] == f"instance {seen.instance_ids[0]} ended gracefully; the group launches {NEW}"
+
+
+def test_rollback_goes_to_the_version_promoted_before_even_after_an_interruption(clients: Clients) -> None:
+    for _ in range(2):  # the first run may have been interrupted right after noting the history
+        seen = observe(clients, "demo")
+        execute(clients, seen, plan_promotion(seen, 2), say_nothing, now=NOW)
+    seen = observe(clients, "demo")
+    assert previous_version(clients, seen) == 1
+    history = json.loads(clients.ssm.get_parameter(Name=history_parameter("demo"))["Parameter"]["Value"])
+    assert history == [{"at": NOW.isoformat(), "from_version": 1, "to_version": 2, "image_id": NEW}]
+
+
+def test_rollback_without_history_asks_for_a_version(clients: Clients) -> None:
+    with pytest.raises(PreconditionError, match="name the version to go back to"):
+        previous_version(clients, observe(clients, "demo"))
+
+
+def test_failed_step_says_what_was_done_and_how_to_go_on(clients: Clients) -> None:
+    seen = observe(clients, "demo")
+    plan = plan_promotion(seen)
+    clients.autoscaling.delete_auto_scaling_group(AutoScalingGroupName="soloist-demo", ForceDelete=True)
+    with pytest.raises(IncompleteError, match=r"step set-group failed after: record; set-default.*same command again"):
+        execute(clients, seen, plan, say_nothing, now=NOW)
+
+
+def test_missing_stack_is_one_clear_line(clients: Clients) -> None:
+    with pytest.raises(PreconditionError, match=r"no Auto Scaling group soloist-other .* deploy the stack first"):
+        observe(clients, "other")
+
+
+@pytest.mark.parametrize(
+    ("state", "is_ready"),
+    [
+        ({"phase": "ready", "instance_id": "i-new", "image_id": NEW}, True),
+        ({"phase": "ready", "instance_id": "i-old", "image_id": NEW}, False),  # the one that is being ended
+        ({"phase": "ready", "instance_id": "i-new", "image_id": OLD}, False),  # a heal with the old image
+        ({"phase": "booting", "instance_id": "i-new", "image_id": NEW}, False),
+    ],
+)
+def test_ready_means_another_instance_on_the_promoted_image(
+    clients: Clients, state: dict[str, str], *, is_ready: bool
+) -> None:
+    plan = plan_promotion(observe(clients, "demo"))
+    clock = FakeClock()
+    clock.on_sleep = lambda: report(clients, **state)
+    if is_ready:
+        assert wait_until_ready(clients, plan, clock, deadline_s=10, ended=("i-old",)).instance_id == "i-new"
+    else:
+        with pytest.raises(NotReadyInTime, match=r"not ready on ami-0000000000000002b after 10 s; last state: "):
+            wait_until_ready(clients, plan, clock, deadline_s=10, ended=("i-old",))
