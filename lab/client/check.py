@@ -1,0 +1,79 @@
+"""Is everything that was acknowledged still stored? Asked of the service itself, at the end.
+
+For: the demo's verdict and the lab tests. Guarantees: only acknowledged points can be lost; a truncated or failed
+query is an error, never an empty result; every lost point is named. Duplicates cannot occur: InfluxDB holds one point
+per writer and time stamp, and a writer never uses a number or a time stamp twice. Does not: look at point values other
+than the number. Source: InfluxDB 1.6 API reference, `/query` ("partial": the result was cut by max-row-limit).
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+Numbers = Mapping[str, AbstractSet[int]]  # by writer
+
+
+class CheckFailed(Exception):
+    """The service could not be asked, or its answer cannot be trusted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verdict:
+    """What became of the acknowledged points. `unacknowledged`: stored without an acknowledgement, which is allowed."""
+
+    acknowledged: int
+    stored: int
+    lost: tuple[tuple[str, int], ...]
+    unacknowledged: int
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        if not self.lost:
+            return f"0 of {self.acknowledged:,} acknowledged writes lost"
+        some = ", ".join(f"{writer} #{seq}" for writer, seq in self.lost[:5])
+        more = ", ..." if len(self.lost) > 5 else ""
+        return f"{len(self.lost):,} of {self.acknowledged:,} acknowledged writes lost: {some}{more}"
+
+
+def compare(acknowledged: Numbers, stored: Numbers) -> Verdict:
+    """The verdict over what was acknowledged and what is stored."""
+    lost = [(writer, seq) for writer in sorted(acknowledged) for seq in sorted(acknowledged[writer])
+            if seq not in stored.get(writer, frozenset())]  # fmt: skip
+    count = sum(len(seqs) for seqs in acknowledged.values())
+    total = sum(len(seqs) for seqs in stored.values())
+    return Verdict(acknowledged=count, stored=total, lost=tuple(lost), unacknowledged=total - (count - len(lost)))
+
+
+def read_stored(address: str, *, port: int = 8086, database: str = "lab", timeout_s: float = 30.0) -> Numbers:
+    """All numbers that the service at `address` has stored. Raises CheckFailed."""
+    query = urllib.parse.urlencode({"db": database, "q": 'SELECT "seq" FROM "probe" GROUP BY "writer"'})
+    url = f"http://{address}:{port}/query?{query}"
+    try:
+        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
+            return parse_stored(answer.read())
+    except (OSError, urllib.error.URLError) as error:
+        raise CheckFailed(f"service at {address} port {port} cannot be asked for its points: {error}") from error
+
+
+def parse_stored(body: bytes) -> Numbers:
+    """The numbers by writer in the answer to the query. Raises CheckFailed where it is an error or incomplete."""
+    try:
+        result = json.loads(body)["results"][0]
+        if "error" in result or result.get("partial"):
+            raise CheckFailed(f"the service's answer is {result.get('error', 'partial')}")
+        stored: dict[str, set[int]] = {}
+        for series in result.get("series", []):
+            if series.get("partial"):
+                raise CheckFailed("the service's answer is partial: raise max-row-limit")
+            column = series["columns"].index("seq")
+            stored.setdefault(series["tags"]["writer"], set()).update(int(row[column]) for row in series["values"])
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
+        raise CheckFailed(f"the service's answer is not understood: {error!r}") from error
+    return stored

@@ -1,0 +1,50 @@
+"""Receives the writers' reports over TCP and puts them into the ledger.
+
+For: the lab process; the client machine's writers connect to it. Guarantees: a bounded number of connections; a line
+that is no report is counted and skipped, never fatal. Does not: judge; that is `lab.client.ledger` and `check`.
+"""
+
+from __future__ import annotations
+
+import json
+import socketserver
+import time
+from collections.abc import Callable
+
+from lab.bounded_server import BoundedServer
+from lab.client.ledger import Ledger
+
+MAX_LINE = 4096
+IDLE_S = 10.0  # a writer gives a sign of life every second
+
+
+class Collector(BoundedServer):
+    """Feeds `ledger`; `open()` starts, `close()` ends it. `clock` is the lab's monotonic clock."""
+
+    def __init__(
+        self, ledger: Ledger, *, address: str, port: int = 0, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Binds at once. Raises OSError naming the address when it cannot."""
+        super().__init__((address, port), _Connection, connections=16)
+        self._ledger = ledger
+        self._clock = clock
+        self.rejected = 0
+
+    def take(self, line: bytes) -> None:
+        """One received line."""
+        try:
+            report = json.loads(line)
+            if not isinstance(report, dict):
+                raise ValueError("not an object")
+            self._ledger.add(report, self._clock())
+        except ValueError:
+            self.rejected += 1
+
+
+class _Connection(socketserver.StreamRequestHandler):
+    timeout = IDLE_S
+    server: Collector
+
+    def handle(self) -> None:
+        while (line := self.rfile.readline(MAX_LINE)).endswith(b"\n"):
+            self.server.take(line)

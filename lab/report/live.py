@@ -1,0 +1,86 @@
+"""The terminal during a lab run: a screen in place on a terminal, plain sentences anywhere else.
+
+For: the demo wraps its scenes in `with Display(...)`. Guarantees: refreshed at a fixed rate by one thread; the terminal
+is given back as it was, also after an error, with the story so far left above the prompt; without a terminal every
+event is printed once, with its second. Does not: decide or measure anything.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from types import TracebackType
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from lab.report.model import one_line
+from lab.report.screen import screen
+from lab.report.snapshot import Snapshot
+
+
+class Display:
+    """Shows what `snapshot()` says, `per_second` times a second, until closed. Use as a context manager."""
+
+    def __init__(
+        self, snapshot: Callable[[], Snapshot], *, console: Console | None = None, per_second: float = 6
+    ) -> None:
+        """`snapshot` is called from the display's own thread; an error in it is shown, not raised."""
+        self._snapshot = snapshot
+        self._console = console or Console(highlight=False)
+        self._period_s = 1.0 / per_second
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="display", daemon=True)
+        self._printed = 0
+        self._live: Live | None = None
+        if self._console.is_terminal:
+            self._live = Live(console=self._console, screen=True, auto_refresh=False, vertical_overflow="crop")
+
+    def __enter__(self) -> Display:
+        if self._live is not None:
+            self._live.start()
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the terminal back and leave the story on it. Safe to repeat."""
+        if self._stop.is_set():
+            return
+        self._stop.set()
+        self._thread.join(5.0)
+        if self._live is not None:
+            self._live.stop()
+        try:
+            self.tell(self._snapshot())
+        except Exception as failure:  # the run's own error, if any, must not be covered by this one
+            self._console.print(Text(f"the last state cannot be shown: {failure}"))
+
+    def tell(self, snapshot: Snapshot) -> None:
+        """Print the events that have not been printed yet, one line each."""
+        for event in snapshot.events[self._printed :]:
+            self._console.print(Text(f"{event.at_s:7.1f} s  {one_line(event.sentence)}"), soft_wrap=True)
+        self._printed = len(snapshot.events)
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._period_s):
+            try:
+                snapshot = self._snapshot()
+            except Exception as failure:  # whatever the lab is going through, the display goes on
+                self._show_failure(failure)
+                continue
+            if self._live is None:
+                self.tell(snapshot)
+            else:
+                width, height = self._console.size
+                unicode = self._console.encoding.startswith("utf")
+                self._live.update(screen(snapshot, width, height, unicode=unicode), refresh=True)
+
+    def _show_failure(self, failure: Exception) -> None:
+        if self._live is not None:
+            self._live.update(Text(f"the present state cannot be shown: {failure}"), refresh=True)

@@ -1,0 +1,123 @@
+"""What a lab run was: the data of the report and of the live display, free of where it comes from.
+
+For: the demo fills it, `report_json`, `report_html` and `live` show it. Guarantees: frozen values; all `_s` are seconds
+since the run began, except durations. Does not: compute; the verdict below only reads what is stated.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One thing that happened, as a sentence for people."""
+
+    at_s: float
+    sentence: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Phase:
+    """One phase of a boot, as the agent timed it. `start_s` counts from the agent's start; outcome as the agent's:
+    ok, failed, skipped or late."""
+
+    name: str
+    start_s: float
+    duration_s: float
+    outcome: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """One scene: something was done at `event_s`, and this is how the service came back.
+
+    `outage_s`: longest stretch without an acknowledged write (definition: lab.client.ledger). `agent_start_s`: when the
+    agent began whose phases these are. `per_second`: acknowledged writes in each second from `start_s` on.
+    """
+
+    name: str
+    happened: str  # sentence without the final dot: "machine killed in us-east-1a"
+    healed: bool
+    outage_s: float
+    start_s: float
+    event_s: float
+    end_s: float
+    zone_to: str
+    ami_to: str
+    zone_from: str = ""  # empty where no instance ran before
+    ami_from: str = ""
+    instance_from: str = ""
+    instance_to: str = ""
+    outage_start_s: float | None = None
+    agent_start_s: float | None = None
+    phases: tuple[Phase, ...] = ()
+    per_second: tuple[int, ...] = ()
+    acknowledged: int = 0
+    lost: int = 0
+    network_interface: str = ""
+    address: str = ""
+    record_value: str = ""
+    reason: str = ""  # why it did not heal
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report:
+    """A whole run."""
+
+    service: str
+    record_name: str
+    record_ttl_s: int
+    started_at: str  # ISO 8601, UTC
+    duration_s: float
+    acknowledged: int
+    lost: int
+    template_sha256: str
+    deployed_sha256: str
+    scenes: tuple[Scene, ...]
+    machine: str = ""  # of this computer: processors, memory, kernel
+    versions: Mapping[str, str] = field(default_factory=dict)
+    events: tuple[Event, ...] = ()
+    commands: tuple[str, ...] = ("make demo",)  # how to repeat it
+
+    @property
+    def same_template(self) -> bool:
+        """What was deployed is what was synthesized."""
+        return bool(self.template_sha256) and self.template_sha256 == self.deployed_sha256
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        """Everything that is not as it should be, as sentences; empty means success."""
+        found = [f"{scene.name}: did not heal{': ' + scene.reason if scene.reason else ''}"
+                 for scene in self.scenes if not scene.healed]  # fmt: skip
+        found += [f"{scene.name}: the name points at {scene.record_value or 'nothing'}, not at {scene.address}"
+                  for scene in self.scenes if scene.address and scene.record_value != scene.address]  # fmt: skip
+        if not self.scenes:
+            found.append("no scene was played")
+        if self.lost:
+            found.append(f"{self.lost:,} of {self.acknowledged:,} acknowledged writes lost")
+        if not self.acknowledged:
+            found.append("no write was acknowledged, so nothing is proven")
+        if not self.same_template:
+            found.append("the deployed template is not the synthesized one")
+        return tuple(found)
+
+
+def sentence(scene: Scene) -> str:
+    """What happened in a scene and how it ended, for a stranger."""
+    happened = scene.happened[:1].upper() + scene.happened[1:]
+    if scene.healed and not scene.zone_to:
+        return f"{happened}; that took {scene.end_s - scene.event_s:.1f} s."
+    counted = f"{scene.lost:,} of {scene.acknowledged:,} acknowledged writes lost"
+    if not scene.healed:
+        why = f" ({scene.reason})" if scene.reason else ""
+        return f"{happened}; the service did not come back within {scene.outage_s:.1f} s{why}; {counted}."
+    again = "answered again" if scene.zone_from else "answered for the first time"
+    return f"{happened}; the service {again} from {scene.zone_to} after {scene.outage_s:.1f} s; {counted}."
+
+
+def one_line(text: str) -> str:
+    """`text` without control characters: a machine's console output must not steer a terminal or break a page."""
+    return "".join(letter if letter.isprintable() else " " for letter in text)

@@ -1,0 +1,87 @@
+"""The report as JSON, for machines.
+
+For: `build/demo/report.json`. Guarantees: the keys below always, whole file or none (written aside, then renamed).
+Keys: scenes [name, healed, outage_s, zone_from, zone_to, ami_from, ami_to,
+phases [name, start_s, duration_s, outcome]], acknowledged, lost, template_sha256, deployed_sha256. In addition: ok,
+findings, service, record_name, record_ttl_s, started_at, duration_s, machine, versions, events [at_s, sentence]; per
+scene sentence, start_s, event_s, end_s, acknowledged, lost, instance_from, instance_to, network_interface, address,
+record_value; per phase detail where there is one. A value that does not exist (no instance before) is null. Seconds are
+rounded to milliseconds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from lab.report.model import Phase, Report, Scene, sentence
+
+
+def to_tree(report: Report) -> dict[str, Any]:
+    """The report as plain JSON values."""
+    return {
+        "ok": not report.findings,
+        "findings": list(report.findings),
+        "scenes": [_scene(scene) for scene in report.scenes],
+        "acknowledged": report.acknowledged,
+        "lost": report.lost,
+        "template_sha256": report.template_sha256,
+        "deployed_sha256": report.deployed_sha256,
+        "service": report.service,
+        "record_name": report.record_name,
+        "record_ttl_s": report.record_ttl_s,
+        "started_at": report.started_at,
+        "duration_s": round(report.duration_s, 3),
+        "machine": report.machine,
+        "versions": dict(report.versions),
+        "events": [{"at_s": round(event.at_s, 3), "sentence": event.sentence} for event in report.events],
+    }
+
+
+def _scene(scene: Scene) -> dict[str, Any]:
+    return {
+        "name": scene.name,
+        "healed": scene.healed,
+        "outage_s": round(scene.outage_s, 3),
+        "zone_from": scene.zone_from or None,
+        "zone_to": scene.zone_to or None,
+        "ami_from": scene.ami_from or None,
+        "ami_to": scene.ami_to or None,
+        "phases": [_phase(phase) for phase in scene.phases],
+        "sentence": sentence(scene),
+        "start_s": round(scene.start_s, 3),
+        "event_s": round(scene.event_s, 3),
+        "end_s": round(scene.end_s, 3),
+        "acknowledged": scene.acknowledged,
+        "lost": scene.lost,
+        "instance_from": scene.instance_from or None,
+        "instance_to": scene.instance_to or None,
+        "network_interface": scene.network_interface or None,
+        "address": scene.address or None,
+        "record_value": scene.record_value or None,
+    }
+
+
+def _phase(phase: Phase) -> dict[str, Any]:
+    tree: dict[str, Any] = {
+        "name": phase.name,
+        "start_s": round(phase.start_s, 3),
+        "duration_s": round(phase.duration_s, 3),
+        "outcome": phase.outcome,
+    }
+    return tree | ({"detail": phase.detail} if phase.detail else {})
+
+
+def write_json(report: Report, path: Path) -> None:
+    """Write the report to `path`, whose directory is made where missing. Raises OSError."""
+    write_whole(path, json.dumps(to_tree(report), indent=2) + "\n")
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write `text` to `path` so that a reader sees the old file or the new one, never a part. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(path.name + ".new")
+    aside.write_text(text, encoding="utf-8")
+    os.replace(aside, path)
