@@ -1,0 +1,107 @@
+"""The kinds of values a service file is made of, each with the description and example that findings quote.
+
+For: services.spec and its parts. Guarantees: a value that passes has the form AWS or the instance accepts; every
+string is printable, so that the boot document stays one line. Does not: know how values relate (services.rules does).
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str) and not value.isprintable():
+        raise ValueError("holds a line break or another control character")
+    return value
+
+
+def _network(shortest: int, longest: int) -> AfterValidator:
+    """Checks an IPv4 network whose prefix length lies between the two."""
+
+    def check(value: str) -> str:
+        try:
+            prefix = IPv4Network(value).prefixlen
+        except ValueError as error:
+            raise ValueError(str(error)) from None
+        if not shortest <= prefix <= longest:
+            raise ValueError(f"prefix /{prefix} is not between /{shortest} and /{longest}")
+        return value
+
+    return AfterValidator(check)
+
+
+def _address(value: str) -> str:
+    return str(IPv4Address(value))
+
+
+def _text(pattern: str, description: str, example: str) -> Any:
+    return Field(pattern=pattern, description=description, examples=[example])
+
+
+class Part(BaseModel):
+    """A part of the service file: typed strictly, closed against unknown keys, immutable."""
+
+    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Text = Annotated[str, BeforeValidator(_printable), Field(min_length=1, max_length=1000)]
+Argv = Annotated[
+    tuple[Text, ...],
+    Field(min_length=1, description="A command as a list, program first", examples=[["/usr/bin/true"]]),
+]
+Seconds = Annotated[float, Field(gt=0, le=7200, description="Seconds, more than 0 and at most 7200", examples=[60])]
+
+# Auto Scaling: heartbeat time-outs are 30 to 7200 s (API reference, PutLifecycleHook).
+HeartbeatSeconds = Annotated[int, Field(ge=30, le=7200, description="Whole seconds from 30 to 7200", examples=[900])]
+
+ServiceName = Annotated[
+    str, _text(r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$", "Lower case letters, digits, dashes; at most 30", "opscenter")
+]
+Region = Annotated[str, _text(r"^[a-z]{2}(-[a-z]+)+-[0-9]$", "An AWS region", "us-east-1")]
+ZoneName = Annotated[str, _text(r"^[a-z]{2}(-[a-z]+)+-[0-9][a-z]$", "An availability zone", "us-east-1a")]
+InstanceType = Annotated[str, _text(r"^[a-z0-9-]+\.[a-z0-9-]+$", "An EC2 instance type", "t3.small")]
+AmiId = Annotated[
+    str,
+    _text(r"^ami-([0-9a-f]{8}|[0-9a-f]{17})$", "An AMI id, pinned: no alias, no parameter", "ami-0123456789abcdef0"),
+]
+VpcId = Annotated[str, _text(r"^vpc-[0-9a-f]{8,17}$", "A VPC id", "vpc-0123456789abcdef0")]
+SubnetId = Annotated[str, _text(r"^subnet-[0-9a-f]{8,17}$", "A subnet id", "subnet-0123456789abcdef0")]
+SecurityGroupId = Annotated[str, _text(r"^sg-[0-9a-f]{8,17}$", "A security group id", "sg-0123456789abcdef0")]
+FileSystemId = Annotated[str, _text(r"^fs-[0-9a-f]{8,40}$", "An EFS file system id", "fs-0123456789abcdef0")]
+HostedZoneId = Annotated[str, _text(r"^Z[0-9A-Z]{1,31}$", "A Route 53 hosted zone id", "Z0123456789ABCDEFGHIJ")]
+DomainName = Annotated[
+    str,
+    _text(
+        r"^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$",
+        "A domain name in lower case, without a trailing dot",
+        "monitor.example.com",
+    ),
+    Field(max_length=255),
+]
+_CIDR_PATTERN = r"^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$"
+Cidr = Annotated[str, _network(0, 32), _text(_CIDR_PATTERN, "An IPv4 network without host bits", "10.0.0.0/16")]
+VpcCidr = Annotated[str, _network(16, 16), _text(_CIDR_PATTERN, "An IPv4 network of 16 bits", "10.0.0.0/16")]
+# A subnet is /16 to /28 (VPC user guide, subnet sizing).
+SubnetCidr = Annotated[str, _network(16, 28), _text(_CIDR_PATTERN, "The subnet's IPv4 network", "10.0.100.0/24")]
+Address = Annotated[
+    str, AfterValidator(_address), _text(r"^([0-9]{1,3}\.){3}[0-9]{1,3}$", "An IPv4 address", "10.0.100.10")
+]
+UnitName = Annotated[
+    str, _text(r"^[A-Za-z0-9:_.@-]+\.(service|target|socket|timer)$", "A systemd unit with its suffix", "nginx.service")
+]
+AccountName = Annotated[str, _text(r"^[a-z_][a-z0-9_-]{0,31}$", "A user or group name of the image", "opscenter")]
+Mode = Annotated[str, _text(r"^0[0-7]{3}$", "Octal permissions, quoted", "0750")]
+Source = Annotated[
+    str,
+    _text(r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", "A path below the data root, without leading slash", "lib"),
+]
+Target = Annotated[
+    str,
+    _text(r"^(/[A-Za-z0-9._-]+)+$", "An absolute path on the instance, without trailing slash", "/var/lib/opscenter"),
+]
+Email = Annotated[str, _text(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "An e-mail address", "operations@example.com")]
+Url = Annotated[str, BeforeValidator(_printable), _text(r"^https?://\S+$", "An http or https URL", "http://127.0.0.1/")]
+PortNumber = Annotated[int, Field(ge=1, le=65535, description="A port from 1 to 65535", examples=[8888])]

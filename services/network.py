@@ -1,0 +1,90 @@
+"""Where the service lives: VPC, zones, name and ports.
+
+For: services.spec. Guarantees: plain typed values; `ZonePlan` is the one resolved view of a zone that stacks use.
+Does not: look anything up; an existing VPC is described by the ids in the file.
+
+A new VPC is a /16. Zone n (a is 0, b is 1, ...) gets an instance subnet x.y.n.0/24 and a service subnet
+x.y.(100+n).0/24; by its letter, so that adding or removing a zone moves no other one. Two subnets, because two network
+interfaces of one instance in the same subnet answer asymmetrically (EC2 user guide, best practices for network
+interfaces). Instance subnets are public with a security group that lets nothing in: that is how the agent reaches the
+AWS API without a NAT gateway, which would be dearer and, in one zone, a single point of failure.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from services.fields import (
+    Address,
+    Cidr,
+    DomainName,
+    HostedZoneId,
+    Part,
+    PortNumber,
+    SubnetCidr,
+    SubnetId,
+    VpcCidr,
+    VpcId,
+    ZoneName,
+)
+
+DEFAULT_HOST = 10  # the last number of a network interface's address in its service subnet
+
+
+class NewVpc(Part):
+    """A VPC made by the stack. `cidr` is a /16."""
+
+    cidr: VpcCidr = "10.0.0.0/16"
+
+
+class ExistingZone(Part):
+    """One zone of an existing VPC. Instances reach the AWS API from the instance subnet; that route is yours."""
+
+    instance_subnet_id: SubnetId
+    service_subnet_id: SubnetId
+    service_subnet_cidr: SubnetCidr
+
+
+class ExistingVpc(Part):
+    """A VPC that is there already, with DNS support and DNS host names switched on."""
+
+    id: VpcId
+    zones: Annotated[dict[ZoneName, ExistingZone], Field(min_length=1, max_length=6)]
+
+
+class Dns(Part):
+    """The A record that follows the instance. With `zone_id` the hosted zone exists, without it the stack makes it."""
+
+    zone: DomainName
+    record: DomainName
+    zone_id: HostedZoneId | None = None
+    private: bool = True
+    ttl_s: Annotated[int, Field(ge=1, le=300, description="Seconds from 1 to 300; clients cache that long")] = 10
+
+
+class Port(Part):
+    """A port of the service and the networks that may reach it."""
+
+    port: PortNumber
+    protocol: Literal["tcp", "udp"] = "tcp"
+    allow_from: Annotated[tuple[Cidr, ...], Field(min_length=1, description="Networks", examples=[["10.0.0.0/16"]])]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZonePlan:
+    """One zone as the stack builds it. Subnet ids are None where the stack makes the subnets."""
+
+    name: str
+    address: Address  # fixed private address of the zone's network interface
+    service_subnet_cidr: str
+    instance_subnet_cidr: str | None
+    instance_subnet_id: str | None
+    service_subnet_id: str | None
+
+    @property
+    def letter(self) -> str:
+        """The zone's letter in upper case: what belongs to the zone is named after it."""
+        return self.name[-1].upper()

@@ -1,0 +1,107 @@
+"""The service file: one YAML document that says everything about one service.
+
+For: stacks render it, operators write it. Guarantees: a `ServiceFile` from `services.load` is complete and free of
+contradictions. Does not: read files (services.load), judge relations (services.rules) or look
+at AWS.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network
+from typing import Annotated
+
+from pydantic import Field
+
+from services.fields import Address, AmiId, Email, InstanceType, Part, Region, ServiceName, ZoneName
+from services.network import DEFAULT_HOST, Dns, ExistingVpc, NewVpc, Port, ZonePlan
+from services.storage import FileSystem
+from services.workload import Deadlines, LifecycleHooks, Workload
+
+
+class Instance(Part):
+    """What is launched. The AMI id is pinned; a new one is staged by deploying and promoted by `soloist rollout`."""
+
+    type: InstanceType
+    ami: AmiId
+
+
+class ServiceFile(Part):
+    """One service."""
+
+    name: ServiceName
+    region: Region
+    instance: Instance
+    dns: Dns
+    file_system: FileSystem
+    service: Workload
+    ports: Annotated[tuple[Port, ...], Field(max_length=50)]
+    zones: Annotated[tuple[ZoneName, ...], Field(max_length=6, description="Zones of a new VPC; default a, b, c")] = ()
+    vpc: NewVpc | None = None
+    existing_vpc: ExistingVpc | None = None
+    addresses: Annotated[
+        dict[ZoneName, Address], Field(description=f"Fixed address per zone; default .{DEFAULT_HOST} of each subnet")
+    ] = {}
+    notify: Annotated[tuple[Email, ...], Field(max_length=20)] = ()
+    deadlines: Deadlines = Deadlines()
+    lifecycle_hooks: LifecycleHooks = LifecycleHooks()
+
+    @property
+    def stack_name(self) -> str:
+        """Name of stack, group, launch template and topic."""
+        return f"soloist-{self.name}"
+
+    @property
+    def vpc_cidr(self) -> str:
+        """Network of the VPC the stack makes (meaningless with an existing one)."""
+        return (self.vpc or NewVpc()).cidr
+
+    def zone_plans(self) -> tuple[ZonePlan, ...]:
+        """The zones in order, with everything derived."""
+        return zone_plans(
+            region=self.region, zones=self.zones, vpc=self.vpc, existing_vpc=self.existing_vpc, addresses=self.addresses
+        )
+
+
+def zone_plans(
+    *,
+    region: str,
+    zones: tuple[str, ...],
+    vpc: NewVpc | None,
+    existing_vpc: ExistingVpc | None,
+    addresses: dict[str, str],
+) -> tuple[ZonePlan, ...]:
+    """Zones with subnets and addresses derived; the defaults are the region's zones a, b and c."""
+    if existing_vpc is not None:
+        return tuple(
+            ZonePlan(
+                name=name,
+                address=addresses.get(name) or _host(zone.service_subnet_cidr),
+                service_subnet_cidr=zone.service_subnet_cidr,
+                instance_subnet_cidr=None,
+                instance_subnet_id=zone.instance_subnet_id,
+                service_subnet_id=zone.service_subnet_id,
+            )
+            for name, zone in existing_vpc.zones.items()
+        )
+    subnets = list(IPv4Network((vpc or NewVpc()).cidr).subnets(new_prefix=24))
+    names = zones or tuple(region + letter for letter in "abc")
+    return tuple(
+        ZonePlan(
+            name=name,
+            address=addresses.get(name) or _host(str(subnets[100 + zone_number(name)])),
+            service_subnet_cidr=str(subnets[100 + zone_number(name)]),
+            instance_subnet_cidr=str(subnets[zone_number(name)]),
+            instance_subnet_id=None,
+            service_subnet_id=None,
+        )
+        for name in names
+    )
+
+
+def zone_number(name: str) -> int:
+    """0 for zone a, 1 for b, ..."""
+    return ord(name[-1]) - ord("a")
+
+
+def _host(cidr: str) -> str:
+    return str(IPv4Network(cidr)[DEFAULT_HOST])

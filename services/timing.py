@@ -1,0 +1,81 @@
+"""Which timings are impossible: a time-out that must end later than what it contains.
+
+For: services.rules. Guarantees: pure arithmetic on the service file, in seconds. Does not: measure anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from services.findings import Finding
+from services.workload import Deadlines, LifecycleHooks, Workload
+
+MOUNT_ATTEMPTS = 2  # by the file system's name, then by the mount target's address
+RELEASE_PARTS = 4  # write back, unmount, detach, complete the terminate hook
+
+
+def boot_need_s(service: Workload, deadlines: Deadlines) -> float:
+    """How long a boot takes if every step uses up its own deadline; interface and data are waited for side by side."""
+    mount_s = MOUNT_ATTEMPTS * deadlines.mount_s
+    hooks = len(service.hooks.before_start) + len(service.hooks.after_start)
+    return (
+        mount_s  # lease
+        + max(deadlines.network_interface_s, mount_s)
+        + hooks * service.hooks.timeout_s
+        + len(service.units) * service.start_timeout_s
+        + service.health.start_allowance_s
+    )
+
+
+def stop_need_s(service: Workload, deadlines: Deadlines) -> float:
+    """How long a graceful stop takes if every step uses up its own deadline."""
+    return (
+        len(service.hooks.before_stop) * service.hooks.timeout_s
+        + len(service.units) * service.stop_timeout_s
+        + RELEASE_PARTS * deadlines.release_s
+    )
+
+
+def timing_findings(service: Workload, deadlines: Deadlines, hooks: LifecycleHooks) -> Iterator[Finding]:
+    """Every time-out that could fire while what it waits for is still within its own."""
+    need_s = boot_need_s(service, deadlines)
+    if deadlines.boot_s < need_s:
+        yield Finding(
+            path="deadlines.boot_s",
+            value=f"{deadlines.boot_s:g}",
+            problem=f"shorter than mounts, network interface, hooks, start and health together, {need_s:g} s",
+            remedy=f"Raise it to at least {need_s:g}, or shorten the parts",
+            depends_on=(
+                "deadlines.network_interface_s",
+                "deadlines.mount_s",
+                "service.hooks",
+                "service.start_timeout_s",
+                "service.health.start_allowance_s",
+            ),
+        )
+    if hooks.boot_heartbeat_s <= deadlines.boot_s:
+        yield Finding(
+            path="lifecycle_hooks.boot_heartbeat_s",
+            value=str(hooks.boot_heartbeat_s),
+            problem=f"the launch hook would give up before the boot's own deadline of {deadlines.boot_s:g} s",
+            remedy=f"Raise it above {deadlines.boot_s:g}, or lower deadlines.boot_s",
+            depends_on=("deadlines.boot_s",),
+        )
+    stop_s = stop_need_s(service, deadlines)
+    if hooks.drain_heartbeat_s <= stop_s:
+        yield Finding(
+            path="lifecycle_hooks.drain_heartbeat_s",
+            value=str(hooks.drain_heartbeat_s),
+            problem=f"the terminate hook would give up while stopping and releasing may take {stop_s:g} s",
+            remedy=f"Raise it above {stop_s:g}, or shorten service.stop_timeout_s or deadlines.release_s",
+            depends_on=("service.stop_timeout_s", "service.hooks", "deadlines.release_s"),
+        )
+    for number, check in enumerate(service.health.checks):
+        if check.timeout_s >= service.health.start_allowance_s:
+            yield Finding(
+                path=f"service.health.checks[{number}].timeout_s",
+                value=f"{check.timeout_s:g}",
+                problem="one check may outlast the whole start allowance",
+                remedy=f"Lower it below service.health.start_allowance_s ({service.health.start_allowance_s:g})",
+                depends_on=("service.health.start_allowance_s",),
+            )

@@ -1,0 +1,90 @@
+"""What runs: systemd units, health checks, hooks and how long each may take.
+
+For: services.spec. Guarantees: defaults that fit together (services.rules checks it, a test asserts it).
+Does not: know the image; that the units exist there is verified when the image is baked.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from services.fields import Argv, HeartbeatSeconds, Part, PortNumber, Seconds, Text, UnitName, Url
+
+
+class HttpCheck(Part):
+    """Healthy when `url` answers `expect_status`."""
+
+    kind: Literal["http"]
+    url: Url
+    expect_status: Annotated[int, Field(ge=100, le=599)] = 200
+    timeout_s: Seconds = 5.0
+
+
+class TcpCheck(Part):
+    """Healthy when `host`:`port` accepts a connection."""
+
+    kind: Literal["tcp"]
+    port: PortNumber
+    host: Text = "127.0.0.1"
+    timeout_s: Seconds = 5.0
+
+
+class CommandCheck(Part):
+    """Healthy when `argv` exits 0."""
+
+    kind: Literal["command"]
+    argv: Argv
+    timeout_s: Seconds = 5.0
+
+
+CHECK_EXAMPLE = {"kind": "tcp", "port": 8888}
+Check = Annotated[
+    HttpCheck | TcpCheck | CommandCheck, Field(discriminator="kind", description="A check", examples=[CHECK_EXAMPLE])
+]
+
+
+class Health(Part):
+    """All checks must pass, first within `start_allowance_s`, later never `unhealthy_after` misses in a row."""
+
+    checks: Annotated[tuple[Check, ...], Field(min_length=1, examples=[[CHECK_EXAMPLE]])]
+    start_allowance_s: Seconds = 120.0
+    interval_s: Seconds = 10.0
+    unhealthy_after: Annotated[int, Field(ge=1, le=100)] = 3
+
+
+class Hooks(Part):
+    """Your commands, run as root, each within `timeout_s`; a non-zero exit fails the step it belongs to."""
+
+    before_start: tuple[Argv, ...] = ()
+    after_start: tuple[Argv, ...] = ()
+    before_stop: tuple[Argv, ...] = ()
+    timeout_s: Seconds = 30.0
+
+
+class Workload(Part):
+    """The systemd units that are the service, in start order; stopped in reverse. Time-outs are per unit."""
+
+    units: Annotated[tuple[UnitName, ...], Field(min_length=1, examples=[["nginx.service"]])]
+    health: Health
+    start_timeout_s: Seconds = 120.0
+    stop_timeout_s: Seconds = 60.0
+    hooks: Hooks = Hooks()
+
+
+class Deadlines(Part):
+    """How long each wait of a boot or a stop may take; `mount_s` per attempt, `release_s` per part of a release."""
+
+    boot_s: Seconds = 660.0
+    network_interface_s: Seconds = 120.0
+    mount_s: Seconds = 90.0
+    record_s: Seconds = 30.0
+    release_s: Seconds = 15.0
+
+
+class LifecycleHooks(Part):
+    """Heartbeat time-outs of the group's hooks: `boot` must outlast a boot, `drain` a stop, and both stay short."""
+
+    boot_heartbeat_s: HeartbeatSeconds = 900
+    drain_heartbeat_s: HeartbeatSeconds = 150

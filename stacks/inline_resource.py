@@ -1,0 +1,67 @@
+"""A custom resource run by a Lambda function whose source stands in the template.
+
+Guarantees: no file assets; the function may write its own log and do what `statements` say, nothing else;
+CloudFormation stops waiting soon after the function's own time-out. All of them share one source,
+stacks/custom_resource_handler.py, each with a function and a role of its own.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+HANDLER_SOURCE = Path(__file__).with_name("custom_resource_handler.py")
+FUNCTION_TIMEOUT_S = 300  # longer than every call of the handler with all its retries
+ANSWER_ALLOWANCE_S = 60
+
+
+class InlineResource(Construct):
+    """The custom resource `resource_type` with `properties`, allowed `statements`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        resource_type: str,
+        properties: dict[str, Any],
+        statements: list[iam.PolicyStatement],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        log = logs.LogGroup(
+            self, "Log", retention=logs.RetentionDays.ONE_MONTH, removal_policy=cdk.RemovalPolicy.DESTROY
+        )
+        write_log = iam.PolicyStatement(
+            actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[log.log_group_arn]
+        )
+        self.role = iam.Role(
+            self,
+            "Role",
+            assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"),
+            inline_policies={"Work": iam.PolicyDocument(statements=[*statements, write_log])},
+        )
+        function = lambda_.CfnFunction(
+            self,
+            "Function",
+            runtime="python3.14",
+            handler="index.on_event",
+            code=lambda_.CfnFunction.CodeProperty(zip_file=HANDLER_SOURCE.read_text(encoding="utf-8")),
+            role=self.role.role_arn,
+            logging_config=lambda_.CfnFunction.LoggingConfigProperty(log_group=log.log_group_name),
+            timeout=FUNCTION_TIMEOUT_S,
+            description=f"{cdk.Stack.of(self).stack_name}: {resource_type}",
+        )
+        cdk.CustomResource(
+            self,
+            "Resource",
+            service_token=function.attr_arn,
+            resource_type=resource_type,
+            properties=properties,
+            service_timeout=cdk.Duration.seconds(FUNCTION_TIMEOUT_S + ANSWER_ALLOWANCE_S),
+        )

@@ -1,0 +1,142 @@
+"""Launch template and Auto Scaling group: exactly one instance, healed in any zone, never replaced by a deployment.
+
+Guarantees, each with the reason:
+- min = max = 1 and no desired capacity: a deployment cannot reset the size.
+- maintenance policy 0/100: the group never launches before it terminates, even where the account's setting
+  launchBeforeTerminate says so (Auto Scaling user guide, instance maintenance policies).
+- the hooks are in the group's own list: a separate LifecycleHook resource would miss the first instance.
+- the launch hook ends in ABANDON (a boot nobody vouches for is replaced), the terminate hook is short and ends in
+  CONTINUE (a dead agent must not keep an old writer alive).
+- the version is the template's default version: deploying stages one, `soloist rollout` promotes it.
+- AZRebalance is suspended by a custom resource, again with every staged version: the group has no property for it.
+- no grace period: the launch hook is the grace. No update policy: nothing that runs is touched.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_autoscaling as autoscaling
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_iam as iam
+from constructs import Construct, IDependable
+
+from services.spec import ServiceFile
+from stacks.inline_resource import InlineResource
+from stacks.instance_role import group_acknowledgment, group_arn_pattern
+from stacks.network import Network
+from stacks.user_data import LAUNCH_HOOK, TERMINATE_HOOK
+
+SUSPENDED = ["AZRebalance"]
+
+
+class InstanceGroup(Construct):
+    """`group_name` and `launch_template_id` (tokens)."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        service: ServiceFile,
+        network: Network,
+        instance_profile_arn: str,
+        user_data: str,
+        topic_arn: str,
+        after: list[IDependable],
+    ) -> None:
+        super().__init__(scope, construct_id)
+        template = self._launch_template(service, network, instance_profile_arn, user_data)
+        group = autoscaling.CfnAutoScalingGroup(
+            self,
+            "Group",
+            auto_scaling_group_name=service.stack_name,
+            min_size="1",
+            max_size="1",
+            vpc_zone_identifier=[zone.instance_subnet_id for zone in network.zones],
+            launch_template=autoscaling.CfnAutoScalingGroup.LaunchTemplateSpecificationProperty(
+                launch_template_id=template.ref, version=template.attr_default_version_number
+            ),
+            instance_maintenance_policy=autoscaling.CfnAutoScalingGroup.InstanceMaintenancePolicyProperty(
+                min_healthy_percentage=0, max_healthy_percentage=100
+            ),
+            availability_zone_distribution=autoscaling.CfnAutoScalingGroup.AvailabilityZoneDistributionProperty(
+                capacity_distribution_strategy="balanced-best-effort"
+            ),
+            health_check_type="EC2",
+            health_check_grace_period=0,
+            lifecycle_hook_specification_list=self._hooks(service),
+            notification_configurations=[
+                autoscaling.CfnAutoScalingGroup.NotificationConfigurationProperty(
+                    topic_arn=topic_arn,
+                    notification_types=[
+                        "autoscaling:EC2_INSTANCE_LAUNCH_ERROR",
+                        "autoscaling:EC2_INSTANCE_TERMINATE_ERROR",
+                    ],
+                )
+            ],
+        )
+        cdk.Tags.of(group).add("Name", service.stack_name)
+        cdk.Validations.of(group).acknowledge(
+            cdk.Acknowledgment(
+                id="AwsSolutions-AS3",
+                reason="The agent reports every boot and stop itself; the group adds what it cannot see.",
+            )
+        )
+        group.node.add_dependency(*after)
+        self.group_name = group.ref
+        self.launch_template_id = template.ref
+        self._suspend(service, template)
+
+    def _launch_template(
+        self, service: ServiceFile, network: Network, instance_profile_arn: str, user_data: str
+    ) -> ec2.CfnLaunchTemplate:
+        return ec2.CfnLaunchTemplate(
+            self,
+            "LaunchTemplate",
+            launch_template_name=service.stack_name,
+            launch_template_data=ec2.CfnLaunchTemplate.LaunchTemplateDataProperty(
+                image_id=service.instance.ami,
+                instance_type=service.instance.type,
+                iam_instance_profile=ec2.CfnLaunchTemplate.IamInstanceProfileProperty(arn=instance_profile_arn),
+                security_group_ids=[network.instance_security_group_id],
+                metadata_options=ec2.CfnLaunchTemplate.MetadataOptionsProperty(
+                    http_endpoint="enabled",
+                    http_tokens="required",
+                    http_put_response_hop_limit=1,
+                    instance_metadata_tags="enabled",
+                ),
+                user_data=user_data,
+            ),
+        )
+
+    def _hooks(self, service: ServiceFile) -> list[autoscaling.CfnAutoScalingGroup.LifecycleHookSpecificationProperty]:
+        hook = autoscaling.CfnAutoScalingGroup.LifecycleHookSpecificationProperty
+        return [
+            hook(
+                lifecycle_hook_name=LAUNCH_HOOK,
+                lifecycle_transition="autoscaling:EC2_INSTANCE_LAUNCHING",
+                heartbeat_timeout=service.lifecycle_hooks.boot_heartbeat_s,
+                default_result="ABANDON",
+            ),
+            hook(
+                lifecycle_hook_name=TERMINATE_HOOK,
+                lifecycle_transition="autoscaling:EC2_INSTANCE_TERMINATING",
+                heartbeat_timeout=service.lifecycle_hooks.drain_heartbeat_s,
+                default_result="CONTINUE",
+            ),
+        ]
+
+    def _suspend(self, service: ServiceFile, template: ec2.CfnLaunchTemplate) -> None:
+        arn = group_arn_pattern(cdk.Stack.of(self), service)
+        resource = InlineResource(
+            self,
+            "SuspendedProcesses",
+            resource_type="Custom::SuspendedProcesses",
+            properties={
+                "AutoScalingGroupName": self.group_name,
+                "Processes": SUSPENDED,
+                "RepeatWithVersion": template.attr_latest_version_number,
+            },
+            statements=[iam.PolicyStatement(actions=["autoscaling:SuspendProcesses"], resources=[arn])],
+        )
+        cdk.Validations.of(resource.role).acknowledge(group_acknowledgment(service))

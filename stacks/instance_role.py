@@ -1,0 +1,129 @@
+"""What an instance may do on AWS: exactly the agent's calls, on exactly this service's resources.
+
+Guarantees: writing is limited by ARN, by the tag soloist:service or by Route 53's condition keys; only describing, for
+which AWS offers no narrower scope, is allowed on everything (Service Authorization Reference).
+The role comes before the file system, whose policy names it, and the permissions after it: hence `permit`.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from services.spec import ServiceFile
+from stacks.file_system import CLIENT_ACTIONS, FileSystem
+from stacks.network_interfaces import NetworkInterfaces
+from stacks.service_record import ServiceRecord
+
+
+class InstanceRole(Construct):
+    """`role` and `instance_profile_arn` (a token)."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, service: ServiceFile) -> None:
+        super().__init__(scope, construct_id)
+        self._service = service
+        self._stack = cdk.Stack.of(self)
+        self.role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("ec2.amazonaws.com"))
+        self.instance_profile_arn = iam.CfnInstanceProfile(self, "Profile", roles=[self.role.role_name]).attr_arn
+
+    def permit(
+        self,
+        *,
+        interfaces: NetworkInterfaces,
+        file_system: FileSystem,
+        record: ServiceRecord,
+        state_parameter: str,
+        topic_arn: str,
+    ) -> None:
+        """Attach the one policy of the role."""
+        service = self._service
+        policy = iam.Policy(
+            self,
+            "Policy",
+            statements=[
+                *self._network_interface_statements(interfaces),
+                self._file_system_statement(file_system),
+                *record.statements(),
+                self._group_statement(),
+                iam.PolicyStatement(
+                    actions=["ssm:GetParameter", "ssm:PutParameter"],
+                    resources=[self._arn("ssm", "parameter", state_parameter.lstrip("/"))],
+                ),
+                iam.PolicyStatement(actions=["sns:Publish"], resources=[topic_arn]),
+                iam.PolicyStatement(
+                    actions=[
+                        "autoscaling:DescribeAutoScalingInstances",
+                        "ec2:DescribeInstances",
+                        "ec2:DescribeNetworkInterfaces",
+                    ],
+                    resources=["*"],
+                ),
+            ],
+        )
+        policy.attach_to_role(self.role)
+        cdk.Validations.of(policy).acknowledge(
+            cdk.Acknowledgment(id="AwsSolutions-IAM5[Resource::*]", reason="Describe calls know no narrower resource."),
+            cdk.Acknowledgment(
+                id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:{service.region}:<AWS::AccountId>:instance/*]",
+                reason="The id of the next instance is unknown; the condition on its tag narrows it.",
+            ),
+            group_acknowledgment(service),
+        )
+
+    def _network_interface_statements(self, interfaces: NetworkInterfaces) -> list[iam.PolicyStatement]:
+        # Attaching authorises the interface and the instance separately: the former by id, the latter by tag.
+        actions = ["ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute"]
+        return [
+            iam.PolicyStatement(
+                actions=actions,
+                resources=[self._arn("ec2", "network-interface", zone.id) for zone in interfaces.zones],
+            ),
+            iam.PolicyStatement(
+                actions=actions,
+                resources=[self._arn("ec2", "instance", "*")],
+                conditions={"StringEquals": {"aws:ResourceTag/soloist:service": self._service.name}},
+            ),
+        ]
+
+    def _file_system_statement(self, file_system: FileSystem) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            actions=CLIENT_ACTIONS,
+            resources=[file_system.arn],
+            conditions={
+                "Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"},
+                "StringEquals": {"elasticfilesystem:AccessPointArn": file_system.access_point_arns},
+            },
+        )
+
+    def _group_statement(self) -> iam.PolicyStatement:
+        return iam.PolicyStatement(
+            actions=[
+                "autoscaling:CompleteLifecycleAction",
+                "autoscaling:RecordLifecycleActionHeartbeat",
+                "autoscaling:SetInstanceHealth",
+            ],
+            resources=[group_arn_pattern(self._stack, self._service)],
+        )
+
+    def _arn(self, service: str, resource: str, name: str) -> str:
+        return self._stack.format_arn(service=service, resource=resource, resource_name=name)
+
+
+def group_arn_pattern(stack: cdk.Stack, service: ServiceFile) -> str:
+    """ARN of the service's group. It holds an id that only AWS knows; its name is ours."""
+    return stack.format_arn(
+        service="autoscaling",
+        resource="autoScalingGroup",
+        resource_name=f"*:autoScalingGroupName/{service.stack_name}",
+        arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+    )
+
+
+def group_acknowledgment(service: ServiceFile) -> cdk.Acknowledgment:
+    """Why a policy may hold `group_arn_pattern`."""
+    pattern = f"autoScalingGroup:*:autoScalingGroupName/{service.stack_name}"
+    return cdk.Acknowledgment(
+        id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:autoscaling:{service.region}:<AWS::AccountId>:{pattern}]",
+        reason="Only the id AWS gives the group is left open; the name is exact and unique in the account and region.",
+    )

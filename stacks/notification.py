@@ -1,0 +1,30 @@
+"""The topic people are told things through: the agent's reports, and launches the group could not make.
+
+Guarantees: TLS only; one e-mail subscription per address of the service file, each confirmed by its owner.
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
+from constructs import Construct
+
+from services.spec import ServiceFile
+
+
+class Notification(Construct):
+    """`topic_arn` (a token)."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, service: ServiceFile) -> None:
+        super().__init__(scope, construct_id)
+        topic = sns.Topic(self, "Topic", topic_name=service.stack_name, enforce_ssl=True)
+        for address in service.notify:
+            topic.add_subscription(subscriptions.EmailSubscription(address))
+        cdk.Validations.of(topic).acknowledge(
+            cdk.Acknowledgment(
+                id="AwsSolutions-SNS2",
+                reason="Alarms cannot publish to a topic encrypted with the AWS managed key; reports hold no secrets.",
+            )
+        )
+        self.topic_arn = topic.topic_arn

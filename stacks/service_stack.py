@@ -1,0 +1,89 @@
+"""The stack of one service: composes the constructs, in the order in which they must exist.
+
+Guarantees: deletion goes the other way round, so the instance is gone before what it holds. The state parameter's value
+is written by the agent; CloudFormation leaves it alone as long as the first value below stays the same text.
+"""
+
+from __future__ import annotations
+
+import json
+
+import aws_cdk as cdk
+from aws_cdk import aws_ssm as ssm
+from constructs import Construct
+
+from services.spec import ServiceFile
+from stacks.file_system import FileSystem
+from stacks.instance_group import InstanceGroup
+from stacks.instance_role import InstanceRole
+from stacks.network import Network
+from stacks.network_interfaces import NetworkInterfaces
+from stacks.notification import Notification
+from stacks.service_record import ServiceRecord
+from stacks.user_data import boot_user_data
+
+FIRST_STATE = json.dumps({"phase": "new", "sentence": "no instance has booted yet"})
+
+
+class ServiceStack(cdk.Stack):
+    """Stack `soloist-NAME`. Its region is the service file's, its account whoever deploys it."""
+
+    def __init__(self, scope: Construct, *, service: ServiceFile) -> None:
+        super().__init__(
+            scope,
+            service.stack_name,
+            env=cdk.Environment(region=service.region),
+            description=f"soloist: exactly one instance of {service.name}",
+            # Small enough for one API call (51,200 bytes) also with more zones, ports and hooks.
+            suppress_template_indentation=True,
+            # Without this rule CloudFormation asks for no parameter that only a bootstrapped account has.
+            synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
+        )
+        # The service file names the zones, because a fixed address belongs to one zone for ever.
+        self.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": ["W3010"]}}}
+        cdk.Tags.of(self).add("soloist:service", service.name)
+        state_parameter = f"/soloist/{service.name}/state"
+
+        network = Network(self, "Network", service=service)
+        interfaces = NetworkInterfaces(self, "NetworkInterfaces", service=service, network=network)
+        role = InstanceRole(self, "InstanceRole", service=service)
+        file_system = FileSystem(self, "FileSystem", service=service, network=network, role=role.role)
+        record = ServiceRecord(self, "Record", dns=service.dns, region=service.region, network=network)
+        notification = Notification(self, "Notification", service=service)
+        state = ssm.CfnParameter(self, "State", name=state_parameter, type="String", value=FIRST_STATE)
+        role.permit(
+            interfaces=interfaces,
+            file_system=file_system,
+            record=record,
+            state_parameter=state_parameter,
+            topic_arn=notification.topic_arn,
+        )
+        user_data = boot_user_data(
+            self,
+            service=service,
+            interfaces=interfaces,
+            file_system=file_system,
+            record=record,
+            state_parameter=state_parameter,
+            topic_arn=notification.topic_arn,
+        )
+        group = InstanceGroup(
+            self,
+            "InstanceGroup",
+            service=service,
+            network=network,
+            instance_profile_arn=role.instance_profile_arn,
+            user_data=user_data,
+            topic_arn=notification.topic_arn,
+            after=[*network.routes, interfaces, role, file_system, record, state],
+        )
+        for name, value in {
+            "GroupName": group.group_name,
+            "LaunchTemplateId": group.launch_template_id,
+            "RecordName": record.name,
+            "HostedZoneId": record.hosted_zone_id,
+            "FileSystemId": file_system.id,
+            "StateParameter": state_parameter,
+            "TopicArn": notification.topic_arn,
+        }.items():
+            cdk.CfnOutput(self, name, value=value)

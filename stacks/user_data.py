@@ -1,0 +1,84 @@
+"""The boot document of a service, as user data with CloudFormation's references still in it.
+
+Guarantees: once CloudFormation has resolved it, bootstrap.boot_document.parse_user_data reads it back (a test does so).
+"""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+
+from bootstrap import boot_document as boot
+from services.spec import ServiceFile
+from services.workload import Workload
+from stacks.file_system import FileSystem
+from stacks.network_interfaces import NetworkInterfaces
+from stacks.service_record import ServiceRecord
+
+LAUNCH_HOOK = "boot"
+TERMINATE_HOOK = "drain"
+
+
+def boot_user_data(
+    stack: cdk.Stack,
+    *,
+    service: ServiceFile,
+    interfaces: NetworkInterfaces,
+    file_system: FileSystem,
+    record: ServiceRecord,
+    state_parameter: str,
+    topic_arn: str,
+) -> str:
+    """Base64 user data (a token) for the launch template."""
+    document = boot.BootDocument(
+        version=boot.DOCUMENT_VERSION,
+        stack=service.stack_name,
+        region=service.region,
+        service=_workload(service.name, service.service),
+        group=boot.Group(name=service.stack_name, launch_hook=LAUNCH_HOOK, terminate_hook=TERMINATE_HOOK),
+        zones=tuple(
+            boot.Zone(
+                name=zone.zone,
+                network_interface_id=zone.id,
+                address=zone.address,
+                subnet_cidr=zone.subnet_cidr,
+                mount_target_address=file_system.mount_target_addresses[zone.zone],
+            )
+            for zone in interfaces.zones
+        ),
+        record=boot.Record(hosted_zone_id=record.hosted_zone_id, name=record.name, ttl_s=record.ttl_s),
+        file_system=_file_system(stack, service, file_system),
+        deadlines=boot.Deadlines(**service.deadlines.model_dump()),
+        state_parameter=state_parameter,
+        topic_arn=topic_arn,
+    )
+    return cdk.Fn.base64(boot.render_user_data(stack.to_json_string(boot.to_tree(document))))
+
+
+def _workload(name: str, workload: Workload) -> boot.Service:
+    health = workload.health
+    return boot.Service(
+        name=name,
+        units=workload.units,
+        start_timeout_s=workload.start_timeout_s,
+        stop_timeout_s=workload.stop_timeout_s,
+        health=boot.Health(
+            checks=tuple(boot.HealthCheck(**check.model_dump()) for check in health.checks),
+            start_allowance_s=health.start_allowance_s,
+            interval_s=health.interval_s,
+            unhealthy_after=health.unhealthy_after,
+        ),
+        hooks=boot.Hooks(**workload.hooks.model_dump()),
+    )
+
+
+def _file_system(stack: cdk.Stack, service: ServiceFile, file_system: FileSystem) -> boot.FileSystem:
+    return boot.FileSystem(
+        id=file_system.id,
+        dns_name=f"{file_system.id}.efs.{service.region}.{stack.url_suffix}",
+        transport=service.file_system.transport,
+        data_access_point_id=file_system.access_point_ids["data"],
+        lease_access_point_id=file_system.access_point_ids["lease"],
+        data_path=file_system.path(service, "data"),
+        lease_path=file_system.path(service, "lease"),
+        directories=tuple(boot.Directory(**each.model_dump()) for each in service.file_system.directories),
+    )

@@ -1,0 +1,138 @@
+"""Templates as the stack renders them, each distinct one synthesized once per session."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ["CDK_VALIDATION"] = "false"  # seconds per synth; test_checks.py runs the validation once, in its own process
+
+Tree = dict[str, Any]
+ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
+
+BASE: Tree = {
+    "name": "monitor",
+    "region": "us-east-1",
+    "instance": {"type": "t3.small", "ami": "ami-0123456789abcdef0"},
+    "dns": {"zone": "example.internal", "record": "monitor.example.internal", "ttl_s": 15},
+    "file_system": {
+        "directories": [{"source": "lib", "target": "/var/lib/monitor", "owner": "monitor", "group": "monitor"}]
+    },
+    "service": {
+        "units": ["monitor.service"],
+        "health": {"checks": [{"kind": "http", "url": "http://127.0.0.1:8080/"}, {"kind": "tcp", "port": 8080}]},
+    },
+    "ports": [
+        {"port": 8080, "allow_from": ["10.0.0.0/16", "192.168.0.0/24"]},
+        {"port": 514, "protocol": "udp", "allow_from": ["10.0.0.0/16"]},
+    ],
+    "notify": ["one@example.com", "two@example.com"],
+}
+EXISTING_VPC: Tree = {
+    "id": "vpc-0123456789abcdef0",
+    "zones": {
+        zone: {
+            "instance_subnet_id": f"subnet-0000000000000000{n}",
+            "service_subnet_id": f"subnet-0000000000000010{n}",
+            "service_subnet_cidr": f"172.16.{n}.0/26",
+        }
+        for n, zone in enumerate(ZONES[:2])
+    },
+}
+EXISTING_FILE_SYSTEM: Tree = {
+    "id": "fs-0123456789abcdef0",
+    "mount_targets": {"us-east-1a": "172.16.100.4", "us-east-1b": "172.16.101.4"},
+    "security_group_id": "sg-0123456789abcdef0",
+}
+
+
+def variant(name: str) -> Tree:
+    """The service file of one of the variants every general assertion runs over."""
+    tree = copy.deepcopy(BASE)
+    if name in ("one zone", "two zones"):
+        tree["zones"] = list(ZONES[: 1 if name == "one zone" else 2])
+    if name.startswith("existing"):
+        tree["existing_vpc"] = EXISTING_VPC
+    if name == "existing everything":
+        tree["dns"]["zone_id"] = "Z0123456789ABCDEFGHIJ"
+        tree["file_system"]["existing"] = EXISTING_FILE_SYSTEM
+    if name == "public zone":
+        tree["dns"] |= {"zone": "example.com", "record": "monitor.example.com", "private": False}
+    return tree
+
+
+VARIANTS = ("three zones", "two zones", "one zone", "existing vpc", "existing everything", "public zone")
+
+
+class Template:
+    """A synthesized template with the few look-ups the assertions need."""
+
+    def __init__(self, body: Tree) -> None:
+        self.body = body
+        self.resources: Tree = body["Resources"]
+
+    def of_type(self, kind: str) -> dict[str, Tree]:
+        return {name: each for name, each in self.resources.items() if each["Type"] == kind}
+
+    def one(self, kind: str) -> Tree:
+        (resource,) = self.of_type(kind).values()
+        return resource
+
+    def properties(self, kind: str) -> Tree:
+        properties: Tree = self.one(kind)["Properties"]
+        return properties
+
+
+_templates: dict[str, Template] = {}
+
+
+def synthesize(tree: Tree) -> Template:
+    """The template of one service file."""
+    import stacks  # noqa: F401  first: finds Node for the CDK
+
+    # isort: split
+    import aws_cdk as cdk
+
+    from services.load import parse_service
+    from stacks.service_stack import ServiceStack
+
+    key = json.dumps(tree, sort_keys=True)
+    if key not in _templates:
+        app = cdk.App()
+        service = parse_service(tree, source="test")
+        ServiceStack(app, service=service)
+        assembly = Path(app.synth().directory)
+        manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
+        assert "missing" not in manifest, "context look-ups would need an AWS account"
+        _templates[key] = Template(json.loads((assembly / f"{service.stack_name}.template.json").read_text()))
+    return _templates[key]
+
+
+@pytest.fixture(scope="session")
+def synth() -> Callable[[Tree], Template]:
+    """Synthesizes a service file given as a tree."""
+    return synthesize
+
+
+@pytest.fixture(scope="session")
+def template() -> Template:
+    """The template of the base service: new VPC over three zones, new private zone, new file system."""
+    return synthesize(variant("three zones"))
+
+
+@pytest.fixture(params=VARIANTS)
+def any_template(request: pytest.FixtureRequest) -> Template:
+    """The template of every variant in turn."""
+    return synthesize(variant(request.param))
+
+
+@pytest.fixture(scope="session")
+def service_tree() -> Callable[[str], Tree]:
+    """The service file of a variant, to be changed at will."""
+    return variant

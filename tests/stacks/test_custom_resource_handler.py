@@ -1,0 +1,376 @@
+"""The Lambda function inside the template: every request answered, the live record never overwritten.
+
+Two kinds of tests. Against moto: what a sequence of requests leaves behind. Against scripted answers (botocore's
+Stubber, which also checks the exact parameters sent): what moto gets wrong, namely every refusal of Route 53.
+"""
+
+from __future__ import annotations
+
+import ast
+import io
+import json
+import sys
+import urllib.error
+from pathlib import Path
+from types import SimpleNamespace
+
+import boto3
+import pytest
+from botocore.stub import Stubber
+from moto import mock_aws
+
+from stacks import custom_resource_handler as handler
+
+NAME = "monitor.example.internal"
+ADDRESSES = ["10.0.100.10", "10.0.101.10"]
+CONTEXT = SimpleNamespace(log_stream_name="2026/11/20/stream")
+
+
+@pytest.fixture(autouse=True)
+def _credentials(monkeypatch):
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """The answers CloudFormation got, instead of PUTs to the network."""
+    got = []
+
+    def urlopen(request, timeout):
+        assert request.get_method() == "PUT"
+        assert request.full_url == "https://cloudformation.example/answer"
+        assert request.get_header("Content-type") == ""  # the presigned URL is signed without one
+        assert 0 < timeout <= 60
+        got.append(json.loads(request.data))
+        return io.BytesIO()
+
+    monkeypatch.setattr(handler.urllib.request, "urlopen", urlopen)
+    return got
+
+
+@pytest.fixture(autouse=True)
+def waits(monkeypatch):
+    """The waits asked for, in seconds, instead of waiting."""
+    asked = []
+    monkeypatch.setattr(handler.time, "sleep", asked.append)
+    return asked
+
+
+def event(kind, zone_id="Z1", **more):
+    base = {
+        "RequestType": kind,
+        "ResourceType": "Custom::ServiceRecord",
+        "ResponseURL": "https://cloudformation.example/answer",
+        "StackId": "stack",
+        "RequestId": "request",
+        "LogicalResourceId": "Record",
+        "ResourceProperties": {
+            "ServiceToken": "arn",
+            "HostedZoneId": zone_id,
+            "RecordName": NAME,
+            "TtlSeconds": "10",
+            "Addresses": ADDRESSES,
+        },
+    }
+    if kind != "Create":
+        base["PhysicalResourceId"] = f"{zone_id}/{NAME}"
+    return base | more
+
+
+def record_set(value, name=NAME + "."):
+    return {"Name": name, "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": value}]}
+
+
+# --- against moto: what is left behind ---------------------------------------------------------------------------
+
+
+@pytest.fixture
+def zone():
+    """A hosted zone in moto, with the few calls a test needs."""
+    with mock_aws():
+        client = boto3.client("route53")
+        zone_id = client.create_hosted_zone(Name="example.internal", CallerReference="1")["HostedZone"]["Id"]
+        zone_id = zone_id.rsplit("/", 1)[1]
+
+        def change(*changes):
+            client.change_resource_record_sets(
+                HostedZoneId=zone_id,
+                ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": each} for action, each in changes]},
+            )
+
+        def value():
+            for each in client.list_resource_record_sets(HostedZoneId=zone_id)["ResourceRecordSets"]:
+                if (each["Name"], each["Type"]) == (NAME + ".", "A"):
+                    return [item["Value"] for item in each["ResourceRecords"]]
+            return None
+
+        yield SimpleNamespace(id=zone_id, change=change, value=value)
+
+
+def test_creation_makes_the_record_with_the_first_zones_address(zone, answers):
+    handler.on_event(event("Create", zone.id), CONTEXT)
+    assert zone.value() == ["10.0.100.10"]
+    assert answers == [
+        {
+            "Status": "SUCCESS",
+            "Reason": "",
+            "PhysicalResourceId": f"{zone.id}/{NAME}",
+            "StackId": "stack",
+            "RequestId": "request",
+            "LogicalResourceId": "Record",
+        }
+    ]
+
+
+def test_creation_leaves_a_live_record_alone(zone, answers):
+    zone.change(("CREATE", record_set("192.0.2.7")))
+    handler.on_event(event("Create", zone.id), CONTEXT)
+    assert zone.value() == ["192.0.2.7"]
+    assert answers[0]["Status"] == "SUCCESS"
+    assert answers[0]["PhysicalResourceId"] == f"{zone.id}/{NAME}/found"
+
+
+def test_creation_is_not_misled_by_the_next_name_in_the_listing(zone, answers):
+    zone.change(("CREATE", record_set("192.0.2.7", name="z" + NAME)))
+    handler.on_event(event("Create", zone.id), CONTEXT)
+    assert zone.value() == ["10.0.100.10"]
+
+
+def test_an_update_never_touches_the_value(zone, answers):
+    handler.on_event(event("Create", zone.id), CONTEXT)
+    zone.change(("DELETE", record_set("10.0.100.10")), ("CREATE", record_set("10.0.101.10")))
+    update = event("Update", zone.id)
+    update["ResourceProperties"] |= {"TtlSeconds": "60", "Addresses": ["10.9.9.9"]}
+    handler.on_event(update, CONTEXT)
+    assert zone.value() == ["10.0.101.10"]
+    assert answers[1]["PhysicalResourceId"] == answers[0]["PhysicalResourceId"], "else CloudFormation would delete it"
+
+
+def test_an_update_to_another_name_is_a_replacement(zone, answers):
+    handler.on_event(event("Update", zone.id, PhysicalResourceId=f"{zone.id}/old.example.internal"), CONTEXT)
+    assert answers[0]["PhysicalResourceId"] == f"{zone.id}/{NAME}"
+    assert zone.value() == ["10.0.100.10"]
+
+
+def test_deletion_removes_whatever_value_the_agent_gave_it(zone, answers):
+    zone.change(("CREATE", record_set("10.0.101.10")))
+    handler.on_event(event("Delete", zone.id), CONTEXT)
+    assert zone.value() is None
+    assert answers[0]["Status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize(("value", "left"), [("192.0.2.7", ["192.0.2.7"]), ("10.0.101.10", None)])
+def test_deletion_of_a_found_record_only_when_it_points_at_this_service(zone, answers, value, left):
+    zone.change(("CREATE", record_set(value)))
+    handler.on_event(event("Delete", zone.id, PhysicalResourceId=f"{zone.id}/{NAME}/found"), CONTEXT)
+    assert zone.value() == left
+    assert answers[0]["Status"] == "SUCCESS"
+
+
+def test_deletion_after_a_failed_creation_touches_nothing(zone, answers):
+    zone.change(("CREATE", record_set("192.0.2.7")))
+    handler.on_event(event("Delete", zone.id, PhysicalResourceId="not-created"), CONTEXT)
+    assert zone.value() == ["192.0.2.7"]
+    assert answers[0]["Status"] == "SUCCESS"
+
+
+def test_deletion_of_what_is_gone_succeeds(zone, answers):
+    handler.on_event(event("Delete", zone.id), CONTEXT)
+    handler.on_event(event("Delete", "ZNOSUCHZONE"), CONTEXT)
+    assert [each["Status"] for each in answers] == ["SUCCESS", "SUCCESS"]
+
+
+def test_every_request_may_be_repeated(zone, answers):
+    for kind in ("Create", "Create", "Update", "Update", "Delete", "Delete"):
+        handler.on_event(event(kind, zone.id), CONTEXT)
+    assert {each["Status"] for each in answers} == {"SUCCESS"}
+    assert zone.value() is None
+
+
+def test_processes_are_suspended_on_creation_and_on_every_update(answers, monkeypatch):
+    client = boto3.client("autoscaling")
+    asked = {"AutoScalingGroupName": "soloist-monitor", "ScalingProcesses": ["AZRebalance"]}
+    with Stubber(client) as stub:
+        monkeypatch.setattr(handler.boto3, "client", lambda *_, **__: client)
+        for kind in ("Create", "Update"):
+            stub.add_response("suspend_processes", {}, asked)
+            request = event(kind, ResourceType="Custom::SuspendedProcesses")
+            request["ResourceProperties"] = {"AutoScalingGroupName": "soloist-monitor", "Processes": ["AZRebalance"]}
+            handler.on_event(request, CONTEXT)
+        stub.assert_no_pending_responses()
+        handler.on_event(request | {"RequestType": "Delete"}, CONTEXT)  # the stub has no answer left
+    assert [each["Status"] for each in answers] == ["SUCCESS"] * 3
+    assert {each["PhysicalResourceId"] for each in answers} == {"soloist-monitor"}
+
+
+# --- against scripted answers: what Route 53 refuses -------------------------------------------------------------
+
+
+@pytest.fixture
+def route53(monkeypatch):
+    """A Route 53 client that gives scripted answers and checks what it is asked."""
+    client = boto3.client("route53")
+    monkeypatch.setattr(handler.boto3, "client", lambda *_, **__: client)
+    with Stubber(client) as stub:
+        yield stub
+        stub.assert_no_pending_responses()
+
+
+def listing(stub, *records):
+    answer = {"ResourceRecordSets": list(records), "IsTruncated": False, "MaxItems": "1"}
+    asked = {"HostedZoneId": "Z1", "StartRecordName": NAME, "StartRecordType": "A", "MaxItems": "1"}
+    stub.add_response("list_resource_record_sets", answer, asked)
+
+
+def batch(action, record):
+    changes = [{"Action": action, "ResourceRecordSet": record}]
+    return {"HostedZoneId": "Z1", "ChangeBatch": {"Comment": "soloist deployment", "Changes": changes}}
+
+
+def accepted(stub, action, record):
+    answer = {"ChangeInfo": {"Id": "C1", "Status": "PENDING", "SubmittedAt": "2026-11-20T00:00:00Z"}}
+    stub.add_response("change_resource_record_sets", answer, batch(action, record))
+
+
+def refused(stub, operation, code, message="refused", asked=None):
+    stub.add_client_error(operation, service_error_code=code, service_message=message, expected_params=asked)
+
+
+FIRST = {"Name": NAME, "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": "10.0.100.10"}]}
+
+
+def test_creation_sends_create_which_route_53_refuses_where_a_record_exists(route53, answers):
+    listing(route53)
+    accepted(route53, "CREATE", FIRST)
+    handler.on_event(event("Create"), CONTEXT)
+    assert answers[0]["Status"] == "SUCCESS"
+
+
+def test_creation_lost_to_someone_faster_keeps_their_record(route53, answers):
+    listing(route53)
+    refused(route53, "change_resource_record_sets", "InvalidChangeBatch", "already exists", batch("CREATE", FIRST))
+    listing(route53, record_set("192.0.2.7"))
+    handler.on_event(event("Create"), CONTEXT)
+    assert answers[0]["Status"] == "SUCCESS"
+    assert answers[0]["PhysicalResourceId"] == f"Z1/{NAME}/found"
+
+
+def test_creation_refused_for_another_reason_fails_with_it(route53, answers):
+    listing(route53)
+    refused(route53, "change_resource_record_sets", "InvalidChangeBatch", "conflicts with a CNAME")
+    listing(route53)
+    handler.on_event(event("Create"), CONTEXT)
+    assert answers[0]["Status"] == "FAILED"
+    assert "conflicts with a CNAME" in answers[0]["Reason"]
+    assert "2026/11/20/stream" in answers[0]["Reason"]
+    assert answers[0]["PhysicalResourceId"] == "not-created", "the deletion that follows must not touch the record"
+
+
+def test_deletion_sends_exactly_the_live_value(route53, answers):
+    listing(route53, record_set("10.0.101.10"))
+    accepted(route53, "DELETE", record_set("10.0.101.10"))
+    handler.on_event(event("Delete"), CONTEXT)
+    assert answers[0]["Status"] == "SUCCESS"
+
+
+def test_deletion_reads_again_when_the_value_changed_in_between(route53, answers):
+    listing(route53, record_set("10.0.100.10"))
+    refused(route53, "change_resource_record_sets", "InvalidChangeBatch", "values provided do not match")
+    listing(route53, record_set("10.0.101.10"))
+    accepted(route53, "DELETE", record_set("10.0.101.10"))
+    handler.on_event(event("Delete"), CONTEXT)
+    assert answers[0]["Status"] == "SUCCESS"
+
+
+def test_deletion_gives_up_after_the_second_change_and_says_so(route53, answers):
+    for value in ("10.0.100.10", "10.0.101.10"):
+        listing(route53, record_set(value))
+        refused(route53, "change_resource_record_sets", "InvalidChangeBatch", f"not {value}")
+    handler.on_event(event("Delete"), CONTEXT)
+    assert answers[0]["Status"] == "FAILED"
+    assert "not 10.0.101.10" in answers[0]["Reason"]
+    assert answers[0]["PhysicalResourceId"] == f"Z1/{NAME}"
+
+
+def test_deletion_succeeds_when_the_zone_went_in_between(route53, answers):
+    listing(route53, record_set("10.0.100.10"))
+    refused(route53, "change_resource_record_sets", "NoSuchHostedZone")
+    handler.on_event(event("Delete"), CONTEXT)
+    assert answers[0]["Status"] == "SUCCESS"
+
+
+def test_a_found_alias_is_never_ours(route53, answers):
+    alias = {"HostedZoneId": "Z2", "DNSName": "lb.example.com", "EvaluateTargetHealth": False}
+    listing(route53, {"Name": NAME + ".", "Type": "A", "AliasTarget": alias})
+    handler.on_event(event("Delete", PhysicalResourceId=f"Z1/{NAME}/found"), CONTEXT)
+    assert answers[0]["Status"] == "SUCCESS"
+
+
+@pytest.mark.parametrize("code", ["Throttling", "PriorRequestNotComplete", "AccessDeniedException", "InvalidInput"])
+@pytest.mark.parametrize("kind", ["Create", "Delete"])
+@pytest.mark.parametrize("operation", ["list_resource_record_sets", "change_resource_record_sets"])
+def test_every_other_refusal_is_answered_with_its_reason(route53, answers, kind, code, operation):
+    if operation == "change_resource_record_sets":
+        listing(route53, *([record_set("10.0.100.10")] if kind == "Delete" else []))
+    refused(route53, operation, code, "because")
+    handler.on_event(event(kind), CONTEXT)
+    assert answers[0]["Status"] == "FAILED"
+    assert code in answers[0]["Reason"]
+
+
+def test_a_role_that_is_not_known_everywhere_yet_is_waited_for(route53, answers, waits):
+    refused(route53, "list_resource_record_sets", "AccessDenied")
+    listing(route53)
+    refused(route53, "change_resource_record_sets", "AccessDenied")
+    listing(route53)
+    accepted(route53, "CREATE", FIRST)
+    handler.on_event(event("Create"), CONTEXT)
+    assert answers[0]["Status"] == "SUCCESS"
+    assert waits == [5, 10]
+
+
+def test_a_role_that_stays_denied_is_answered_with_its_reason(route53, answers, waits):
+    for _ in range(4):
+        refused(route53, "list_resource_record_sets", "AccessDenied", "not authorized to perform")
+    handler.on_event(event("Delete"), CONTEXT)
+    assert answers[0]["Status"] == "FAILED"
+    assert "not authorized to perform" in answers[0]["Reason"]
+    assert waits == [5, 10, 20]
+
+
+def test_a_request_nobody_knows_is_answered(answers):
+    handler.on_event(event("Create", ResourceType="Custom::Other"), CONTEXT)
+    assert answers[0]["Status"] == "FAILED"
+    assert "Custom::Other" in answers[0]["Reason"]
+
+
+def test_a_long_reason_fits_into_an_answer(route53, answers):
+    refused(route53, "list_resource_record_sets", "InvalidInput", "x" * 10_000)
+    handler.on_event(event("Create"), CONTEXT)
+    assert len(json.dumps(answers[0])) < 4096, "CloudFormation takes at most 4 KB"
+
+
+def test_an_answer_that_cannot_be_delivered_fails_the_invocation_so_that_lambda_repeats_it(route53, monkeypatch):
+    def urlopen(request, timeout):
+        raise urllib.error.URLError("no route")
+
+    monkeypatch.setattr(handler.urllib.request, "urlopen", urlopen)
+    listing(route53, record_set("10.0.100.10"))
+    with pytest.raises(urllib.error.URLError):
+        handler.on_event(event("Create"), CONTEXT)
+
+
+def test_the_inlined_source_is_this_file_and_needs_only_what_lambda_has(template):
+    sources = {each["Properties"]["Code"]["ZipFile"] for each in template.of_type("AWS::Lambda::Function").values()}
+    (source,) = sources
+    assert source == Path(handler.__file__).read_text(encoding="utf-8")
+    assert len(source) < 4_000_000, "AWS::Lambda::Function Code: ZipFile is at most 4 MB"
+    modules = {
+        (alias.name if isinstance(node, ast.Import) else str(node.module)).split(".")[0]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for alias in node.names
+    }
+    assert modules <= set(sys.stdlib_module_names) | {"boto3", "botocore"}

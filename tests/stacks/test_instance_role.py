@@ -1,0 +1,127 @@
+"""Least privilege: every call of the agent is allowed, on this service's resources and nothing else."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+BOOTSTRAP = Path(__file__).parents[2] / "bootstrap"
+DESCRIBE = re.compile(r"^(ec2|autoscaling):Describe")
+
+
+def statements(template, logical_id="InstanceRole"):
+    """All statements of the policies whose logical id starts so."""
+    found = []
+    for name, resource in template.resources.items():
+        if not name.startswith(logical_id):
+            continue
+        if resource["Type"] == "AWS::IAM::Policy":
+            found += resource["Properties"]["PolicyDocument"]["Statement"]
+        if resource["Type"] == "AWS::IAM::Role":
+            for policy in resource["Properties"].get("Policies", []):
+                found += policy["PolicyDocument"]["Statement"]
+    assert found, logical_id
+    return found
+
+
+def actions(statement):
+    return [statement["Action"]] if isinstance(statement["Action"], str) else statement["Action"]
+
+
+def by_action(template, action, logical_id="InstanceRole"):
+    return [each for each in statements(template, logical_id) if action in actions(each)]
+
+
+def test_only_describing_is_allowed_on_everything(any_template):
+    for statement in statements(any_template):
+        assert statement["Effect"] == "Allow"
+        if statement["Resource"] == "*":
+            assert all(DESCRIBE.match(action) for action in actions(statement)), statement
+        assert not any("*" in action for action in actions(statement)), statement
+
+
+def test_interfaces_are_attached_by_id_and_only_to_instances_of_this_service(any_template):
+    by_id, by_tag = by_action(any_template, "ec2:AttachNetworkInterface")
+    interfaces = set(any_template.of_type("AWS::EC2::NetworkInterface"))
+    resources = by_id["Resource"] if isinstance(by_id["Resource"], list) else [by_id["Resource"]]
+    named = {name for name in interfaces if any(json.dumps({"Ref": name}) in json.dumps(each) for each in resources)}
+    assert named == interfaces
+    assert len(resources) == len(interfaces)
+    assert ":instance/*" in json.dumps(by_tag["Resource"])
+    assert by_tag["Condition"] == {"StringEquals": {"aws:ResourceTag/soloist:service": "monitor"}}
+
+
+@pytest.mark.parametrize("logical_id", ["InstanceRole", "RecordFirst"])
+def test_only_this_a_record_may_be_created_and_deleted(template, logical_id):
+    (statement,) = by_action(template, "route53:ChangeResourceRecordSets", logical_id)
+    assert statement["Condition"] == {
+        "ForAllValues:StringEquals": {
+            "route53:ChangeResourceRecordSetsNormalizedRecordNames": ["monitor.example.internal"],
+            "route53:ChangeResourceRecordSetsRecordTypes": ["A"],
+            "route53:ChangeResourceRecordSetsActions": ["CREATE", "DELETE"],
+        }
+    }
+    (zone,) = template.of_type("AWS::Route53::HostedZone")
+    assert json.dumps({"Ref": zone}) in json.dumps(statement["Resource"])
+
+
+def test_lifecycle_calls_are_limited_to_the_group(any_template):
+    (statement,) = by_action(any_template, "autoscaling:CompleteLifecycleAction")
+    assert {"autoscaling:RecordLifecycleActionHeartbeat", "autoscaling:SetInstanceHealth"} < set(actions(statement))
+    assert ":autoScalingGroup:*:autoScalingGroupName/soloist-monitor" in json.dumps(statement["Resource"])
+
+
+def test_the_file_system_is_reached_through_its_two_access_points_only(any_template):
+    (statement,) = by_action(any_template, "elasticfilesystem:ClientMount")
+    named = statement["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"]
+    assert len(named) == 2
+    for access_point in any_template.of_type("AWS::EFS::AccessPoint"):
+        assert json.dumps({"Ref": access_point}) in json.dumps(named)
+    assert statement["Condition"]["Bool"] == {"elasticfilesystem:AccessedViaMountTarget": "true"}
+
+
+def test_state_and_topic_are_this_services(any_template):
+    (state,) = by_action(any_template, "ssm:PutParameter")
+    assert ":parameter/soloist/monitor/state" in json.dumps(state["Resource"])
+    (publish,) = by_action(any_template, "sns:Publish")
+    (topic,) = any_template.of_type("AWS::SNS::Topic")
+    assert publish["Resource"] == {"Ref": topic}
+
+
+def test_the_custom_resources_may_do_their_one_thing_and_write_their_log(any_template):
+    suspend = {action for each in statements(any_template, "InstanceGroupSuspended") for action in actions(each)}
+    assert suspend == {"autoscaling:SuspendProcesses", "logs:CreateLogStream", "logs:PutLogEvents"}
+    record = {action for each in statements(any_template, "RecordFirst") for action in actions(each)}
+    assert record == {
+        "route53:ListResourceRecordSets",
+        "route53:ChangeResourceRecordSets",
+        "logs:CreateLogStream",
+        "logs:PutLogEvents",
+    }
+
+
+def test_the_roles_are_for_ec2_and_lambda(any_template):
+    for name, role in any_template.of_type("AWS::IAM::Role").items():
+        (trust,) = role["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        expected = "ec2.amazonaws.com" if name.startswith("InstanceRole") else "lambda.amazonaws.com"
+        assert trust["Principal"] == {"Service": expected}
+
+
+def agent_calls():
+    """Every AWS call in the agent's sources, as an IAM action."""
+    call = re.compile(r"_clients\.(\w+)\(\)\s*\.(\w+)\(")
+    found = set()
+    for source in BOOTSTRAP.glob("*.py"):
+        for service, method in call.findall(source.read_text(encoding="utf-8")):
+            found.add(f"{service}:{''.join(part.capitalize() for part in method.split('_'))}")
+    return found
+
+
+def test_every_call_of_the_agent_is_allowed(template):
+    calls = agent_calls()
+    assert "ec2:AttachNetworkInterface" in calls, "the pattern no longer finds the agent's calls"
+    allowed = {action for statement in statements(template) for action in actions(statement)}
+    assert calls <= allowed, f"the role lacks {sorted(calls - allowed)}"

@@ -1,0 +1,87 @@
+"""The user data, resolved as CloudFormation would, is a boot document the agent reads back."""
+
+from __future__ import annotations
+
+import pytest
+
+from bootstrap.boot_document import parse_user_data
+
+ATTRIBUTES = {"IpAddress": "10.0.0.200"}
+PSEUDO = {"AWS::URLSuffix": "amazonaws.com", "AWS::Partition": "aws", "AWS::AccountId": "123456789012"}
+
+
+def resolve(value, template):
+    """Stands in for CloudFormation's Ref, Fn::GetAtt, Fn::Join and Fn::Base64 (the text itself)."""
+    if isinstance(value, str):
+        return value
+    ((function, argument),) = value.items()
+    if function == "Ref":
+        return PSEUDO.get(argument) or f"{template.resources[argument]['Type']}|{argument}"
+    if function == "Fn::GetAtt":
+        return ATTRIBUTES[argument[1]]
+    if function == "Fn::Base64":
+        return resolve(argument, template)
+    assert function == "Fn::Join", function
+    separator, parts = argument
+    return separator.join(resolve(part, template) for part in parts)
+
+
+def document(template):
+    data = template.properties("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"]
+    text = resolve(data, template)
+    assert len(text.encode()) <= 16_384, "user data is at most 16 KiB"
+    return parse_user_data(text)
+
+
+def test_the_agent_reads_back_what_the_stack_wrote(any_template):
+    read = document(any_template)
+    assert read.stack == read.group.name == "soloist-monitor"
+    assert (read.group.launch_hook, read.group.terminate_hook) == ("boot", "drain")
+    assert read.service.units == ("monitor.service",)
+    assert [check.kind for check in read.service.health.checks] == ["http", "tcp"]
+    assert read.record.ttl_s == 15
+    assert read.file_system.data_path == "/monitor/data"
+    assert read.file_system.lease_path == "/monitor/lease"
+    assert read.file_system.dns_name == f"{read.file_system.id}.efs.us-east-1.amazonaws.com"
+    assert read.state_parameter == "/soloist/monitor/state"
+
+
+def test_zones_carry_their_own_interface_and_mount_target(template):
+    read = document(template)
+    interfaces = list(template.of_type("AWS::EC2::NetworkInterface"))
+    assert [zone.network_interface_id for zone in read.zones] == [f"AWS::EC2::NetworkInterface|{n}" for n in interfaces]
+    assert [zone.address for zone in read.zones] == ["10.0.100.10", "10.0.101.10", "10.0.102.10"]
+    assert [zone.subnet_cidr for zone in read.zones] == ["10.0.100.0/24", "10.0.101.0/24", "10.0.102.0/24"]
+    assert {zone.mount_target_address for zone in read.zones} == {"10.0.0.200"}
+
+
+def test_access_points_are_not_mixed_up(template):
+    read = document(template).file_system
+    for use, given in (("data", read.data_access_point_id), ("lease", read.lease_access_point_id)):
+        name = given.split("|")[1]
+        assert template.resources[name]["Properties"]["RootDirectory"]["Path"] == f"/monitor/{use}"
+
+
+def test_an_existing_file_systems_mount_targets_are_told_by_zone(synth, service_tree):
+    read = document(synth(service_tree("existing everything")))
+    assert read.file_system.id == "fs-0123456789abcdef0"
+    assert [zone.mount_target_address for zone in read.zones] == ["172.16.100.4", "172.16.101.4"]
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [
+        'say "hello"',
+        "back\\slash",
+        "${AWS::Region} $HOME #{x}",
+        "ünïcödé",
+        "{'a': [1, 2]}",
+        "# comment: yes",
+        "-",
+        "%s \\n",
+    ],
+)
+def test_any_printable_text_of_the_service_file_survives(synth, service_tree, argument):
+    tree = service_tree("three zones")
+    tree["service"]["hooks"] = {"before_start": [["/usr/bin/printf", argument]]}
+    assert document(synth(tree)).service.hooks.before_start == (("/usr/bin/printf", argument),)
