@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     SURROUNDINGS = 4  # metadata service or operating system refused before anything was claimed
     TIMED_OUT = 5  # a wait passed its deadline
     INCOMPLETE = 6  # stopping did not finish: something may still be mounted or attached
+    DEFECT = 70  # an exception nobody expected; systemd starts the agent again, which is safe at every point
 
 
 class AgentError(Exception):
@@ -82,3 +83,19 @@ class ServiceError(AgentError):
     """A systemd unit of the service did not start, stop or become healthy."""
 
     reason = "service-failed"
+
+
+class HookError(ServiceError):
+    """A command of the user (before start, after start, before stop) failed or ran out of time."""
+
+    reason = "hook-failed"
+
+
+class LinkError(AgentError):
+    """The network interface is attached, but the operating system cannot use it as asked."""
+
+    reason = "network-interface-unusable"
+
+
+class StopRequested(Exception):
+    """Somebody asked the agent to stop while it was waiting; not a failure, so not an AgentError."""

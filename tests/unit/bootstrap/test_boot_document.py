@@ -111,5 +111,5 @@ def test_document_of_another_version_is_refused(tree: dict[str, Any]) -> None:
 
 def test_boolean_is_not_taken_for_a_number(tree: dict[str, Any]) -> None:
     tree["record"]["ttl_s"] = True
-    with pytest.raises(BadBootDocument, match="record.ttl_s: must be int, not boolean"):
+    with pytest.raises(BadBootDocument, match=r"record\.ttl_s: must be int, not boolean"):
         parse_tree(tree)

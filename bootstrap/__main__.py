@@ -1,0 +1,75 @@
+"""The agent as systemd starts it: `python -m bootstrap`. Real adapters, signals, logging, exit code.
+
+Exit codes are those of errors.ExitCode, documented in docs/exit-codes.md; the unit restarts the agent only where that
+can help. AWS_EC2_METADATA_SERVICE_ENDPOINT and AWS_ENDPOINT_URL are the SDKs' own settings and are honoured.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+
+from bootstrap.agent import Adapters, Agent
+from bootstrap.clock import StopRequest, SystemClock
+from bootstrap.commands import ChildCommands
+from bootstrap.errors import ExitCode
+from bootstrap.imds import DEFAULT_ENDPOINT, HttpTransport, MetadataService
+from bootstrap.links import KernelLinks
+from bootstrap.notify import ServiceNotifier
+from bootstrap.paths import Paths
+
+log = logging.getLogger("bootstrap")
+
+
+def main() -> ExitCode:
+    """Run the agent until it is told to stop."""
+    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    logging.getLogger("botocore").setLevel(logging.WARNING)
+    if os.geteuid() != 0:
+        log.error("the agent must run as root: start it by systemctl start soloist-agent")
+        return ExitCode.SURROUNDINGS
+    clock, paths = SystemClock(), Paths()
+    endpoint = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or DEFAULT_ENDPOINT
+    adapters = Adapters(
+        clock=clock,
+        paths=paths,
+        metadata=MetadataService(clock, HttpTransport(endpoint)),
+        commands=ChildCommands(),
+        links=KernelLinks(paths.network_devices),
+        notifier=ServiceNotifier(os.environ.get("NOTIFY_SOCKET", "")),
+    )
+    return run(adapters)
+
+
+def run(adapters: Adapters) -> ExitCode:
+    """Run with `adapters`; a signal becomes a request to stop, a defect its own exit code."""
+    stop = StopRequest()
+    _stop_on_signals(stop)
+    try:
+        return Agent(adapters, stop).run()
+    except Exception:
+        log.exception("a defect in the agent; systemd starts it again")
+        return ExitCode.DEFECT
+
+
+def _stop_on_signals(stop: StopRequest) -> None:
+    """SIGTERM and SIGINT become a request to stop, made by a thread: a handler that takes a lock, as an Event does, can
+    meet the very thread that holds it."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: None)
+
+    def read_signals() -> None:
+        while received := os.read(reader, 1):
+            stop.request(f"{signal.Signals(received[0]).name} received")
+
+    threading.Thread(target=read_signals, name="signals", daemon=True).start()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""Auto Scaling as the agent needs it: complete a lifecycle hook, ask for my state, report me unhealthy.
+
+Guarantees: thin, no loops; foreign errors become CloudError; a hook that is not waiting is an answer, not an error.
+Sources: Auto Scaling API reference: CompleteLifecycleAction (instance id instead of token; ValidationError "No active
+Lifecycle Action found with instance ID ..."), DescribeAutoScalingInstances, SetInstanceHealth.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from bootstrap.aws import Clients, converted
+from bootstrap.errors import CloudError
+
+HookResult = Literal["CONTINUE", "ABANDON"]
+
+
+class AutoScaling:
+    """The calls about one instance of one group."""
+
+    def __init__(self, clients: Clients, group: str, instance_id: str) -> None:
+        self._clients = clients
+        self._group = group
+        self._instance_id = instance_id
+
+    def complete_hook(self, hook: str, result: HookResult) -> bool:
+        """Answer the lifecycle hook; False when no such action is waiting for this instance. Raises CloudError."""
+        try:
+            with converted(f"complete lifecycle hook {hook} of {self._instance_id} with {result}"):
+                self._clients.autoscaling().complete_lifecycle_action(
+                    AutoScalingGroupName=self._group,
+                    LifecycleHookName=hook,
+                    InstanceId=self._instance_id,
+                    LifecycleActionResult=result,
+                )
+        except CloudError as error:
+            if error.code == "ValidationError" and "no active lifecycle action" in str(error).lower():
+                return False
+            raise
+        return True
+
+    def lifecycle_state(self) -> str:
+        """`Pending:Wait`, `InService`, ... or "" when the group does not know this instance. Raises CloudError."""
+        with converted(f"describe {self._instance_id} in its group"):
+            answer = self._clients.autoscaling().describe_auto_scaling_instances(InstanceIds=[self._instance_id])
+        found = answer["AutoScalingInstances"]
+        return str(found[0]["LifecycleState"]) if found else ""
+
+    def report_unhealthy(self) -> None:
+        """Have the group replace this instance now, grace period or not. Raises CloudError."""
+        with converted(f"report {self._instance_id} unhealthy"):
+            self._clients.autoscaling().set_instance_health(
+                InstanceId=self._instance_id, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False
+            )

@@ -1,0 +1,46 @@
+"""Tells systemd that the agent is ready, stopping, or what it is doing.
+
+For: `Type=notify` units. Guarantees: silent no-op where there is no NOTIFY_SOCKET; never blocks or fails the caller.
+Does not: serve the watchdog.
+Source: sd_notify(3); an address that begins with "@" is an abstract socket and starts with a NUL byte on the wire.
+"""
+
+from __future__ import annotations
+
+import logging
+import socket
+
+log = logging.getLogger(__name__)
+
+
+class ServiceNotifier:
+    """Sends state lines to the notification socket at `address` (the value of NOTIFY_SOCKET, or empty)."""
+
+    def __init__(self, address: str) -> None:
+        self._address = "\0" + address[1:] if address.startswith("@") else address
+
+    def send(self, *lines: str) -> bool:
+        """Send `lines` as one datagram; whether systemd got it."""
+        if not self._address:
+            return False
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_CLOEXEC) as channel:
+                channel.settimeout(0)
+                channel.sendto("\n".join(lines).encode(), self._address)
+        except OSError as error:
+            log.warning("systemd was not notified (%s): %s", lines[0], error)
+            return False
+        return True
+
+    def ready(self, sentence: str) -> bool:
+        return self.send("READY=1", f"STATUS={_one_line(sentence)}")
+
+    def status(self, sentence: str) -> bool:
+        return self.send(f"STATUS={_one_line(sentence)}")
+
+    def stopping(self, sentence: str) -> bool:
+        return self.send("STOPPING=1", f"STATUS={_one_line(sentence)}")
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,146 @@
+"""The state of this instance for people and programs: a JSON file below /run and the state parameter.
+
+For: operators, the rollout command, reports. Guarantees: building it is pure; the file is whole or the previous one;
+the parameter is written in the background, the latest state wins, a failure is retried and never fails a boot.
+Does not: take part in any decision of the agent.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from bootstrap.clock import Clock, Deadline
+from bootstrap.errors import CloudError
+from bootstrap.parameters import LARGEST_VALUE_BYTES
+from bootstrap.timeline import Entry
+
+log = logging.getLogger(__name__)
+
+Phase = Literal["booting", "ready", "unhealthy", "stopping", "stopped", "failed"]
+RETRY_S = 5.0
+LONGEST_RETRY_S = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What is known about this instance now. `record` is the DNS name, `reason` set where a failure has one."""
+
+    phase: Phase
+    sentence: str
+    instance_id: str
+    zone: str
+    image_id: str
+    image_version: str
+    network_interface_id: str = ""
+    address: str = ""
+    record: str = ""
+    reason: str = ""
+
+
+def render_state(state: State, entries: list[Entry], updated_at: str, limit: int = LARGEST_VALUE_BYTES) -> str:
+    """One JSON document of at most `limit` bytes: details of phases go first, then the end of the sentence. Pure."""
+    tree: dict[str, Any] = {
+        "phase": state.phase,
+        "instance_id": state.instance_id,
+        "zone": state.zone,
+        "image_id": state.image_id,
+        "image_version": state.image_version,
+        "network_interface_id": state.network_interface_id,
+        "address": state.address,
+        "record": state.record,
+        "sentence": state.sentence,
+        "reason": state.reason,
+        "updated_at": updated_at,
+        "timeline": [entry.to_tree() for entry in entries],
+    }
+    text = json.dumps(tree)
+    if len(text.encode()) > limit:
+        tree["timeline"] = [replace(entry, detail="").to_tree() for entry in entries]
+        text = json.dumps(tree)
+    excess = len(text.encode()) - limit
+    if excess > 0:
+        tree["sentence"] = state.sentence[: max(0, len(state.sentence) - excess - 3)] + "..."
+        text = json.dumps(tree)
+    return text
+
+
+def image_version(path: Path) -> str:
+    """The version in the image's own description, "" where there is none."""
+    try:
+        return str(json.loads(path.read_text(encoding="utf-8")).get("version", ""))
+    except (OSError, ValueError) as error:
+        log.warning("%s: %s", path, error)
+        return ""
+
+
+def write_file(path: Path, text: str) -> None:
+    """Replace `path` as a whole. A full or missing file system never fails the caller."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        temporary.write_text(text + "\n", encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        log.warning("%s: %s", path, error)
+
+
+class BackgroundWriter:
+    """Writes the latest offered text by `write`, in its own thread, until it succeeds or a later text replaces it."""
+
+    def __init__(self, write: Callable[[str], None], clock: Clock) -> None:
+        self._write = write
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._latest: str | None = None
+        self._written = threading.Event()
+        self._written.set()
+        self._offered = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="state-parameter", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def offer(self, text: str) -> None:
+        """Have `text` written; returns at once."""
+        with self._lock:
+            self._latest = text
+            self._written.clear()
+        self._offered.set()
+
+    def flush(self, deadline: Deadline) -> bool:
+        """Wait until the latest text is written; False when it was not in time."""
+        return self._clock.wait(self._written, deadline.remaining_s)
+
+    def attempt(self) -> bool:
+        """Write the latest text once; False when it has to be tried again."""
+        with self._lock:
+            text = self._latest
+        if text is None:
+            return True
+        try:
+            self._write(text)
+        except CloudError as error:
+            log.warning("state: %s", error)
+            return False
+        with self._lock:
+            if self._latest == text:
+                self._latest = None
+                self._written.set()
+        return True
+
+    def _run(self) -> None:
+        pause_s = RETRY_S
+        while True:
+            self._offered.wait()
+            self._offered.clear()
+            if self.attempt():
+                pause_s = RETRY_S
+            else:
+                self._clock.wait(self._offered, pause_s)
+                self._offered.set()
+                pause_s = min(2 * pause_s, LONGEST_RETRY_S)

@@ -1,0 +1,119 @@
+"""Started means active; stopped means gone, by force if need be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.commands import Completed
+from bootstrap.errors import HookError, ServiceError
+from bootstrap.health import Prober
+from bootstrap.service import ServiceUnits, run_hooks
+from tests.process.fake_os import OK, FakeOs
+from tests.unit.bootstrap.fakes import FakeClock, document
+
+UNITS = ("demo-store.service", "demo.service")
+
+
+@pytest.fixture
+def mounted(machine: FakeOs, clock: FakeClock) -> FakeOs:
+    """The service's data directory is a mount point, so systemd lets its units start."""
+    root, target = str(machine.paths.data_root), str(machine.root / "service")
+    Path(root).mkdir(parents=True)
+    machine.run(("mount", "-t", "nfs4", "-o", "hard", "x:/d", root), clock.deadline())
+    machine.run(("mount", "--bind", f"{root}/demo", target), clock.deadline())
+    return machine
+
+
+def verbs(machine: FakeOs) -> list[str]:
+    lines = (line.removeprefix("systemctl ") for line in machine.log() if line.startswith("systemctl "))
+    return [line for line in lines if not line.startswith(("show", "reset-failed"))]
+
+
+def test_start_in_order_stop_in_reverse(mounted: FakeOs, clock: FakeClock) -> None:
+    units = ServiceUnits(mounted, document().service)
+    units.start(clock.deadline())
+    assert [mounted.unit(unit) for unit in UNITS] == ["active", "active"]
+    assert units.dead_units(clock.deadline()) == []
+    assert units.stop(clock.deadline()) == []
+    assert units.dead_units(clock.deadline()) == [f"{unit} is inactive" for unit in UNITS]
+    assert verbs(mounted) == [f"start {UNITS[0]}", f"start {UNITS[1]}", f"stop {UNITS[1]}", f"stop {UNITS[0]}"]
+
+
+def test_start_without_the_mount_is_a_failure_although_systemctl_exits_0(machine: FakeOs, clock: FakeClock) -> None:
+    with pytest.raises(ServiceError, match=r"demo-store\.service is inactive after systemctl start \(exit code 0\)"):
+        ServiceUnits(machine, document().service).start(clock.deadline())
+
+
+class Trusting(ServiceUnits):
+    """Starts the units and believes systemctl's exit code."""
+
+    def _await_settled(self, unit: str, limit: object) -> str:
+        return "active"
+
+
+def test_a_start_that_does_not_look_is_seen(machine: FakeOs, clock: FakeClock) -> None:
+    Trusting(machine, document().service).start(clock.deadline())
+    assert [machine.unit(unit) for unit in UNITS] == ["inactive", "inactive"], "it claims to serve and does not"
+
+
+def test_start_that_takes_too_long_is_a_failure(mounted: FakeOs, clock: FakeClock) -> None:
+    mounted.refusing["show"] = Completed(exit_code=0, output="activating\n")
+    with pytest.raises(ServiceError, match="is activating after systemctl start"):
+        ServiceUnits(mounted, document().service).start(clock.deadline())
+    assert sum(clock.waits) == pytest.approx(20)
+
+
+class Stubborn(FakeOs):
+    """Units that ignore a stop; with `is_immortal` a kill, too."""
+
+    is_immortal = False
+
+    def _systemctl(self, verb: str, unit: str) -> Completed:
+        if verb == "stop" or (verb == "kill" and self.is_immortal):
+            return Completed(exit_code=None, output="")
+        return super()._systemctl(verb, unit)
+
+
+@pytest.mark.parametrize(("is_immortal", "left"), [(False, []), (True, ["demo.service", "demo-store.service"])])
+def test_stop_kills_what_does_not_stop_and_names_what_stays(
+    mounted: FakeOs, clock: FakeClock, *, is_immortal: bool, left: list[str]
+) -> None:
+    stubborn = Stubborn(mounted.root)
+    stubborn.is_immortal = is_immortal
+    for unit in UNITS:
+        stubborn.set_unit(unit, "active")
+    assert ServiceUnits(stubborn, document().service).stop(clock.deadline()) == left
+    assert f"kill --kill-whom=all --signal=SIGKILL {UNITS[1]}" in verbs(stubborn)
+
+
+def test_restart_refuses_to_start_beside_what_cannot_be_stopped(mounted: FakeOs, clock: FakeClock) -> None:
+    stubborn = Stubborn(mounted.root)
+    stubborn.is_immortal = True
+    stubborn.set_unit("demo.service", "active")
+    with pytest.raises(ServiceError, match=r"demo\.service cannot be stopped"):
+        ServiceUnits(stubborn, document().service).restart(clock.deadline())
+    assert not any(verb.startswith("start") for verb in verbs(stubborn))
+
+
+def test_hooks_run_in_order_and_stop_at_the_first_failure(machine: FakeOs, clock: FakeClock) -> None:
+    machine.refusing = {"good": OK, "bad": Completed(exit_code=3, output="no licence")}
+    hooks = (("good", "1"), ("bad", "2"), ("good", "3"))
+    with pytest.raises(HookError, match=r"before-start hook bad 2: exit code 3: no licence\. Run it by hand"):
+        run_hooks(machine, hooks, 5, clock.deadline(), "before-start")
+    assert machine.log() == ["good 1", "bad 2"]
+
+
+def test_await_healthy_polls_until_all_pass(machine: FakeOs, clock: FakeClock) -> None:
+    machine.refusing["probe"] = Completed(exit_code=1, output="warming up")
+    clock.at(3, lambda: machine.refusing.update(probe=OK))
+    assert Prober(machine, document().service.health).await_healthy(clock.deadline(30)).startswith("1 checks passed")
+    assert 3 <= sum(clock.waits) < 3.5
+
+
+def test_await_healthy_ends_in_a_reason(machine: FakeOs, clock: FakeClock) -> None:
+    machine.refusing["probe"] = Completed(exit_code=1, output="warming up")
+    with pytest.raises(ServiceError, match="not healthy after 30 s: probe: exit code 1: warming up"):
+        Prober(machine, document().service.health).await_healthy(clock.deadline(30))
+    assert sum(clock.waits) <= 30
