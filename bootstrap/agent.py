@@ -12,6 +12,7 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from bootstrap.autoscaling import AutoScaling
 from bootstrap.aws import Clients
@@ -27,7 +28,7 @@ from bootstrap.links import Links
 from bootstrap.notify import ServiceNotifier
 from bootstrap.parameters import Parameter
 from bootstrap.paths import Paths
-from bootstrap.state import BackgroundWriter, Phase, State, image_version, render_state, write_file
+from bootstrap.state import BackgroundWriter, Phase, State, image_version, render_state, report, write_file
 from bootstrap.steps import Runner
 from bootstrap.stop import release_all
 from bootstrap.supervise import Action, Supervisor
@@ -152,7 +153,7 @@ class Agent:
             log.info("%s", sentence)
             self._adapters.notifier.status(sentence)
             return None
-        self._writer = BackgroundWriter(Parameter(clients, document.state_parameter).write, self._clock)
+        self._writer = BackgroundWriter(partial(report, Parameter(clients, document.state_parameter)), self._clock)
         self._writer.start()
         return document, identity, clients
 

@@ -1,11 +1,12 @@
-"""The state parameter in Systems Manager. Thin: one call, foreign errors become CloudError.
+"""The state parameter in Systems Manager. Thin: two calls, foreign errors become CloudError.
 
-Source: Systems Manager API reference PutParameter (a standard parameter holds 4 KiB).
+Source: Systems Manager API reference GetParameter, PutParameter (a standard parameter holds 4 KiB).
 """
 
 from __future__ import annotations
 
 from bootstrap.aws import Clients, converted
+from bootstrap.errors import CloudError
 
 LARGEST_VALUE_BYTES = 4096
 
@@ -16,6 +17,16 @@ class Parameter:
     def __init__(self, clients: Clients, name: str) -> None:
         self._clients = clients
         self._name = name
+
+    def read(self) -> str:
+        """The present value, "" where there is no such parameter. Raises CloudError."""
+        try:
+            with converted(f"read parameter {self._name}"):
+                return str(self._clients.ssm().get_parameter(Name=self._name)["Parameter"]["Value"])
+        except CloudError as error:
+            if error.code == "ParameterNotFound":
+                return ""
+            raise
 
     def write(self, text: str) -> None:
         """Raises CloudError."""

@@ -17,12 +17,13 @@ from typing import Any, Literal
 
 from bootstrap.clock import Clock, Deadline
 from bootstrap.errors import CloudError
-from bootstrap.parameters import LARGEST_VALUE_BYTES
+from bootstrap.parameters import LARGEST_VALUE_BYTES, Parameter
 from bootstrap.timeline import Entry
 
 log = logging.getLogger(__name__)
 
 Phase = Literal["booting", "ready", "unhealthy", "stopping", "stopped", "failed"]
+ARRIVING: tuple[Phase, ...] = ("booting", "ready")
 RETRY_S = 5.0
 LONGEST_RETRY_S = 60.0
 
@@ -68,6 +69,21 @@ def render_state(state: State, entries: list[Entry], updated_at: str, limit: int
         tree["sentence"] = state.sentence[: max(0, len(state.sentence) - excess - 3)] + "..."
         text = json.dumps(tree)
     return text
+
+
+def may_replace(present: str, leaving: str) -> bool:
+    """Whether the state of an instance that is leaving may replace `present`: not that of a successor. Pure."""
+    try:
+        now, then = json.loads(present), json.loads(leaving)
+        return bool(now["instance_id"] == then["instance_id"] or now["phase"] not in ARRIVING)
+    except (ValueError, KeyError, TypeError):
+        return True  # the first value, which the stack gave it
+
+
+def report(parameter: Parameter, text: str) -> None:
+    """Write the state parameter, unless this instance is leaving and its successor has reported. Raises CloudError."""
+    if json.loads(text)["phase"] in ARRIVING or may_replace(parameter.read(), text):
+        parameter.write(text)
 
 
 def image_version(path: Path) -> str:

@@ -172,7 +172,9 @@ def _conclude(report: Report, out: Path) -> int:
         mark = "healed" if scene.healed else "DID NOT HEAL"
         moved = f"{scene.zone_from or '-':>12} -> {scene.zone_to or '-'}"
         print(f"  {scene.name:12} {mark:12} outage {scene.outage_s:6.1f} s  {moved}")
-    print(f"\n{report.acknowledged:,} writes acknowledged, {report.lost:,} lost; report: {out / 'report.html'}")
+    print(
+        f"\n{report.acknowledged:,} writes acknowledged, {report.lost:,} lost; report: {(out / 'report.html').relative_to(ROOT)}"
+    )
     for finding in report.findings:
         print(f"not as it should be: {finding}", file=sys.stderr)
     return 1 if report.findings else 0

@@ -65,7 +65,7 @@ class Stage:
         """Who serves now."""
         found = read_standing(self.world.control_plane, self._ssm, self.service, self.record_name)
         said = f"{found.instance_id} ({found.zone}): {found.sentence}"
-        if found.sentence and said != self._reported:
+        if found.instance_id and found.sentence and said != self._reported:
             self._reported = said
             self.say(said)
         return found
@@ -197,6 +197,6 @@ class Stage:
         )
 
     def _on_cloud_event(self, event: CloudEvent) -> None:
-        if event.kind == "stack" and " (AWS::" in event.text and "FAILED" not in event.text:
+        if event.kind == "stack" and " (" in event.text and "FAILED" not in event.text:
             return  # one line for each of some sixty resources would hide the story
         self.say(f"{event.subject}: {event.text}" if event.subject not in event.text else event.text)

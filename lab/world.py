@@ -22,7 +22,7 @@ from lab.client.collector import Collector
 from lab.client.ledger import Ledger
 from lab.cloud import ControlPlane, MountTargetView
 from lab.cloud.timing import FAST, Timing
-from lab.errors import LabError
+from lab.errors import LabError, LabPreconditionError
 from lab.file_server import FileServer, MountTarget
 from lab.hypervisor import Hypervisor
 from lab.machines.machine import Machine, MachineSpec, NetworkInterface
@@ -83,6 +83,11 @@ class World:
     def __enter__(self) -> World:
         try:
             self._start()
+        except OSError as error:
+            self.close()
+            raise LabPreconditionError(
+                f"the lab cannot listen: {error}: end the program that holds that port (`ss -ltnp` names it)"
+            ) from error
         except BaseException:
             self.close()
             raise

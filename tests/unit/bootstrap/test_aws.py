@@ -110,6 +110,8 @@ def test_every_call_sends_what_it_should(stubbed: Stubbed) -> None:
     stubs["ssm"].add_response(
         "put_parameter", {"Version": 1}, {"Name": "/s", "Value": "{}", "Type": "String", "Overwrite": True}
     )
+    stubs["ssm"].add_response("get_parameter", {"Parameter": {"Value": "{}"}}, {"Name": "/s"})
+    stubs["ssm"].add_client_error("get_parameter", "ParameterNotFound")
     stubs["sns"].add_response("publish", {"MessageId": "1"}, {"TopicArn": "arn:t", "Subject": "a b", "Message": "text"})
     ec2, group = Ec2(clients), AutoScaling(clients, "g", "i-1")
     ec2.attach("eni-1", "i-1", 1)
@@ -118,6 +120,8 @@ def test_every_call_sends_what_it_should(stubbed: Stubbed) -> None:
     assert group.complete_hook("boot", "CONTINUE")
     group.report_unhealthy()
     Parameter(clients, "/s").write("{}")
+    assert Parameter(clients, "/s").read() == "{}"
+    assert Parameter(clients, "/s").read() == ""
     Topic(clients, "arn:t").publish("a\nb", "text")
     for stub in stubs.values():
         stub.assert_no_pending_responses()

@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.errors import CloudError
 from bootstrap.notify import ServiceNotifier
-from bootstrap.state import BackgroundWriter, State, image_version, render_state, write_file
+from bootstrap.state import BackgroundWriter, State, image_version, may_replace, render_state, report, write_file
 from bootstrap.timeline import Entry, Event, EventFile, Timeline
 from tests.unit.bootstrap.fakes import FakeClock, cloud_error
 
@@ -114,3 +114,44 @@ def test_notifier_reaches_both_kinds_of_socket(tmp_path: Path, *, is_abstract: b
 def test_notifier_without_a_listener_is_silent(tmp_path: Path) -> None:
     assert not ServiceNotifier("").ready("x")
     assert not ServiceNotifier(str(tmp_path / "nobody")).ready("x")
+
+
+class FakeParameter:
+    def __init__(self, present: str) -> None:
+        self.present = present
+        self.reads = 0
+
+    def read(self) -> str:
+        self.reads += 1
+        return self.present
+
+    def write(self, text: str) -> None:
+        self.present = text
+
+
+def said(instance_id: str, phase: str) -> str:
+    return json.dumps({"instance_id": instance_id, "phase": phase})
+
+
+@pytest.mark.parametrize(
+    ("present", "leaving", "expected"),
+    [
+        (said("i-2", "ready"), said("i-1", "stopped"), False),  # the successor came first
+        (said("i-2", "booting"), said("i-1", "stopping"), False),
+        (said("i-1", "ready"), said("i-1", "stopped"), True),
+        (said("i-0", "stopped"), said("i-1", "failed"), True),
+        (json.dumps({"phase": "new"}), said("i-1", "failed"), True),
+        ("not JSON", said("i-1", "failed"), True),
+    ],
+)
+def test_leaving_instance_never_hides_its_successor(present: str, leaving: str, *, expected: bool) -> None:
+    assert may_replace(present, leaving) is expected
+    parameter = FakeParameter(present)
+    report(parameter, leaving)  # type: ignore[arg-type]
+    assert (parameter.present == leaving) is expected
+
+
+def test_arriving_instance_writes_without_asking() -> None:
+    parameter = FakeParameter(said("i-1", "ready"))
+    report(parameter, said("i-2", "booting"))  # type: ignore[arg-type]
+    assert (parameter.present, parameter.reads) == (said("i-2", "booting"), 0)
