@@ -28,8 +28,10 @@ unit: prepare ## tests without machines: unit, stacks, contract, process
 images: prepare ## build (or find in the cache) the lab's machine images
 	@$(BIN)/python -m lab.image build
 
-lab: images ## tests with real machines, in a namespace of their own
-	$(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest tests/lab -q
+lab: images ## tests with real machines, each file in a namespace of its own
+	@for file in tests/lab/test_*.py; do \
+	  $(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest $$file -q || exit 1; \
+	done
 
 schema: prepare ## write services/schema.json from services/spec.py
 	$(BIN)/python -m services schema

@@ -14,7 +14,8 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -70,6 +71,17 @@ def prepare() -> tuple[Kernel, Images]:
     return kernel, Images(instances=instances, server=built["server"], client=built["client"])
 
 
+@contextmanager
+def open_stage(kernel: Kernel, images: Images, run_directory: Path, problems: list[str]) -> Iterator[Stage]:
+    """A running lab with the demo's service and images; `problems` collects what went wrong in the background."""
+    with World(kernel, images, run_directory, problems.append) as world:
+        stage = Stage(world, SERVICE, load_service(ROOT / "services" / f"{SERVICE}.yaml").dns.record)
+        stage.image_versions = {image_id: number for number, image_id in IMAGE_IDS.items()}
+        for number, image_id in IMAGE_IDS.items():
+            world.control_plane.register_image(image_id, f"{SERVICE}-{number}", {"version": number})
+        yield stage
+
+
 def play(kernel: Kernel, images: Images, out: Path) -> int:
     """All scenes, the check and the report; 0 when everything is as it should be, else 1."""
     signal.signal(signal.SIGTERM, _interrupt)
@@ -81,13 +93,8 @@ def play(kernel: Kernel, images: Images, out: Path) -> int:
         print(f"demo: cdk synth of {SERVICE}", flush=True)
         first = synthesized(SERVICE, IMAGE_IDS["1"], assembly / "1")
         second = synthesized(SERVICE, IMAGE_IDS["2"], assembly / "2")
-        with World(kernel, images, run_directory, problems.append) as world:
-            stage = Stage(world, SERVICE, load_service(ROOT / "services" / f"{SERVICE}.yaml").dns.record)
-            stage.image_versions = {image_id: number for number, image_id in IMAGE_IDS.items()}
-            for number, image_id in IMAGE_IDS.items():
-                world.control_plane.register_image(image_id, f"{SERVICE}-{number}", {"version": number})
-            with Display(stage.snapshot):
-                report = _play_scenes(stage, first, second[0], started_at, began_s)
+        with open_stage(kernel, images, run_directory, problems) as stage, Display(stage.snapshot):
+            report = _play_scenes(stage, first, second[0], started_at, began_s)
     finally:
         shutil.rmtree(run_directory, ignore_errors=True)
         for problem in problems:
@@ -117,7 +124,7 @@ def _play_scenes(
         if not scenes[-1].healed:
             stage.say(f"{scenes[-1].name} did not heal: {scenes[-1].reason}")
             break
-    verdict = _check(stage)
+    verdict = check(stage)
     stage.say(verdict.sentence)
     lost = {point for point in verdict.lost}
     return Report(
@@ -137,7 +144,7 @@ def _play_scenes(
     )
 
 
-def _check(stage: Stage) -> Verdict:
+def check(stage: Stage) -> Verdict:
     """End the client, then ask the service for everything it has; an unanswered question counts as everything lost."""
     stage.scene = "check"
     stage.say("the client is switched off; the service is asked for every acknowledged point")
@@ -172,9 +179,8 @@ def _conclude(report: Report, out: Path) -> int:
         mark = "healed" if scene.healed else "DID NOT HEAL"
         moved = f"{scene.zone_from or '-':>12} -> {scene.zone_to or '-'}"
         print(f"  {scene.name:12} {mark:12} outage {scene.outage_s:6.1f} s  {moved}")
-    print(
-        f"\n{report.acknowledged:,} writes acknowledged, {report.lost:,} lost; report: {(out / 'report.html').relative_to(ROOT)}"
-    )
+    where = (out / "report.html").relative_to(ROOT)
+    print(f"\n{report.acknowledged:,} writes acknowledged, {report.lost:,} lost; report: {where}")
     for finding in report.findings:
         print(f"not as it should be: {finding}", file=sys.stderr)
     return 1 if report.findings else 0

@@ -1,0 +1,157 @@
+"""The demo's scenes, one test each, on real machines; then an agent that is killed at every step of its boot.
+
+Run inside the lab's namespace: `python -m lab.namespace -- python -m pytest tests/lab/test_scenes.py`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from lab import namespace
+from lab.demo import IMAGE_IDS, SERVICE, check, open_stage, prepare
+from lab.report.model import Phase, Scene
+from lab.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
+from lab.stage import Stage
+from lab.synthesis import Template
+from lab.waiting import wait_for
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+BOOT_PHASES = {
+    "metadata",
+    "mount-lease",
+    "network-interface",
+    "mount-data",
+    "record",
+    "directories",
+    "service-start",
+    "healthy",
+    "launch-hook",
+    "ready",
+}
+KILLED_AT = sorted(BOOT_PHASES - {"ready"})
+
+# Runs in the machine: polling from outside would be too slow to hit a step that takes milliseconds.
+KILL_AT_STEP = """
+set -e
+systemctl stop soloist-agent
+systemctl reset-failed soloist-agent 2>/dev/null || true
+rm -f /run/soloist/timeline.jsonl
+systemctl start --no-block soloist-agent
+for try in $(seq 3000); do
+    grep -qs '"started", "name": "{step}"' /run/soloist/timeline.jsonl && break
+    sleep 0.01
+done
+systemctl kill --kill-whom=main --signal=KILL soloist-agent
+grep -s '"started", "name": "{step}"' /run/soloist/timeline.jsonl
+"""
+
+
+@pytest.fixture(scope="module")
+def directory() -> Iterator[Path]:
+    if not namespace.inside():
+        pytest.fail("needs the lab's namespace: run `python -m lab.namespace -- python -m pytest tests/lab`")
+    made = Path(tempfile.mkdtemp(prefix="soloist-", dir="/tmp"))
+    yield made
+    shutil.rmtree(made)
+
+
+@pytest.fixture(scope="module")
+def templates(directory: Path) -> dict[str, tuple[Template, Phase]]:
+    return {version: synthesized(SERVICE, IMAGE_IDS[version], directory / version) for version in ("1", "2")}
+
+
+@pytest.fixture(scope="module")
+def stage(directory: Path) -> Iterator[Stage]:
+    kernel, images = prepare()
+    problems: list[str] = []
+    with open_stage(kernel, images, directory / "run", problems) as opened:
+        yield opened
+    assert problems == []
+
+
+@pytest.fixture(scope="module")
+def deployed(stage: Stage, templates: dict[str, tuple[Template, Phase]]) -> Scene:
+    return deploy_scene(stage, *templates["1"])
+
+
+@pytest.fixture(scope="module")
+def booted(stage: Stage, deployed: Scene) -> Scene:
+    return first_boot_scene(stage)
+
+
+@pytest.fixture(scope="module")
+def crashed(stage: Stage, booted: Scene) -> Scene:
+    return crash_scene(stage)
+
+
+@pytest.fixture(scope="module")
+def upgraded(stage: Stage, crashed: Scene, templates: dict[str, tuple[Template, Phase]]) -> Scene:
+    return upgrade_scene(stage, templates["2"][0], IMAGE_IDS["2"])
+
+
+@pytest.fixture(scope="module")
+def rolled_back(stage: Stage, upgraded: Scene) -> Scene:
+    return rollback_scene(stage, IMAGE_IDS["1"])
+
+
+def test_deploy_sends_the_synthesized_bytes(
+    stage: Stage, deployed: Scene, templates: dict[str, tuple[Template, Phase]]
+) -> None:
+    assert stage.world.control_plane.template_sha256("soloist-influxdb") == templates["1"][0].sha256
+
+
+def test_first_boot_serves_by_address_and_name(booted: Scene) -> None:
+    assert booted.healed, booted.reason
+    assert {phase.name for phase in booted.phases} >= BOOT_PHASES
+    assert {phase.outcome for phase in booted.phases} == {"ok"}
+    assert booted.record_value == booted.address == "10.0.100.10"
+
+
+def test_crash_heals_in_another_zone_with_that_zones_address(crashed: Scene) -> None:
+    assert crashed.healed, crashed.reason
+    assert crashed.zone_to != crashed.zone_from
+    assert crashed.record_value == crashed.address == f"10.0.{100 + ord(crashed.zone_to[-1]) - ord('a')}.10"
+    assert crashed.ami_to == crashed.ami_from == IMAGE_IDS["1"]
+
+
+def test_upgrade_runs_the_promoted_image(upgraded: Scene) -> None:
+    assert upgraded.healed, upgraded.reason
+    assert (upgraded.ami_from, upgraded.ami_to) == (IMAGE_IDS["1"], IMAGE_IDS["2"])
+
+
+def test_rollback_runs_the_image_before(rolled_back: Scene) -> None:
+    assert rolled_back.healed, rolled_back.reason
+    assert (rolled_back.ami_from, rolled_back.ami_to) == (IMAGE_IDS["2"], IMAGE_IDS["1"])
+
+
+@pytest.mark.parametrize("step", KILLED_AT)
+def test_agent_killed_at_a_step_ends_ready_again(stage: Stage, rolled_back: Scene, step: str) -> None:
+    before = stage.standing()
+    machine = stage.world.hypervisor.machine(before.instance_id)
+    assert machine is not None
+    killed = machine.exec(KILL_AT_STEP.format(step=step), 90.0)
+    assert killed.exit_code == 0, f"{step} was never reached: {killed.output}"
+
+    def is_ready() -> bool:
+        active = machine.exec("systemctl is-active soloist-agent", 20.0).output.strip() == "active"
+        return active and stage.standing().is_good
+
+    wait_for(
+        is_ready,
+        f"ready after a kill at {step}",
+        deadline_s=90.0,
+        poll_s=0.5,
+        describe=lambda: machine.exec("journalctl -u soloist-agent -n 5 --no-pager -o cat", 20.0).output,
+    )
+    assert stage.standing().instance_id == before.instance_id
+
+
+def test_nothing_acknowledged_is_lost_in_all_of_this(stage: Stage, rolled_back: Scene) -> None:
+    verdict = check(stage)
+    assert verdict.acknowledged > 500
+    assert verdict.lost == ()
