@@ -1,0 +1,45 @@
+"""AWS's refusals, as moto's serialisable errors.
+
+For: every rule raises through here, so that codes are written once. Guarantees: the result reaches boto3 as a
+ClientError with this code and message. Does not: decide anything. Texts: EC2 API error list and the threads named in
+reference/moto-and-cdk.md section 3 and aws-facts.md 2.2; where AWS's wording is not published the code is certain and
+the text is ours.
+"""
+
+from __future__ import annotations
+
+from moto.autoscaling.exceptions import AutoscalingClientError
+from moto.cloudformation.exceptions import CloudFormationError
+from moto.ec2.exceptions import EC2ClientError
+from moto.route53.exceptions import Route53ClientError
+
+# moto finds the service's error model by the module of the exception's class, hence one function per service.
+
+
+def refused(code: str, message: str) -> Exception:
+    """An error of EC2."""
+    error: Exception = EC2ClientError(code, message)
+    return error
+
+
+def group_refused(code: str, message: str) -> Exception:
+    """An error of Auto Scaling."""
+    error: Exception = AutoscalingClientError(code, message)
+    return error
+
+
+def validation_error(message: str) -> Exception:
+    """Auto Scaling's ValidationError."""
+    return group_refused("ValidationError", message)
+
+
+def record_refused(code: str, message: str) -> Exception:
+    """An error of Route 53."""
+    error: Exception = Route53ClientError(code, message)
+    return error
+
+
+def stack_refused(message: str, code: str = "ValidationError") -> Exception:
+    """An error of CloudFormation."""
+    error: Exception = CloudFormationError(code, message)
+    return error

@@ -1,0 +1,96 @@
+"""CloudFormation's EFS resource types.
+
+For: `resource_types`. Guarantees: the file system keeps its policy and has an ARN, access points have ids, mount
+targets have addresses. Does not: check the policy. Source: CloudFormation resource reference AWS::EFS::*.
+"""
+
+from __future__ import annotations
+
+import json
+
+from lab.cloud.stack_resources import (
+    Deployed,
+    MotoType,
+    Properties,
+    ResourceType,
+    StackContext,
+    physical_name,
+    refuse_changes,
+)
+
+
+class FileSystemType(MotoType):
+    """AWS::EFS::FileSystem: moto has no GetAtt Arn and drops the policy."""
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        """With its policy."""
+        deployed = super().create(context, logical_id, type_name, properties)
+        record = deployed.record
+        deployed.attributes = {"Arn": lambda: record.file_system_arn, "FileSystemId": lambda: record.file_system_id}
+        self._write_policy(deployed, properties)
+        context.cloud.event("file-system", deployed.physical_resource_id, "created")
+        return deployed
+
+    def _write_policy(self, deployed: Deployed, properties: Properties) -> None:
+        policy = properties.get("FileSystemPolicy")
+        deployed.record.file_system_policy = json.dumps(policy) if policy else None
+
+    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
+        """Policy, tags, throughput and backup change in place."""
+        refuse_changes(
+            deployed,
+            changed,
+            ("FileSystemPolicy", "FileSystemTags", "ThroughputMode", "BackupPolicy", "LifecyclePolicies"),
+        )
+        with context.cloud.call():
+            self._write_policy(deployed, new)
+            self._write_tags(context, deployed, new)
+            deployed.record.throughput_mode = new.get("ThroughputMode", "bursting")
+            deployed.record._backup = new.get("BackupPolicy", {}).get("Status") == "ENABLED"
+            deployed.record.lifecycle_policies = new.get("LifecyclePolicies", [])
+
+
+class AccessPointType(MotoType):
+    """AWS::EFS::AccessPoint: moto's Ref is a Python repr."""
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        """Ref is the id."""
+        cloud = context.cloud
+        with cloud.call():
+            point = cloud.efs.create_access_point(
+                physical_name(context, logical_id, type_name, properties),
+                file_system_id=properties["FileSystemId"],
+                posix_user=properties.get("PosixUser", {}),
+                root_directory=properties.get("RootDirectory", {}),
+                tags=properties.get("AccessPointTags", []),
+            )
+        cloud.event("file-system", point.file_system_id, f"access point {point.access_point_id} created")
+        deployed = Deployed(logical_id, type_name, point.access_point_id, record=point)
+        deployed.attributes = {"Arn": lambda: point.access_point_arn, "AccessPointId": lambda: point.access_point_id}
+        return deployed
+
+
+class MountTargetType(MotoType):
+    """AWS::EFS::MountTarget: GetAtt IpAddress and Id."""
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        """Its own interface comes with it."""
+        deployed = super().create(context, logical_id, type_name, properties)
+        record = deployed.record
+        context.cloud.ec2.get_network_interface(record.network_interface_id).status = "in-use"
+        deployed.attributes = {"IpAddress": lambda: record.ip_address, "Id": lambda: record.mount_target_id}
+        context.cloud.event("file-system", record.file_system_id, f"mount target {record.ip_address} created")
+        return deployed
+
+
+def _tag_file_system(context: StackContext, deployed: Deployed, tags: dict[str, str]) -> None:
+    efs = context.cloud.efs
+    efs.tagging_service.delete_all_tags_for_resource(deployed.physical_resource_id)
+    efs.tag_resource(deployed.physical_resource_id, tags)
+
+
+STORAGE_TYPES: dict[str, ResourceType] = {
+    "AWS::EFS::FileSystem": FileSystemType("moto.efs.models:FileSystem", "FileSystemTags", tag=_tag_file_system),
+    "AWS::EFS::AccessPoint": AccessPointType("moto.efs.models:AccessPoint", "AccessPointTags", tag=_tag_file_system),
+    "AWS::EFS::MountTarget": MountTargetType("moto.efs.models:MountTarget"),
+}

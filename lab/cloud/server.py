@@ -1,0 +1,173 @@
+"""The HTTP side of the control plane: moto's WSGI application behind the lab's own doors.
+
+For: `ControlPlane`. Guarantees: calls to services other than CloudFormation are served one at a time under the cloud's
+lock, so moto's dictionaries are never changed while they are read; faults apply before or after moto; an exception in
+moto or in the lab is kept with its traceback and answered as an error that SDKs do not retry.
+Does not: check signatures. Source for error documents: AWS query, EC2, REST-XML and JSON 1.1 protocols.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+import threading
+import time
+import traceback
+import uuid
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import parse_qs
+from xml.sax.saxutils import escape
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from lab.cloud.custom_resources import DESK, RESPONSE_PATH
+from lab.cloud.faults import Fault, Faults
+from lab.cloud.state import Cloud
+
+_CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
+_Environ = dict[str, Any]
+_StartResponse = Callable[..., Any]
+
+
+class ConnectionLost(ConnectionError):
+    """A fault wants the connection closed without an answer. werkzeug takes a ConnectionError for a lost client."""
+
+
+class Handler(MotoRequestHandler):  # type: ignore[misc]
+    """HTTP/1.1, quiet, and able to hang up."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Say nothing; the call log is elsewhere."""
+
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002
+        """Hang up: the client went away, or a fault wants it so."""
+        self.close_connection = True
+
+
+class Application:
+    """The WSGI application."""
+
+    def __init__(self, cloud: Cloud, faults: Faults) -> None:
+        self._cloud = cloud
+        self._faults = faults
+        self._moto = DomainDispatcherApplication(create_backend_app)
+        self.template_hashes: dict[str, str] = {}
+
+    def __call__(self, environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length) if length else b""
+        environ["wsgi.input"] = io.BytesIO(body)
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(RESPONSE_PATH):
+            known = DESK.put(path.removeprefix(RESPONSE_PATH), body)
+            return _answer(start_response, "200 OK" if known else "404 NOT FOUND", "text/plain", b"")
+        key, service, action = classify(environ, body)
+        caller = self._cloud.callers.get(key)
+        fault = self._faults.take(service, action, caller.arn if caller is not None else key)
+        if fault is not None:
+            self._cloud.event("fault", f"{service}:{action}", fault.code or ("drop" if fault.drop else "delay"))
+            answer = self._suffer(fault, environ, start_response, service)
+            if answer is not None:
+                return answer
+        self._hash_template(service, action, body)
+        return self._serve(environ, start_response, service)
+
+    def _suffer(
+        self, fault: Fault, environ: _Environ, start_response: _StartResponse, service: str
+    ) -> Iterable[bytes] | None:
+        if fault.delay_s:
+            time.sleep(fault.delay_s)
+        if fault.lose_answer:
+            self._serve(environ, lambda *_: None, service)
+        if fault.lose_answer or fault.drop:
+            raise ConnectionLost
+        if fault.code:
+            return error_answer(environ, start_response, service, fault.code, fault.message, fault.status)
+        return None
+
+    def _serve(self, environ: _Environ, start_response: _StartResponse, service: str) -> Iterable[bytes]:
+        try:
+            if service in ("cloudformation", "s3"):
+                return list(self._moto(environ, start_response))
+            with self._cloud.call():
+                return list(self._moto(environ, start_response))
+        except NotImplementedError as error:
+            self._cloud.note_error(f"{service}: {error}")
+            return error_answer(environ, start_response, service, "NotModelledByTheLab", str(error), 400)
+        except Exception as error:
+            self._cloud.note_error(traceback.format_exc())
+            self._cloud.event("error", service, f"{type(error).__name__}: {error}")
+            text = f"the lab failed: {type(error).__name__}: {error}; see control_plane.errors"
+            return error_answer(environ, start_response, service, "LabFailure", text, 400)
+
+    def _hash_template(self, service: str, action: str, body: bytes) -> None:
+        if service != "cloudformation" or action not in ("CreateStack", "UpdateStack"):
+            return
+        fields = parse_qs(body.decode("utf-8"), keep_blank_values=True)
+        if "TemplateBody" in fields and "StackName" in fields:
+            digest = hashlib.sha256(fields["TemplateBody"][0].encode("utf-8")).hexdigest()
+            self.template_hashes[fields["StackName"][0]] = digest
+
+
+def classify(environ: _Environ, body: bytes) -> tuple[str, str, str]:
+    """Access key, service and action of a request; for REST services the action is method and path."""
+    found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    key, service = (found.group(1), found.group(2)) if found else ("", "")
+    target = environ.get("HTTP_X_AMZ_TARGET", "")
+    if target:
+        return key, service, target.rpartition(".")[2]
+    action = re.search(rb"(?:^|&)Action=(\w+)", body)
+    if action:
+        return key, service, action.group(1).decode()
+    return key, service, f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
+
+
+def _answer(start_response: _StartResponse, status: str, content_type: str, body: bytes) -> list[bytes]:
+    start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def error_answer(
+    environ: _Environ, start_response: _StartResponse, service: str, code: str, message: str, status: int
+) -> list[bytes]:
+    """An error document in the protocol of the service."""
+    request_id = str(uuid.uuid4())
+    status_line = f"{status} {'ERROR' if status >= 500 else 'BAD REQUEST'}"
+    if environ.get("HTTP_X_AMZ_TARGET") or service in ("elasticfilesystem", "lambda"):
+        start_response(status_line, [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code)])
+        return [json.dumps({"__type": code, "message": message}).encode()]
+    inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    if service == "ec2":
+        text = f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+    else:
+        text = (
+            f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error>"
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+    return _answer(start_response, status_line, "text/xml", f'<?xml version="1.0"?>{text}'.encode())
+
+
+class HttpServer:
+    """The listening socket and its threads. Port 0 picks a free one."""
+
+    def __init__(self, application: Application, address: str, port: int) -> None:
+        self._server: Any = make_server(address, port, application, threaded=True, request_handler=Handler)
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, name="control-plane-http", daemon=True)
+        self.port: int = self._server.server_port
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening; answers under way are finished by their threads."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10.0)

@@ -1,0 +1,184 @@
+"""Deployed resources and the interface of resource types.
+
+For: `resource_types` fills the table, `stack_operations` works through it. Guarantees: an attribute that a resource
+does not have, and a change that a type does not model, are errors that name resource and property, never a no-op.
+Does not: contain any resource type. Source: CloudFormation resource reference, "Return values" and "Update requires".
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
+from moto.cloudformation.parsing import generate_resource_name, resource_name_property_from_type
+
+from lab.cloud.state import Cloud
+
+Properties = dict[str, Any]
+
+
+class NotModelled(Exception):
+    """The lab does not know how AWS would do this."""
+
+
+class ResourceFailed(Exception):
+    """Creation, update or deletion of a resource was refused; the text is the resource's status reason.
+
+    `physical_id` is set when something has come into being all the same and must be deleted again.
+    """
+
+    def __init__(self, reason: str, physical_id: str = "") -> None:
+        super().__init__(reason)
+        self.physical_id = physical_id
+
+
+@dataclass(frozen=True, kw_only=True)
+class StackContext:
+    """Where a resource is being deployed."""
+
+    cloud: Cloud
+    stack_name: str
+    stack_id: str
+    stack_tags: dict[str, str] = field(default_factory=dict)
+
+    def tags_of(self, logical_id: str) -> dict[str, str]:
+        """The tags that CloudFormation adds by itself."""
+        return self.stack_tags | {
+            "aws:cloudformation:stack-name": self.stack_name,
+            "aws:cloudformation:stack-id": self.stack_id,
+            "aws:cloudformation:logical-id": logical_id,
+        }
+
+
+@dataclass
+class Deployed:
+    """One resource of a stack. Attribute names in the style of moto, whose API code reads some of them."""
+
+    logical_resource_id: str
+    cf_resource_type: str
+    physical_resource_id: str
+    properties: Properties = field(default_factory=dict)
+    definition: dict[str, Any] = field(default_factory=dict)
+    record: Any = None  # moto's object, where there is one
+    attributes: dict[str, Callable[[], Any]] = field(default_factory=dict)
+
+    def get_cfn_attribute(self, name: str) -> Any:
+        """The value of Fn::GetAtt. Raises moto's exception, which becomes a ValidationError, when there is none."""
+        if name in self.attributes:
+            return self.attributes[name]()
+        reader = getattr(self.record, "get_cfn_attribute", None)
+        if reader is None:
+            raise UnformattedGetAttTemplateException()
+        return reader(name)
+
+    def is_created(self) -> bool:
+        """True: it would not be here otherwise."""
+        return True
+
+
+class ResourceType(Protocol):
+    """How one type of resource is created, changed and deleted. All under no lock; each takes it where needed."""
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        """Create; raises ResourceFailed or any AWS error."""
+
+    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
+        """Change in place; raises NotModelled for a property that this type cannot change."""
+
+    def delete(self, context: StackContext, deployed: Deployed) -> None:
+        """Delete; raises ResourceFailed or any AWS error."""
+
+
+def physical_name(context: StackContext, logical_id: str, type_name: str, properties: Properties) -> str:
+    """The name given in the template, else one made of stack and logical id."""
+    name_property = resource_name_property_from_type(type_name)
+    given = properties.get(name_property) if name_property else None
+    name: str = given or generate_resource_name(type_name, context.stack_name, logical_id)
+    return name
+
+
+def refuse_changes(deployed: Deployed, changed: list[str], allowed: tuple[str, ...]) -> None:
+    """Raise NotModelled when a changed property is not among the allowed ones."""
+    for name in changed:
+        if name not in allowed:
+            raise NotModelled(
+                f"the lab does not model a change of property {name} of {deployed.cf_resource_type} "
+                f"{deployed.logical_resource_id}: it may need replacement on AWS; deploy to a fresh lab instead"
+            )
+
+
+def tag_map(tags: Any) -> dict[str, str]:
+    """Tags of a template, list or map, as a map."""
+    if isinstance(tags, dict):
+        return dict(tags)
+    return {tag["Key"]: tag["Value"] for tag in tags or []}
+
+
+@dataclass(frozen=True)
+class MotoType:
+    """A type that moto creates well. `path` is `module:Class`; `tag_property` may change, for `tag` writes it."""
+
+    path: str
+    tag_property: str = "Tags"
+    ec2_tags: bool = False
+    tag: Callable[[StackContext, Deployed, dict[str, str]], None] | None = None
+    remove: Callable[[StackContext, Deployed], None] | None = None  # for classes of moto that cannot delete
+
+    def _model(self) -> Any:
+        module, _, name = self.path.partition(":")
+        return getattr(importlib.import_module(module), name)
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        """As moto does; EC2 resources get the template's and CloudFormation's tags."""
+        cloud = context.cloud
+        with cloud.call():
+            record = self._model().create_from_cloudformation_json(
+                physical_name(context, logical_id, type_name, properties),
+                {"Type": type_name, "Properties": properties},
+                cloud.account_id,
+                cloud.region,
+                LogicalId=logical_id,
+                StackId=context.stack_id,
+                ResourceType=type_name,
+            )
+            deployed = Deployed(logical_id, type_name, record.physical_resource_id, record=record)
+            self._write_tags(context, deployed, properties)
+        return deployed
+
+    def _write_tags(self, context: StackContext, deployed: Deployed, properties: Properties) -> None:
+        tags = tag_map(properties.get(self.tag_property)) | context.tags_of(deployed.logical_resource_id)
+        if self.ec2_tags:
+            context.cloud.ec2.create_tags([deployed.physical_resource_id], tags)
+        elif self.tag is not None:
+            self.tag(context, deployed, tags)
+
+    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
+        """Tags only."""
+        refuse_changes(deployed, changed, (self.tag_property,) if self.ec2_tags or self.tag else ())
+        with context.cloud.call():
+            gone = set(tag_map(deployed.properties.get(self.tag_property))) - set(tag_map(new.get(self.tag_property)))
+            if self.ec2_tags and gone:
+                context.cloud.ec2.delete_tags([deployed.physical_resource_id], dict.fromkeys(gone))
+            self._write_tags(context, deployed, new)
+
+    def delete(self, context: StackContext, deployed: Deployed) -> None:
+        """By `remove`, else by moto's own deletion in whichever shape the class has it."""
+        cloud = context.cloud
+        model = self._model()
+        with cloud.call():
+            if self.remove is not None:
+                self.remove(context, deployed)
+            elif "delete" in vars(model):
+                deployed.record.delete(cloud.account_id, cloud.region)
+            elif not getattr(model.delete_from_cloudformation_json, "__isabstractmethod__", False):
+                model.delete_from_cloudformation_json(
+                    deployed.physical_resource_id,
+                    {"Type": deployed.cf_resource_type, "Properties": deployed.properties},
+                    cloud.account_id,
+                    cloud.region,
+                )
+            else:
+                raise NotModelled(f"the lab cannot delete a {deployed.cf_resource_type}")

@@ -1,0 +1,124 @@
+"""The very template that `cdk synth` writes, deployed to the control plane: all of it, and again with a new image."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import boto3
+import pytest
+
+from lab.cloud import FAST, ControlPlane, NoMachines
+from lab.deployment import deploy
+from lab.synthesis import Template, synthesize
+
+ONE, TWO = "ami-0000000000000001a", "ami-0000000000000002b"
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    """Synthesized once per image: that is what takes the time."""
+    return {image: synthesize("influxdb", image, tmp_path_factory.mktemp("synth")) for image in (ONE, TWO)}
+
+
+@pytest.fixture
+def plane() -> Iterator[ControlPlane]:
+    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
+        plane.register_image(ONE, "influxdb-1")
+        plane.register_image(TWO, "influxdb-2")
+        yield plane
+        assert plane.errors == []
+
+
+def client(plane: ControlPlane, service: str) -> Any:
+    return boto3.client(  # type: ignore[call-overload]
+        service, "us-east-1", endpoint_url=plane.endpoint_url, aws_access_key_id="AKIAX", aws_secret_access_key="x"
+    )
+
+
+def test_deploy_stage_promote_and_deploy_again(plane: ControlPlane, templates: dict[str, Template]) -> None:
+    cloudformation, ec2 = client(plane, "cloudformation"), client(plane, "ec2")
+    assert deploy(cloudformation, templates[ONE]) == "created"
+    assert plane.template_sha256("soloist-influxdb") == templates[ONE].sha256
+    first = wait_for_member(plane, "Pending:Wait")
+    assert deploy(cloudformation, templates[ONE]) == "unchanged"
+    assert deploy(cloudformation, templates[TWO]) == "updated"
+    assert plane.template_sha256("soloist-influxdb") == templates[TWO].sha256
+    found = ec2.describe_launch_templates()["LaunchTemplates"][0]
+    assert (found["DefaultVersionNumber"], found["LatestVersionNumber"]) == (1, 2)
+    group = plane.group("soloist-influxdb")
+    assert group is not None
+    assert (group.launch_template_version, [member.instance_id for member in group.members]) == ("1", [first])
+    assert group.suspended == ("AZRebalance",)
+
+
+def test_what_the_agent_and_the_lab_read_is_there(plane: ControlPlane, templates: dict[str, Template]) -> None:
+    deploy(client(plane, "cloudformation"), templates[ONE])
+    wait_for_member(plane, "Pending:Wait")
+    view = plane.instances()[0]
+    assert view.http_tokens == "required"
+    assert view.credentials is not None
+    service = [nic for nic in plane.network_interfaces() if nic.tags.get("soloist:service") == "influxdb"]
+    assert sorted(nic.tags["soloist:zone"] for nic in service) == ["us-east-1a", "us-east-1b", "us-east-1c"]
+    for nic in service:
+        assert nic.id in view.user_data
+        assert nic.address in view.user_data
+    for target in plane.mount_targets():
+        assert target.address in view.user_data
+    assert sorted(point.path for point in plane.access_points()) == ["/influxdb/data", "/influxdb/lease"]
+    assert len(plane.subnets()) == 6
+    record = next(one for one in plane.hosted_zone_records() if one.type == "A")
+    assert record.values[0] in {nic.address for nic in service}
+    assert record.vpc_ids == (view.vpc_id,)
+
+
+def test_deleting_the_stack_removes_the_record_and_keeps_what_is_retained(
+    plane: ControlPlane, templates: dict[str, Template]
+) -> None:
+    cloudformation = client(plane, "cloudformation")
+    deploy(cloudformation, templates[ONE])
+    instance = wait_for_member(plane, "Pending:Wait")
+    stack = cloudformation.describe_stacks(StackName="soloist-influxdb")["Stacks"][0]
+    cloudformation.delete_stack(StackName="soloist-influxdb")
+    autoscaling = client(plane, "autoscaling")
+    finish(autoscaling, instance)
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        status = cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"][0]["StackStatus"]
+        if not status.endswith("IN_PROGRESS"):
+            break
+        time.sleep(0.1)
+    assert status == "DELETE_COMPLETE"
+    assert plane.hosted_zone_records() == []
+    assert plane.group("soloist-influxdb") is None
+    assert len(client(plane, "efs").describe_file_systems()["FileSystems"]) == 1, "the data outlives the stack"
+    assert plane.subnets() == []
+
+
+def finish(autoscaling: Any, instance: str) -> None:
+    """Complete the terminate hook as the agent does."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        found = autoscaling.describe_auto_scaling_instances(InstanceIds=[instance])["AutoScalingInstances"]
+        if found and found[0]["LifecycleState"] == "Terminating:Wait":
+            autoscaling.complete_lifecycle_action(
+                AutoScalingGroupName="soloist-influxdb",
+                LifecycleHookName="drain",
+                InstanceId=instance,
+                LifecycleActionResult="CONTINUE",
+            )
+            return
+        time.sleep(0.1)
+    pytest.fail(f"{instance} did not come to Terminating:Wait within 30 s")
+
+
+def wait_for_member(plane: ControlPlane, lifecycle: str) -> str:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        group = plane.group("soloist-influxdb")
+        for member in group.members if group is not None else ():
+            if member.lifecycle_state == lifecycle:
+                return member.instance_id
+        time.sleep(0.05)
+    pytest.fail(f"no member came to {lifecycle} within 30 s")
