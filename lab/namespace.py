@@ -13,14 +13,15 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from types import FrameType
 
 from lab.errors import LabPreconditionError
 
 MARK = "SOLOIST_LAB_NAMESPACE"
 UNSHARE = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
-FORWARDED = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+TIED_TO_PARENT = ("setpriv", "--pdeathsig", "KILL")
+FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 PROBE_LIMIT_S = 10.0
 
 
@@ -31,8 +32,9 @@ def inside() -> bool:
 
 def check() -> None:
     """Raise LabPreconditionError with the remedy unless such a namespace can be made here."""
-    if shutil.which("unshare") is None:
-        raise LabPreconditionError("unshare is missing: install the package util-linux")
+    for tool in (UNSHARE[0], TIED_TO_PARENT[0]):
+        if shutil.which(tool) is None:
+            raise LabPreconditionError(f"{tool} is missing: apt-get install util-linux")
     try:
         probe = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, timeout=PROBE_LIMIT_S)
     except subprocess.TimeoutExpired:
@@ -42,39 +44,67 @@ def check() -> None:
 
 
 def enter(argv: Sequence[str]) -> None:
-    """Replace this process by `argv` inside a new namespace; returns at once when already inside.
+    """Run `argv` inside a new namespace and exit with its exit code; returns at once when already inside.
 
-    Raises LabPreconditionError when the kernel refuses.
+    This process stays outside as the one that is told to stop: SIGTERM and SIGHUP are passed on (unshare ignores them),
+    SIGINT reaches the program from the terminal by itself, and when this process is killed the kernel ends all others.
+    Raises LabPreconditionError when the kernel refuses namespaces.
     """
     if inside():
         return
     check()
-    os.environ[MARK] = "1"
-    program = [*UNSHARE, sys.executable, "-m", "lab.namespace", "--first-process", "--", *argv]
-    os.environ["PYTHONPATH"] = os.pathsep.join([_checkout(), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([_checkout(), *filter(None, [os.environ.get("PYTHONPATH")])])
+    program = [*TIED_TO_PARENT, *UNSHARE, sys.executable, "-m", "lab.namespace", "--first-process", "--", *argv]
     sys.stdout.flush()
     sys.stderr.flush()
-    os.execvp(program[0], program)
+    outer = subprocess.Popen(program, env={**os.environ, MARK: "1", "PYTHONPATH": path})
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        for pid in _children(outer.pid):
+            os.kill(pid, number)
+
+    _on_signals(forward)
+    code = outer.wait()
+    sys.exit(code if code >= 0 else 128 - code)
 
 
 def run_as_first_process(argv: Sequence[str]) -> int:
     """Run `argv` as process 1's child: forward signals, collect every orphan, return its exit code (128+n by signal n).
 
-    A first process is needed because orphans of machines end up here, and because signals without a trap are ignored
-    by process 1.
+    A first process is needed because orphans of machines end up here, and because process 1 ignores every signal that
+    it has no trap for.
     """
     child = subprocess.Popen(list(argv))
 
     def forward(number: int, _frame: FrameType | None) -> None:
         child.send_signal(number)
 
-    for number in FORWARDED:
-        signal.signal(number, forward)
+    _on_signals(forward)
     while True:
         pid, status = os.wait()
         if pid == child.pid:
             code = os.waitstatus_to_exitcode(status)
             return code if code >= 0 else 128 - code
+
+
+def _on_signals(forward: Callable[[int, FrameType | None], None]) -> None:
+    for number in FORWARDED:
+        signal.signal(number, forward)
+    # A trap, not SIG_IGN, which the program would inherit.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{int(entry)}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except (ValueError, FileNotFoundError, ProcessLookupError):  # no process, or ended while being looked at
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(entry))
+    return found
 
 
 def _checkout() -> str:

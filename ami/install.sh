@@ -1,0 +1,230 @@
+#!/bin/sh
+# Turns a plain Debian 12 root file system into a soloist image. Run as root INSIDE that root file system: in a chroot,
+# or on a builder instance.
+#
+# Guarantees: everything an instance needs is in the image afterwards, nothing is downloaded at boot; the agent is
+# enabled, the service never is, and the service cannot start without the agent or without its mounted directories; no
+# service is started while building; the image carries no identity (machine id, SSH host keys, cloud-init state).
+# Does not: know the AWS account, the stack, or anything else an instance is told at boot.
+#
+# Steps (--steps, all by default): packages  Debian packages and fixed user ids
+#                                  python    the agent's virtual environment, offline, from --wheels
+#                                  agent     the agent's code, systemd units, image.json, clean-up
+set -eu
+
+usage() {
+    cat <<'TEXT'
+usage: install.sh --service NAME --units "a.service b.service" --directories "/var/lib/a /etc/a" --version V
+                  --agent-source DIR --wheels DIR
+                  [--packages "p1 p2"] [--system-users "name:uid ..."] [--name NAME] [--built-from HASH]
+                  [--efs-utils FILE.deb] [--steps "packages python agent"]
+TEXT
+}
+
+fail() {
+    echo "install.sh: $1" >&2
+    exit 1
+}
+
+SERVICE='' UNITS='' DIRECTORIES='' PACKAGES='' SYSTEM_USERS='' VERSION='' NAME='' BUILT_FROM='' AGENT_SOURCE='' WHEELS=''
+EFS_UTILS='' STEPS='packages python agent'
+HERE=$(cd "$(dirname "$0")" && pwd)
+AGENT_PACKAGES='python3 python3-venv nfs-common iproute2 ca-certificates'
+HOME_DIRECTORY=/opt/soloist
+
+while [ $# -gt 0 ]; do
+    [ $# -ge 2 ] || { usage >&2; fail "$1 needs a value"; }
+    case "$1" in
+        --service) SERVICE=$2 ;;
+        --units) UNITS=$2 ;;
+        --directories) DIRECTORIES=$2 ;;
+        --packages) PACKAGES=$2 ;;
+        --system-users) SYSTEM_USERS=$2 ;;
+        --version) VERSION=$2 ;;
+        --name) NAME=$2 ;;
+        --built-from) BUILT_FROM=$2 ;;
+        --agent-source) AGENT_SOURCE=$2 ;;
+        --wheels) WHEELS=$2 ;;
+        --efs-utils) EFS_UTILS=$2 ;;
+        --steps) STEPS=$2 ;;
+        *) usage >&2; fail "unknown option $1" ;;
+    esac
+    shift 2
+done
+
+check_arguments() {
+    [ -n "$SERVICE" ] || fail "--service is missing: the name of the service, as in its service file"
+    case "$SERVICE" in *[!a-z0-9-]*) fail "--service $SERVICE: only lower case letters, digits and '-'" ;; esac
+    case "$VERSION" in *[!A-Za-z0-9._-]*) fail "--version $VERSION: only letters, digits, '.', '_' and '-'" ;; esac
+    for directory in $DIRECTORIES; do
+        case "$directory" in /*) ;; *) fail "--directories: $directory is not an absolute path" ;; esac
+    done
+    for step in $STEPS; do
+        case "$step" in packages | python | agent) ;; *) fail "--steps: unknown step $step" ;; esac
+    done
+    . /etc/os-release
+    [ "${ID:-} ${VERSION_ID:-}" = "debian 12" ] || fail "this is ${PRETTY_NAME:-unknown}, the recipe is for Debian 12"
+    [ "$(id -u)" = 0 ] || fail "must run as root inside the root file system"
+}
+
+# While this file exists Debian's maintainer scripts start nothing (policy-rc.d(8)).
+forbid_starting_services() {
+    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
+    chmod 755 /usr/sbin/policy-rc.d
+}
+
+# User ids are fixed because files on the shared file system belong to numbers, not to names: version 2 of an image
+# must own what version 1 wrote.
+create_system_users() {
+    for entry in $SYSTEM_USERS; do
+        user=${entry%%:*} id=${entry##*:}
+        getent passwd "$user" >/dev/null && continue
+        groupadd --system --gid "$id" "$user"
+        useradd --system --uid "$id" --gid "$id" --no-create-home --home-dir /nonexistent --shell /usr/sbin/nologin "$user"
+    done
+}
+
+install_packages() {
+    missing=''
+    for package in $AGENT_PACKAGES $PACKAGES; do
+        state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
+        [ "$state" = installed ] || missing="$missing $package"
+    done
+    export DEBIAN_FRONTEND=noninteractive
+    if [ -n "$missing" ]; then
+        apt-get -q update
+        # shellcheck disable=SC2086  # a list of words
+        apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-confold install $missing
+    fi
+    if [ -n "$EFS_UTILS" ]; then
+        # The package amazon-efs-utils is built from its source release; Debian has none.
+        apt-get -q -y --no-install-recommends install "$EFS_UTILS"
+    fi
+    apt-get -q clean
+}
+
+install_python() {
+    [ -d "$WHEELS" ] || fail "--wheels $WHEELS is not a directory: fill it with 'pip download -r ami/requirements.txt'"
+    rm -rf "$HOME_DIRECTORY/venv"
+    mkdir -p "$HOME_DIRECTORY"
+    python3 -m venv --symlinks "$HOME_DIRECTORY/venv"
+    python="$HOME_DIRECTORY/venv/bin/python"
+    "$python" -m pip --isolated --disable-pip-version-check install --quiet --no-index --no-deps --no-compile \
+        --find-links "$WHEELS" -r "$HERE/requirements.txt"
+    "$python" -m pip --isolated --disable-pip-version-check check
+    trim_botocore
+    # An image that cannot install anything cannot be changed by accident at boot.
+    "$python" -m pip --isolated --disable-pip-version-check uninstall --quiet --yes setuptools pip
+    "$python" -m compileall -q -j 1 "$HOME_DIRECTORY/venv/lib" >/dev/null
+}
+
+# botocore carries the models of some 400 services; the agent speaks to these (sts and iam-free credentials included).
+trim_botocore() {
+    data=$(echo "$HOME_DIRECTORY"/venv/lib/python3*/site-packages/botocore/data)
+    [ -d "$data" ] || fail "botocore's data directory is not where it was expected: $data"
+    for entry in "$data"/*/; do
+        case "$(basename "$entry")" in
+            ec2 | autoscaling | route53 | ssm | sns | sts | efs | cloudwatch) ;;
+            *) rm -rf "$entry" ;;
+        esac
+    done
+}
+
+install_agent() {
+    [ -f "$AGENT_SOURCE/__main__.py" ] || fail "--agent-source $AGENT_SOURCE holds no __main__.py: give the bootstrap directory"
+    rm -rf "$HOME_DIRECTORY/lib"
+    mkdir -p "$HOME_DIRECTORY/lib/bootstrap"
+    (cd "$AGENT_SOURCE" && find . -name '*.py' -print) | while read -r file; do
+        install -D -m 0644 "$AGENT_SOURCE/$file" "$HOME_DIRECTORY/lib/bootstrap/$file"
+    done
+    "$HOME_DIRECTORY/venv/bin/python" -m compileall -q -j 1 "$HOME_DIRECTORY/lib" >/dev/null
+
+    mkdir -p /srv/soloist/data /srv/soloist/lease /etc/soloist
+    chmod 0755 /srv/soloist /srv/soloist/data /srv/soloist/lease
+    cat >/etc/soloist/image.json <<TEXT
+{"name": "${NAME:-soloist-$SERVICE-$VERSION}", "version": "$VERSION", "service": "$SERVICE", "built_from": "$BUILT_FROM"}
+TEXT
+    echo "soloist image: service $SERVICE, version $VERSION" >/etc/motd
+    printf 'Debian 12, soloist image %s version %s \\n \\l\n' "$SERVICE" "$VERSION" >/etc/issue
+}
+
+install_units() {
+    for unit in "$HERE"/units/*; do
+        [ -f "$unit" ] || fail "ami/units holds no unit files"
+        install -m 0644 "$unit" "/etc/systemd/system/$(basename "$unit")"
+    done
+    for directory in $DIRECTORIES; do
+        empty_mount_point "$directory"
+    done
+    for unit in $UNITS; do
+        systemctl --root=/ cat "$unit" >/dev/null 2>&1 || [ -e "/lib/systemd/system/$unit" ] ||
+            [ -e "/etc/systemd/system/$unit" ] || fail "unit $unit does not exist: which package brings it?"
+        write_drop_in "$unit"
+        systemctl --root=/ --quiet disable "$unit"
+    done
+    systemctl --root=/ --quiet enable soloist-agent.service
+}
+
+# What a package put into a data directory (defaults, an empty database) is kept as a template; the mount point itself
+# is empty and read-only by mode, so that writing to it instead of the file system fails early.
+empty_mount_point() {
+    if [ -d "$1" ] && [ -n "$(ls -A "$1")" ]; then
+        mkdir -p "$HOME_DIRECTORY/defaults$(dirname "$1")"
+        rm -rf "$HOME_DIRECTORY/defaults$1"
+        mv "$1" "$HOME_DIRECTORY/defaults$1"
+    fi
+    mkdir -p "$1"
+    chown 0:0 "$1"
+    chmod 0555 "$1"
+}
+
+# BindsTo without After: when the agent ends, however it ends, systemd stops the service; and the agent, which is still
+# "activating" when it starts the service, is not waited for (that would be a deadlock). Assert, not Condition: a start
+# without the mount must fail loudly instead of being skipped in silence.
+write_drop_in() {
+    mkdir -p "/etc/systemd/system/$1.d"
+    {
+        echo '# Written by ami/install.sh.'
+        echo '[Unit]'
+        echo 'BindsTo=soloist-agent.service'
+        for directory in $DIRECTORIES; do
+            echo "AssertPathIsMountPoint=$directory"
+        done
+    } >"/etc/systemd/system/$1.d/50-soloist.conf"
+    chmod 0644 "/etc/systemd/system/$1.d/50-soloist.conf"
+}
+
+configure_service() {
+    if [ -f "$HERE/services/$SERVICE.sh" ]; then
+        sh -eu "$HERE/services/$SERVICE.sh"
+    fi
+}
+
+# The platform gives name and identity at first boot; two instances with one identity would confuse NFS and journald.
+remove_identity() {
+    : >/etc/machine-id
+    rm -f /var/lib/dbus/machine-id /etc/hostname /var/lib/systemd/random-seed /etc/ssh/ssh_host_*
+    rm -rf /var/lib/cloud /var/log/journal/* /tmp/* /var/tmp/*
+    rm -f /usr/sbin/policy-rc.d
+}
+
+check_arguments
+for step in $STEPS; do
+    echo "install.sh: $step"
+    case "$step" in
+        packages)
+            forbid_starting_services
+            create_system_users
+            install_packages
+            rm -f /usr/sbin/policy-rc.d
+            ;;
+        python) install_python ;;
+        agent)
+            install_agent
+            configure_service
+            install_units
+            remove_identity
+            ;;
+    esac
+done
+echo "install.sh: done"

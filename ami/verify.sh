@@ -1,0 +1,61 @@
+#!/bin/sh
+# Checks inside the finished image that what install.sh claims is true. Same options as install.sh (--service, --units,
+# --directories). Prints every claim that does not hold; exit code 0 only if all do.
+set -eu
+SERVICE='' UNITS='' DIRECTORIES='' FAILED=0
+while [ $# -ge 2 ]; do
+    case "$1" in
+        --service) SERVICE=$2 ;;
+        --units) UNITS=$2 ;;
+        --directories) DIRECTORIES=$2 ;;
+    esac
+    shift 2
+done
+[ -n "$SERVICE" ] || { echo "verify.sh: --service is missing" >&2; exit 2; }
+
+claim() { # claim SENTENCE COMMAND...
+    sentence=$1
+    shift
+    if ! "$@" >/dev/null 2>&1; then
+        echo "verify.sh: not true: $sentence"
+        FAILED=1
+    fi
+}
+not() { ! "$@"; }
+enabled() { systemctl --root=/ is-enabled "$1"; }
+wanted_by_anything() { find /etc/systemd/system /usr/lib/systemd/system -path "*.wants/$1" -o -path "*.requires/$1" | grep -q .; }
+drop_in_says() { grep -qx "$2" "/etc/systemd/system/$1.d/50-soloist.conf"; }
+empty() { [ ! -s "$1" ]; }
+mode_is() { [ "$(stat -c %a "$1")" = "$2" ]; }
+no_files() { for file in "$@"; do [ ! -e "$file" ] || return 1; done; }
+
+python=/opt/soloist/venv/bin/python
+claim "the agent is enabled" enabled soloist-agent.service
+claim "the agent's packages import" "$python" -c 'import boto3, requests, pyroute2'
+claim "the agent's code compiles" "$python" -m compileall -q /opt/soloist/lib/bootstrap
+claim "the agent's code is there" test -f /opt/soloist/lib/bootstrap/__main__.py
+claim "the image cannot install Python packages by itself" not "$python" -m pip --version
+for model in ec2 autoscaling route53 ssm sns sts; do
+    claim "botocore knows $model" "$python" -c "import botocore.session as s; s.get_session().get_service_model('$model')"
+done
+claim "image.json names the service" grep -q "\"service\": \"$SERVICE\"" /etc/soloist/image.json
+for unit in $UNITS; do
+    claim "$unit is not enabled" not enabled "$unit"
+    claim "nothing pulls $unit in" not wanted_by_anything "$unit"
+    claim "$unit ends with the agent" drop_in_says "$unit" BindsTo=soloist-agent.service
+    claim "$unit does not wait for the agent" not grep -q After= "/etc/systemd/system/$unit.d/50-soloist.conf"
+    for directory in $DIRECTORIES; do
+        claim "$unit needs $directory to be mounted" drop_in_says "$unit" "AssertPathIsMountPoint=$directory"
+    done
+done
+for directory in $DIRECTORIES; do
+    claim "$directory is empty" test -z "$(ls -A "$directory")"
+    claim "$directory cannot be written to before it is mounted" mode_is "$directory" 555
+done
+claim "/srv/soloist/data and lease exist" test -d /srv/soloist/data -a -d /srv/soloist/lease
+claim "the NFS mount helper is there" test -x /sbin/mount.nfs4
+claim "the machine has no identity" empty /etc/machine-id
+claim "there are no SSH host keys" no_files /etc/ssh/ssh_host_*
+claim "services may start (no policy-rc.d left over)" test ! -e /usr/sbin/policy-rc.d
+[ "$FAILED" = 0 ] && echo "verify.sh: all claims hold for $SERVICE"
+exit "$FAILED"

@@ -1,0 +1,99 @@
+"""Runs the programs of a build: bounded, logged, and with an error that says where to look.
+
+Guarantees: at the limit the program and everything it started is ended; output goes to a log file that is kept.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lab.errors import LabError, LabPreconditionError, LabTimeout
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TOOLS = {
+    "mmdebstrap": "mmdebstrap",
+    "fakechroot": "fakechroot",
+    "fakeroot": "fakeroot",
+    "mke2fs": "e2fsprogs",
+    "depmod": "kmod",
+    "tar": "tar",
+    "linux.uml": "user-mode-linux",
+}
+SHOWN_LINES = 12
+
+
+class BuildFailed(LabError):
+    """A program of the build failed; the message names its log file and ends with the log's last lines."""
+
+
+def check_tools(tools: Mapping[str, str] = TOOLS, path: str = SYSTEM_PATH) -> None:
+    """Raise LabPreconditionError with one apt-get line naming all packages whose programs are missing."""
+    missing = sorted({package for tool, package in tools.items() if shutil.which(tool, path=path) is None})
+    if missing:
+        raise LabPreconditionError(f"building images needs more programs: apt-get install {' '.join(missing)}")
+
+
+def check_space(directory: Path, needed_mib: int) -> None:
+    """Raise LabPreconditionError unless `directory`'s disk has `needed_mib` free."""
+    free_mib = shutil.disk_usage(directory).free // (1024 * 1024)
+    if free_mib < needed_mib:
+        raise LabPreconditionError(
+            f"{directory} has {free_mib} MiB free, building images takes {needed_mib} MiB: free some space"
+        )
+
+
+def run(
+    what: str,
+    argv: Sequence[str],
+    *,
+    log: Path,
+    limit_s: float,
+    environment: Mapping[str, str] | None = None,
+    text: str = "",
+) -> None:
+    """Run `argv`, feeding it `text`. Raises BuildFailed or LabTimeout, naming `what` and `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        output.write(f"--- {what}: {' '.join(argv)}\n".encode())
+        output.flush()
+        process = subprocess.Popen(
+            list(argv),
+            stdin=subprocess.PIPE,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=dict(environment) if environment is not None else build_environment(),
+            start_new_session=True,
+        )
+        try:
+            process.communicate(text.encode(), timeout=limit_s)
+        except subprocess.TimeoutExpired:
+            raise LabTimeout(f"{what}: not done within {limit_s:.0f} s; log: {log}\n{last_lines(log)}") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+    if process.returncode:
+        raise BuildFailed(f"{what} failed with exit code {process.returncode}; log: {log}\n{last_lines(log)}")
+
+
+def build_environment() -> dict[str, str]:
+    """A small environment, the same for everybody; proxies are kept."""
+    kept = {name: value for name, value in os.environ.items() if name.lower().endswith("_proxy")}
+    return kept | {
+        "PATH": SYSTEM_PATH,
+        "LC_ALL": "C.UTF-8",
+        "HOME": "/root",
+        "DEBIAN_FRONTEND": "noninteractive",
+        "FAKEROOTDONTTRYCHOWN": "1",  # in a user namespace only one owner exists, and trying others fails
+    }
+
+
+def last_lines(log: Path, count: int = SHOWN_LINES) -> str:
+    """The last lines of a log file, indented."""
+    lines = log.read_bytes()[-65536:].decode(errors="replace").splitlines()
+    return "\n".join(f"    {line}" for line in lines[-count:])
