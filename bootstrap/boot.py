@@ -80,8 +80,10 @@ class Boot:
         return move_record(instance.route53, instance.wanted_record, deadline, self._document.deadlines.record_s)
 
     def directories(self, deadline: Deadline) -> str:
-        root, directories = str(self._instance.paths.data_root), self._document.file_system.directories
-        return ensure_directories(self._instance.file_systems, root, directories, deadline)
+        paths, directories = self._instance.paths, self._document.file_system.directories
+        return ensure_directories(
+            self._instance.file_systems, str(paths.data_root), directories, str(paths.factory), deadline
+        )
 
     def service_start(self, deadline: Deadline) -> str:
         hooks = self._document.service.hooks

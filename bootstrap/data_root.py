@@ -3,9 +3,10 @@
 For: a hard mount whose server is gone blocks whoever touches it; so the agent itself never does, this program does:
 `python -I -S data_root.py`, one JSON request on stdin, one JSON answer on stdout, exit 0 even for a refusal.
 Guarantees: safe to kill at any point and to run again. The marker is published by rename, so it is whole or absent.
-A directory's factory content (what the package shipped at the target) is copied to a temporary directory first and
-renamed into place, so a half copy is never taken for data; a marker per directory says that this was done, so factory
-content of a later image never lands in it, and a directory that vanished is noticed instead of made anew.
+A directory's factory content (what the package shipped, which the image keeps as a template) is copied to a temporary
+directory first and renamed into place, so a half copy is never taken for data; a marker per directory says that this
+was done, so factory content of a later image never lands in it, and a directory that vanished is noticed instead of
+made anew.
 Does not: mount, know AWS, or import anything but the standard library (it runs without the agent's path).
 """
 
@@ -57,7 +58,8 @@ def ensure_marker(root: str, file_system_id: str, service: str) -> bool:
 def prepare_directory(root: str, item: dict[str, Any]) -> str:
     """Make one data directory ready to be bind-mounted; what was done. Raises Refused.
 
-    `item`: source, target, owner, group, mode as in the boot document, and `is_bound`: the target shows it already.
+    `item`: source, target, owner, group, mode as in the boot document, `is_bound`: the target shows it already, and
+    `factory`: where the image keeps what the package shipped there, if anything.
     """
     source = Path(root) / item["source"]
     done = Path(root) / PREPARED / item["source"].replace("/", "%2f")
@@ -82,21 +84,24 @@ def _fill(source: Path, item: dict[str, Any]) -> str:
     building = source.parent / f".soloist-building-{source.name}"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(mode=0o700)
-    copied = 0 if item["is_bound"] else _copy_tree(item["target"], building)
+    # An image not made by ami/install.sh may still have it in place.
+    origins = [item["factory"]] if item["is_bound"] else [item["factory"], item["target"]]
+    origin = next((place for place in origins if os.path.isdir(place)), "")
+    copied = _copy_tree(origin, building) if origin else 0
     os.sync()
     os.rename(building, source)  # replaces an empty directory, fails on one that is not
     _sync_directory(source.parent)
     return f"copied {copied} entries of the image" if copied else "created empty"
 
 
-def _copy_tree(target: str, building: Path) -> int:
-    shutil.copytree(target, building, symlinks=True, dirs_exist_ok=True)
+def _copy_tree(origin: str, building: Path) -> int:
+    shutil.copytree(origin, building, symlinks=True, dirs_exist_ok=True)
     count = 0
-    for here, directories, files in os.walk(target):
+    for here, directories, files in os.walk(origin):
         for name in directories + files:
-            origin = os.path.join(here, name)
-            status = os.lstat(origin)
-            copy = building / os.path.relpath(origin, target)
+            original = os.path.join(here, name)
+            status = os.lstat(original)
+            copy = building / os.path.relpath(original, origin)
             os.chown(copy, status.st_uid, status.st_gid, follow_symlinks=False)
             if not os.path.islink(copy):
                 os.chmod(copy, status.st_mode & 0o7777)  # chown clears set-id bits

@@ -29,9 +29,11 @@ def bind_difference(data: Mount, directory: Directory, seen: Mount | None) -> st
 
 
 def ensure_directories(
-    file_systems: FileSystems, root: str, directories: tuple[Directory, ...], deadline: Deadline
+    file_systems: FileSystems, root: str, directories: tuple[Directory, ...], factory: str, deadline: Deadline
 ) -> str:
-    """Prepare and bind all of them; what was done. Raises MountError, StopRequested."""
+    """Prepare and bind all of them; what was done. `factory`: where the image keeps what packages shipped in them.
+
+    Raises MountError, StopRequested."""
     data = file_systems.mount_at(root)
     if data is None:
         raise MountError(f"nothing is mounted at {root}", remedy="Mount the data file system first")
@@ -40,7 +42,10 @@ def ensure_directories(
         {
             "verb": "directories",
             "root": root,
-            "directories": [{**to_tree(item), "is_bound": bound[item.target]} for item in directories],
+            "directories": [
+                {**to_tree(item), "is_bound": bound[item.target], "factory": factory + item.target}
+                for item in directories
+            ],
         },
         deadline,
     )

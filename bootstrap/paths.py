@@ -13,6 +13,7 @@ class Paths:
     data_root: Path = Path("/srv/soloist/data")
     lease_root: Path = Path("/srv/soloist/lease")
     run: Path = Path("/run/soloist")
+    factory: Path = Path("/opt/soloist/defaults")  # what packages shipped in data directories, by ami/install.sh
     image: Path = Path("/etc/soloist/image.json")
     mountinfo: Path = Path("/proc/self/mountinfo")
     network_devices: Path = Path("/sys/class/net")

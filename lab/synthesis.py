@@ -46,6 +46,9 @@ def synthesize(service: str, image_id: str, out: Path) -> Template:
         "CDK_VALIDATION": "false",  # tests/stacks runs the full validation; here it would only cost seconds
         "CDK_DISABLE_CLI_TELEMETRY": "true",
     }
+    if Path("/").stat().st_uid not in (0, os.getuid()):
+        # In an ordinary user's namespace / belongs to nobody, and jsii then distrusts its cache below the home.
+        env["JSII_RUNTIME_PACKAGE_CACHE"] = "disabled"
     try:
         done = subprocess.run(
             command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=SYNTH_LIMIT_S, check=False

@@ -37,7 +37,7 @@ from lab.image.recipe import (
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 NEEDED_MIB = 3 * 1024
-KEPT_PER_KIND = 4
+KEPT_PER_KIND = 3
 LOCK_LIMIT_S = 1800.0
 DEBIAN_LIMIT_S = 1200.0
 LAYER_LIMIT_S = 900.0
@@ -74,6 +74,7 @@ class ImageStore:
                 script = f"sh {MATERIAL}/ami/install.sh {shlex.join(arguments)}\n"
                 script += f"sh {MATERIAL}/ami/verify.sh {shlex.join(arguments[:6])}\n"
                 self._image(target, layer, script, ("ami", "bootstrap"))
+            os.utime(target)  # in use: among the newest, so not forgotten
             return target
 
     def server(self) -> Path:
@@ -92,6 +93,7 @@ class ImageStore:
             if not target.exists():
                 layer = self._role_layer(role, script, layer_key) if script else self._debian()
                 self._image(target, layer, "", ())
+            os.utime(target)  # in use: among the newest, so not forgotten
             return target
 
     def _role_layer(self, role: str, script: str, key: str) -> Path:

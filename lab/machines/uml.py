@@ -14,7 +14,6 @@ import subprocess
 import threading
 import time
 from pathlib import Path
-from typing import Protocol
 
 from lab.errors import LabError
 from lab.machines.command_line import command_line, vector_device
@@ -23,11 +22,12 @@ from lab.machines.errors import HardwareRefused, MachineEnded, MachineTimeout
 from lab.machines.machine import ExecResult, MachineSpec, NetworkInterface
 from lab.machines.mconsole import ManagementConsole
 from lab.machines.memory import choose_directory
+from lab.machines.ports import Ports
 from lab.machines.probe import Kernel
 from lab.machines.processes import kill_session
 from lab.network import Port
 
-LONGEST_SOCKET_PATH = 100  # sockaddr_un has 108 bytes
+LONGEST_RUN_DIRECTORY = 40  # machine and socket names follow, and a socket's path has 108 bytes at most
 ANSWER_ALLOWANCE_S = 5.0  # on top of a command's own limit
 TIMED_OUT_CODES = (124, 137)  # timeout(1): ended by TERM, by KILL
 RELEASE_LIMIT_S = 8.0
@@ -36,26 +36,12 @@ POWER_BUTTON_LIMIT_S = 60.0
 CONSOLE_BUFFER = 1 << 20
 
 
-class Ports(Protocol):
-    """What machines need of the network."""
-
-    def add_port(self, subnet: str) -> Port:
-        """A new port in a subnet."""
-
-    def pull_cable(self, port: Port) -> None:
-        """Disconnect a port, leaving the machine's end alone."""
-
-    def remove_port(self, port: Port) -> None:
-        """Take a port away that no machine has open."""
-
-
 class UmlMachines:
     """Where machines are made: one per run of the lab."""
 
     def __init__(self, kernel: Kernel, run_directory: Path, network: Ports, *, memory_mib: int = 1024) -> None:
         """`run_directory` holds disks, logs and sockets; `memory_mib` is what all machines together will need."""
-        longest = run_directory / ("x" * 40) / "u" / ("x" * 40) / "mconsole"
-        if len(str(run_directory)) > LONGEST_SOCKET_PATH - 60 or len(str(longest)) > 4096:
+        if len(str(run_directory)) > LONGEST_RUN_DIRECTORY:
             raise LabError(f"{run_directory}: too long for the path of a socket; use a directory directly below /tmp")
         self._kernel = kernel
         self._directory = run_directory

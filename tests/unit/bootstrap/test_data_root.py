@@ -33,7 +33,7 @@ def item(tmp_path: Path) -> dict[str, Any]:
     (target / "main.conf").chmod(0o640)
     (target / "conf.d" / "link").symlink_to("../main.conf")
     directory: dict[str, Any] = document_tree(str(target))["file_system"]["directories"][0]
-    return {**directory, "source": "etc/demo", "is_bound": False}
+    return {**directory, "source": "etc/demo", "is_bound": False, "factory": str(tmp_path / "none")}
 
 
 def test_marker_is_created_on_an_empty_file_system_and_matches_afterwards(root: Path) -> None:
@@ -179,3 +179,14 @@ def test_prepared_marker_is_outside_the_data(root: Path, item: dict[str, Any]) -
     prepare_directory(str(root), item)
     assert [path.name for path in (root / PREPARED).iterdir()] == ["etc%2fdemo"]
     assert pwd.getpwuid((root / "etc/demo").stat().st_uid).pw_name == item["owner"]
+
+
+def test_template_kept_by_the_image_fills_an_empty_directory_even_when_bound(
+    root: Path, item: dict[str, Any], tmp_path: Path
+) -> None:
+    template = tmp_path / "defaults" / "etc-demo"
+    template.mkdir(parents=True)
+    (template / "shipped.conf").write_text("template")
+    shipped = {**item, "factory": str(template), "is_bound": True}
+    assert prepare_directory(str(root), shipped) == "copied 1 entries of the image"
+    assert (root / "etc/demo/shipped.conf").read_text() == "template"

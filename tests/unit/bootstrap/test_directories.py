@@ -51,7 +51,7 @@ class World:
         self.machine.run(("mount", "-t", "nfs4", "-o", "hard", "x:/d", self.root), self.clock.deadline())
 
     def ensure(self) -> str:
-        return ensure_directories(self.file_systems, self.root, self.directories, self.clock.deadline())
+        return ensure_directories(self.file_systems, self.root, self.directories, "/nowhere", self.clock.deadline())
 
 
 @pytest.fixture
