@@ -144,6 +144,10 @@ install_agent() {
     cat >/etc/soloist/image.json <<TEXT
 {"name": "${NAME:-soloist-$SERVICE-$VERSION}", "version": "$VERSION", "service": "$SERVICE", "built_from": "$BUILT_FROM"}
 TEXT
+    # The agent owns the second network interface; networkd would otherwise remove its rules and routes on a restart.
+    mkdir -p /etc/systemd/networkd.conf.d
+    printf '[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n' \
+        >/etc/systemd/networkd.conf.d/soloist.conf
     echo "soloist image: service $SERVICE, version $VERSION" >/etc/motd
     printf 'Debian 12, soloist image %s version %s \\n \\l\n' "$SERVICE" "$VERSION" >/etc/issue
 }

@@ -53,6 +53,7 @@ for directory in $DIRECTORIES; do
     claim "$directory cannot be written to before it is mounted" mode_is "$directory" 555
 done
 claim "/srv/soloist/data and lease exist" test -d /srv/soloist/data -a -d /srv/soloist/lease
+claim "networkd leaves the agent's rules alone" grep -qx ManageForeignRoutingPolicyRules=no /etc/systemd/networkd.conf.d/soloist.conf
 claim "the NFS mount helper is there" test -x /sbin/mount.nfs4
 claim "the machine has no identity" empty /etc/machine-id
 claim "there are no SSH host keys" no_files /etc/ssh/ssh_host_*

@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.image.recipe import SERVICES
+from lab.image.recipe import PACKAGINGS
 from lab.image.store import CHECKOUT, ImageStore
 
 VERSIONS = ("1", "2")
@@ -26,7 +26,7 @@ def main() -> int:
     """Parse the command line, build, and print what there is."""
     parser = argparse.ArgumentParser(prog="python -m lab.image", description="Builds the disks of the lab's machines.")
     parser.add_argument("command", choices=["build"])
-    parser.add_argument("--service", default="influxdb", choices=sorted(SERVICES))
+    parser.add_argument("--service", default="influxdb", choices=sorted(PACKAGINGS))
     parser.add_argument("--cache", type=Path, default=CHECKOUT / "build" / "cache")
     arguments = parser.parse_args()
     started = time.monotonic()

@@ -1,4 +1,4 @@
-"""What goes into the lab's images, and the names under which results are cached. Pure.
+"""What goes into the lab's images, and the names under which results are cached. Reads service files only.
 
 Guarantees: whatever an image depends on is in its key, so a changed file never meets a stale image; agent code is only
 in the last key, so changing it rebuilds in seconds. Does not: build anything.
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
+from services.load import load_service
 
+SERVICE_FILES = Path(__file__).resolve().parents[2] / "services"
 SUITE = "bookworm"
 # What every Debian cloud image has and an instance therefore may count on, as small as a lab machine can do with.
 PLAIN_PACKAGES = (
@@ -73,22 +75,29 @@ class ServiceRecipe:
     system_users: tuple[str, ...] = ()
 
 
-SERVICES = {
-    "influxdb": ServiceRecipe(
-        name="influxdb",
-        units=("influxdb.service",),
-        directories=("/var/lib/influxdb",),
-        packages=("influxdb",),
-        system_users=("influxdb:986",),
-    ),
-}
+@dataclass(frozen=True, kw_only=True)
+class Packaging:
+    """How a service is installed from Debian; what it is, its service file says."""
+
+    packages: tuple[str, ...]
+    system_users: tuple[str, ...] = ()
+
+
+PACKAGINGS = {"influxdb": Packaging(packages=("influxdb",), system_users=("influxdb:986",))}
 
 
 def service_recipe(service: str) -> ServiceRecipe:
-    """The recipe of `service`. Raises LabError naming those there are."""
-    if service not in SERVICES:
-        raise LabError(f"no image recipe for service {service}: the lab can build {', '.join(sorted(SERVICES))}")
-    return SERVICES[service]
+    """The recipe of `service`: units and directories from its service file. Raises LabError naming those there are."""
+    if service not in PACKAGINGS:
+        raise LabError(f"no image recipe for service {service}: the lab can build {', '.join(sorted(PACKAGINGS))}")
+    described = load_service(SERVICE_FILES / f"{service}.yaml")
+    return ServiceRecipe(
+        name=service,
+        units=tuple(described.service.units),
+        directories=tuple(directory.target for directory in described.file_system.directories),
+        packages=PACKAGINGS[service].packages,
+        system_users=PACKAGINGS[service].system_users,
+    )
 
 
 def content_key(parts: Mapping[str, str | bytes]) -> str:

@@ -8,7 +8,6 @@ from lab.errors import LabError, LabPreconditionError
 from lab.image import commands
 from lab.image.debian import parse_sources
 from lab.image.recipe import (
-    SERVICES,
     content_key,
     files_in,
     install_arguments,
@@ -95,7 +94,7 @@ def test_links_of_a_tree_are_rewritten_once(tmp_path: Path) -> None:
 
 def test_the_installer_is_told_everything_about_the_service() -> None:
     arguments = install_arguments(
-        SERVICES["influxdb"], version="2", built_from="abc", steps=("agent",), material="/opt/build"
+        service_recipe("influxdb"), version="2", built_from="abc", steps=("agent",), material="/opt/build"
     )
     told = dict(zip(arguments[::2], arguments[1::2], strict=True))
     assert told == {
