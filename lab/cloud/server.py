@@ -11,7 +11,9 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import re
+import socket
 import threading
 import time
 import traceback
@@ -154,13 +156,21 @@ def error_answer(
 
 
 class HttpServer:
-    """The listening socket and its threads. Port 0 picks a free one."""
+    """The listening socket and its threads. Port 0 picks a free one. Raises OSError naming a port that is taken."""
 
     def __init__(self, application: Application, address: str, port: int) -> None:
-        self._server: Any = make_server(address, port, application, threaded=True, request_handler=Handler)
+        try:
+            # Bound here, because werkzeug ends the whole program where a port is taken.
+            listener = socket.create_server((address, port), backlog=128)
+        except OSError as error:
+            raise OSError(error.errno, f"{address} port {port}: {os.strerror(error.errno or 0)}") from error
+        self.port: int = listener.getsockname()[1]
+        self._server: Any = make_server(
+            address, port, application, threaded=True, request_handler=Handler, fd=listener.fileno()
+        )
+        listener.close()  # werkzeug works on a duplicate
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, name="control-plane-http", daemon=True)
-        self.port: int = self._server.server_port
 
     def start(self) -> None:
         """Begin to answer."""

@@ -446,7 +446,7 @@ def test_the_port_taken_is_an_error_and_nothing_stays_patched() -> None:
     with ControlPlane(NoMachines(), address="127.0.0.1", port=0) as plane:
         port = int(plane.endpoint_url.rpartition(":")[2])
     first = ControlPlane(NoMachines(), address="127.0.0.1", port=port)
-    with first, pytest.raises((OSError, SystemExit)):
+    with first, pytest.raises(OSError, match=rf"127.0.0.1 port {port}: Address already in use$"):
         ControlPlane(NoMachines(), address="127.0.0.1", port=port).start()
     with ControlPlane(NoMachines(), address="127.0.0.1", port=0):
         pass
