@@ -6,6 +6,7 @@ exit code (docs/exit-codes.md); `--dry-run` prints the plan and changes nothing.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable
@@ -31,13 +32,14 @@ Deadline = Annotated[float, typer.Option("--deadline-s", help="How long to wait 
 
 
 class AwsClients:
-    """boto3 clients with bounded calls; the Region and credentials are boto3's usual ones."""
+    """boto3 clients with bounded calls; the Region is AWS_REGION or boto3's usual one, the credentials are boto3's."""
 
     def __init__(self) -> None:
         config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 4, "mode": "standard"})
-        self.ec2: Any = boto3.client("ec2", config=config)
-        self.autoscaling: Any = boto3.client("autoscaling", config=config)
-        self.ssm: Any = boto3.client("ssm", config=config)
+        region = os.environ.get("AWS_REGION")  # botocore itself knows only AWS_DEFAULT_REGION and the profile's
+        self.ec2: Any = boto3.client("ec2", region_name=region, config=config)
+        self.autoscaling: Any = boto3.client("autoscaling", region_name=region, config=config)
+        self.ssm: Any = boto3.client("ssm", region_name=region, config=config)
 
 
 @app.command()

@@ -10,53 +10,12 @@ import yaml
 
 from bootstrap.boot_document import DOCUMENT_PATH, parse_tree, parse_user_data, render_user_data, to_tree
 from bootstrap.errors import BadBootDocument, ExitCode
+from tests.unit.bootstrap.fakes import document_tree
 
 
 @pytest.fixture
 def tree() -> dict[str, Any]:
-    return {
-        "version": 1,
-        "stack": "soloist-demo",
-        "region": "us-east-1",
-        "service": {
-            "name": "demo",
-            "units": ["demo.service"],
-            "start_timeout_s": 60,
-            "stop_timeout_s": 20,
-            "health": {
-                "checks": [{"kind": "http", "url": "http://127.0.0.1:8086/ping", "expect_status": 204}],
-                "start_allowance_s": 60,
-                "interval_s": 5,
-                "unhealthy_after": 3,
-            },
-        },
-        "group": {"name": "soloist-demo", "launch_hook": "boot", "terminate_hook": "drain"},
-        "zones": [
-            {
-                "name": "us-east-1a",
-                "network_interface_id": "eni-1",
-                "address": "10.0.100.10",
-                "subnet_cidr": "10.0.100.0/24",
-                "mount_target_address": "10.0.0.20",
-            }
-        ],
-        "record": {"hosted_zone_id": "Z1", "name": "demo.lab.internal", "ttl_s": 10},
-        "file_system": {
-            "id": "fs-1",
-            "dns_name": "fs-1.efs.us-east-1.amazonaws.com",
-            "transport": "nfs",
-            "data_access_point_id": "fsap-1",
-            "lease_access_point_id": "fsap-2",
-            "data_path": "/demo/data",
-            "lease_path": "/demo/lease",
-            "directories": [
-                {"source": "demo", "target": "/var/lib/demo", "owner": "demo", "group": "demo", "mode": "0750"}
-            ],
-        },
-        "deadlines": {"boot_s": 600, "network_interface_s": 300, "mount_s": 60, "record_s": 30, "release_s": 30},
-        "state_parameter": "/soloist/demo/state",
-        "topic_arn": "arn:aws:sns:us-east-1:123456789012:soloist-demo",
-    }
+    return document_tree()
 
 
 def test_rendered_document_is_read_back_and_is_cloud_config(tree: dict[str, Any]) -> None:
