@@ -94,6 +94,7 @@ def play(kernel: Kernel, images: Images, out: Path) -> int:
         first = synthesized(SERVICE, IMAGE_IDS["1"], assembly / "1")
         second = synthesized(SERVICE, IMAGE_IDS["2"], assembly / "2")
         with open_stage(kernel, images, run_directory, problems) as stage, Display(stage.snapshot):
+            stage.world.control_plane.calls.keep_in(out / "calls.jsonl")
             report = _play_scenes(stage, first, second[0], started_at, began_s)
     finally:
         shutil.rmtree(run_directory, ignore_errors=True)

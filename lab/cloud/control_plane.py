@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Self
 
+from lab.cloud.call_log import CallLog
 from lab.cloud.engine import ManualClock, SteadyClock, Ticker, advance
 from lab.cloud.faults import Faults
 from lab.cloud.machines import Machines
@@ -44,7 +45,8 @@ class ControlPlane(CloudQueries):
         self.cloud = Cloud(machines=machines, timing=timing, now=self._clock, region=region)
         self.cloud.places.preferred = tuple(zones)
         self.faults = Faults()
-        self._application = Application(self.cloud, self.faults)
+        self.calls = CallLog(self.cloud)
+        self._application = Application(self.cloud, self.faults, self.calls)
         self._running = ExitStack()
 
     @property

@@ -222,7 +222,7 @@ def _run(context: StackContext, function: Deployed, event: dict[str, Any]) -> st
         try:
             done = subprocess.run(
                 [sys.executable, "-c", _RUNNER, str(document), properties["Handler"], name, log_group, directory],
-                env=_environment(context, properties),
+                env=_environment(context, name, properties),
                 cwd=directory,
                 capture_output=True,
                 text=True,
@@ -237,9 +237,10 @@ def _run(context: StackContext, function: Deployed, event: dict[str, Any]) -> st
     return done.stdout + done.stderr
 
 
-def _environment(context: StackContext, properties: Properties) -> dict[str, str]:
+def _environment(context: StackContext, function_name: str, properties: Properties) -> dict[str, str]:
     role = str(properties["Role"])
-    caller = Caller(kind="lambda-role", arn=role.replace(":role/", ":assumed-role/"))
+    head, _, role_name = role.replace(":iam:", ":sts:").partition(":role/")
+    caller = Caller(kind="lambda-role", arn=f"{head}:assumed-role/{role_name}/{function_name}")
     made = new_credentials(context.cloud, caller)
     own = {key: os.environ[key] for key in _KEPT_ENVIRONMENT if key in os.environ}
     given: dict[str, str] = stringified((properties.get("Environment") or {}).get("Variables", {}))

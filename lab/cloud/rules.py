@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab.cloud import (
+    call_log,
     cloudformation,
     credentials,
     group_api,
@@ -27,6 +28,7 @@ from lab.cloud import (
 from lab.cloud.groups import run_groups
 
 RULE_MODULES = (
+    call_log,
     cloudformation,
     credentials,
     group_api,

@@ -20,12 +20,13 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from lab.cloud.call_log import CallLog
 from lab.cloud.custom_resources import DESK, RESPONSE_PATH
 from lab.cloud.faults import Fault, Faults
 from lab.cloud.state import Cloud
@@ -55,9 +56,10 @@ class Handler(MotoRequestHandler):  # type: ignore[misc]
 class Application:
     """The WSGI application."""
 
-    def __init__(self, cloud: Cloud, faults: Faults) -> None:
+    def __init__(self, cloud: Cloud, faults: Faults, calls: CallLog) -> None:
         self._cloud = cloud
         self._faults = faults
+        self._calls = calls
         self._moto = DomainDispatcherApplication(create_backend_app)
         self.template_hashes: dict[str, str] = {}
 
@@ -69,6 +71,11 @@ class Application:
         if path.startswith(RESPONSE_PATH):
             known = DESK.put(path.removeprefix(RESPONSE_PATH), body)
             return _answer(start_response, "200 OK" if known else "404 NOT FOUND", "text/plain", b"")
+        method, url, headers = _line_and_headers(environ)
+        with self._calls.recording(method, url, headers, body) as answer:
+            return answer.overhear(self._attend(environ, answer.listen(start_response), body))
+
+    def _attend(self, environ: _Environ, start_response: _StartResponse, body: bytes) -> Iterable[bytes]:
         key, service, action = classify(environ, body)
         caller = self._cloud.callers.get(key)
         fault = self._faults.take(service, action, caller.arn if caller is not None else key)
@@ -128,6 +135,13 @@ def classify(environ: _Environ, body: bytes) -> tuple[str, str, str]:
     if action:
         return key, service, action.group(1).decode()
     return key, service, f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
+
+
+def _line_and_headers(environ: _Environ) -> tuple[str, str, dict[str, str]]:
+    query, path = environ.get("QUERY_STRING", ""), quote(environ.get("PATH_INFO", "/"))
+    url = f"http://{environ.get('HTTP_HOST', 'localhost')}{path}{'?' * bool(query)}{query}"
+    headers = {name[5:].replace("_", "-"): text for name, text in environ.items() if name.startswith("HTTP_")}
+    return environ["REQUEST_METHOD"], url, headers | {"Content-Type": environ.get("CONTENT_TYPE", "")}
 
 
 def _answer(start_response: _StartResponse, status: str, content_type: str, body: bytes) -> list[bytes]:

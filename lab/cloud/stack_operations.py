@@ -73,6 +73,9 @@ class StackOperation:
             )
         )
         self.cloud.event("stack", self.stack.name, f"{name} ({type_name}) {status}{': ' + reason if reason else ''}")
+        verb, _, end = status.partition("_")
+        if self.cloud.calls is not None and end in ("COMPLETE", "FAILED"):
+            self.cloud.calls.note_resource(self.stack.stack_id, verb, type_name, (name, physical_id), reason)
 
     @property
     def parsed(self) -> dict[str, Any]:

@@ -15,11 +15,14 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lab.cloud.machines import Machines
 from lab.cloud.timing import Timing
 from lab.cloud.views import Event, RoleCredentials
+
+if TYPE_CHECKING:
+    from lab.cloud.call_log import CallLog
 
 DEFAULT_ACCOUNT = "123456789012"
 
@@ -61,7 +64,7 @@ class Attachment:
 class Caller:
     """Whose credentials signed a request."""
 
-    kind: str  # instance-role | operator | cloudformation
+    kind: str  # instance-role | lambda-role | operator | cloudformation
     arn: str
     instance_id: str = ""
 
@@ -105,6 +108,7 @@ class Cloud:
         self.lambdas: dict[str, Any] = {}
         self.threads: list[threading.Thread] = []
         self.callers: dict[str, Caller] = {}
+        self.calls: CallLog | None = None
         self.errors: list[str] = []
         self.steps: list[Callable[[Cloud], bool]] = []
         self._instant = instant

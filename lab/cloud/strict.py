@@ -18,6 +18,7 @@ from contextlib import contextmanager
 
 from moto import mock_aws
 
+from lab.cloud.call_log import CallLog
 from lab.cloud.engine import ManualClock, advance, tick
 from lab.cloud.machines import Machines, NoMachines
 from lab.cloud.query import CloudQueries
@@ -31,6 +32,7 @@ class StrictAws(CloudQueries):
 
     def __init__(self, cloud: Cloud, clock: ManualClock) -> None:
         self.cloud = cloud
+        self.calls = CallLog(cloud)
         self._clock = clock
 
     def advance(self, seconds: float) -> None:
