@@ -23,7 +23,14 @@ from lab.cloud.stack_resources import (
 
 
 class RoleType(MotoType):
-    """AWS::IAM::Role: moto cannot update inline policies, and wants to be told the trust policy as text."""
+    """AWS::IAM::Role: moto cannot update inline policies, and answers with a Python repr where they are not text."""
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        """With its inline policies as text."""
+        deployed = super().create(context, logical_id, type_name, properties)
+        with context.cloud.call():
+            _put_inline_policies(deployed.record, properties)
+        return deployed
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
         """Inline policies, trust policy, description and tags change in place."""
@@ -32,9 +39,13 @@ class RoleType(MotoType):
             role = deployed.record
             for policy in deployed.properties.get("Policies", []):
                 role.policies.pop(policy["PolicyName"], None)
-            for policy in new.get("Policies", []):
-                role.put_policy(policy["PolicyName"], policy["PolicyDocument"])
+            _put_inline_policies(role, new)
             role.assume_role_policy_document = json.dumps(new["AssumeRolePolicyDocument"])
+
+
+def _put_inline_policies(role: Any, properties: Properties) -> None:
+    for policy in properties.get("Policies", []):
+        role.put_policy(policy["PolicyName"], json.dumps(policy["PolicyDocument"]))
 
 
 class InlinePolicyType(MotoType):

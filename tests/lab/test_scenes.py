@@ -13,7 +13,11 @@ from pathlib import Path
 import pytest
 
 from lab import namespace
-from lab.demo import IMAGE_IDS, SERVICE, check, open_stage, prepare
+from lab.cloud.call_log import read_calls
+from lab.demo import IMAGE_IDS, ROOT, SERVICE, check, open_stage, prepare
+from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
+from lab.policies.evaluator import evaluate
+from lab.policies.roles import roles_of
 from lab.report.model import Phase, Scene
 from lab.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
 from lab.stage import Stage
@@ -33,6 +37,7 @@ BOOT_PHASES = {
     "launch-hook",
     "ready",
 }
+UNREHEARSED = ROOT / "stacks" / "unrehearsed_grants.yaml"
 KILLED_AT = sorted(BOOT_PHASES - {"ready"})
 
 # Runs in the machine: polling from outside would be too slow to hit a step that takes milliseconds.
@@ -149,6 +154,22 @@ def test_agent_killed_at_a_step_ends_ready_again(stage: Stage, rolled_back: Scen
         describe=lambda: machine.exec("journalctl -u soloist-agent -n 5 --no-pager -o cat", 20.0).output,
     )
     assert stage.standing().instance_id == before.instance_id
+
+
+def test_the_roles_grant_every_call_of_the_run_and_nothing_without_use_or_reason(
+    stage: Stage, rolled_back: Scene, directory: Path
+) -> None:
+    """Judged from the file that a demo leaves: deployment, boots, crash, upgrade, rollback, and every killed agent."""
+    path = directory / "calls.jsonl"
+    stage.world.control_plane.calls.keep_in(path)
+    clients = (stage.world.boto3_client("cloudformation"), stage.world.boto3_client("iam"))
+    roles = roles_of(*clients, f"soloist-{SERVICE}")
+    calls, strange = calls_by_role(read_calls(path), roles)
+    assert strange == []
+    judgements = evaluate(calls)
+    assert {role.logical_id for role in roles} == {judgement.role.logical_id for judgement in judgements}
+    assert ungranted(judgements) == []
+    assert unused(judgements, roles, read_reasons(UNREHEARSED)) == []
 
 
 def test_nothing_acknowledged_is_lost_in_all_of_this(stage: Stage, rolled_back: Scene) -> None:

@@ -1,0 +1,155 @@
+"""Every call of the agent's adapters and of the custom resources against the roles that the synthesized template makes,
+as deployed; then the same calls with each role broken on purpose.
+
+The calls of a full run on real machines are judged in tests/lab/test_scenes.py.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from bootstrap.autoscaling import AutoScaling
+from bootstrap.aws import Clients
+from bootstrap.ec2 import Ec2, NetworkInterface
+from bootstrap.parameters import Parameter
+from bootstrap.route53 import RecordSet, Route53
+from bootstrap.topic import Topic
+from lab.cloud import FAST, ControlPlane, NoMachines
+from lab.deployment import deploy
+from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
+from lab.policies.evaluator import evaluate
+from lab.policies.roles import roles_of
+from lab.synthesis import synthesize
+from lab.waiting import wait_for
+
+REASONS = Path(__file__).parents[2] / "stacks" / "unrehearsed_grants.yaml"
+IMAGE = "ami-0000000000000001a"
+
+
+class Run:
+    """A deployed stack, and the calls of everything that holds one of its roles."""
+
+    def __init__(self, plane: ControlPlane, stack: str) -> None:
+        self.plane = plane
+        self.roles = roles_of(self.client("cloudformation"), self.client("iam"), stack)
+        calls, self.strange = calls_by_role(plane.calls.calls(), self.roles)
+        self.judgements = evaluate(calls)
+
+    def client(self, service: str) -> Any:
+        return _client(self.plane, service)
+
+
+def _client(plane: ControlPlane, service: str) -> Any:
+    return boto3.client(  # type: ignore[call-overload]
+        service, "us-east-1", endpoint_url=plane.endpoint_url, aws_access_key_id="AKIAX", aws_secret_access_key="x"
+    )
+
+
+def _await(look: Callable[[], Any], what: str) -> Any:
+    return wait_for(look, what, deadline_s=30.0, poll_s=0.05)
+
+
+def _if_attached(interface: NetworkInterface) -> NetworkInterface | None:
+    return interface if interface.attachment_status == "attached" else None
+
+
+def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each adapter of the agent once, with the credentials of the group's instance."""
+    instance = _await(lambda: next((one for one in plane.instances() if one.state == "running"), None), "an instance")
+    assert instance.credentials is not None
+    for name, value in {
+        "AWS_ENDPOINT_URL": plane.endpoint_url,
+        "AWS_ACCESS_KEY_ID": instance.credentials.access_key_id,
+        "AWS_SECRET_ACCESS_KEY": instance.credentials.secret_access_key,
+        "AWS_SESSION_TOKEN": instance.credentials.token,
+    }.items():
+        monkeypatch.setenv(name, value)
+    clients = Clients("us-east-1")
+    ec2 = Ec2(clients)
+    interface = next(nic for nic in plane.network_interfaces() if nic.tags.get("soloist:zone") == instance.zone)
+    ec2.instance_state(instance.id)
+    ec2.attach(interface.id, instance.id, 1)
+    attached = _await(lambda: _if_attached(ec2.network_interface(interface.id)), "an attachment")
+    ec2.keep_on_termination(interface.id, attached.attachment_id)
+    record = next(one for one in plane.hosted_zone_records() if one.type == "A")
+    route53 = Route53(clients, record.zone_id)
+    old = route53.address_record(record.name)
+    assert old is not None
+    route53.swap(old, RecordSet(name=record.name, values=(interface.address,), ttl_s=10))
+    state = Parameter(clients, "/soloist/influxdb/state")
+    state.write(state.read())
+    Topic(clients, _client(plane, "sns").list_topics()["Topics"][0]["TopicArn"]).publish("subject", "text")
+    group = AutoScaling(clients, "soloist-influxdb", instance.id)
+    _await(lambda: group.lifecycle_state() == "Pending:Wait" or None, "the launch hook")
+    group.complete_hook("boot", "CONTINUE")
+    ec2.detach(attached.attachment_id)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    template = synthesize("influxdb", IMAGE, tmp_path_factory.mktemp("synth"))
+    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane, pytest.MonkeyPatch.context() as patch:
+        plane.register_image(IMAGE, "influxdb-1")
+        deploy(_client(plane, "cloudformation"), template)
+        _agent_calls(plane, patch)
+        yield Run(plane, template.stack_name)
+        assert plane.errors == []
+
+
+def test_every_call_of_agent_and_custom_resources_is_granted(run: Run) -> None:
+    actions = {judgement.call.action for judgement in run.judgements}
+    assert {"ec2:AttachNetworkInterface", "autoscaling:SuspendProcesses", "sns:Publish"} <= actions
+    assert ungranted(run.judgements) == []
+    assert run.strange == []
+
+
+def test_every_grant_is_used_or_has_its_written_reason(run: Run) -> None:
+    assert unused(run.judgements, run.roles, read_reasons(REASONS)) == []
+
+
+def broken(run: Run, logical_id: str, break_it: Callable[[dict[str, Any]], None]) -> list[str]:
+    """The findings when the statements of one role are changed."""
+    (asked,) = [one for one in run.roles if one.logical_id.startswith(logical_id)]
+    statements = copy.deepcopy(dict(asked.statements))
+    for document in statements.values():
+        break_it(document["Statement"][0])
+    changed = replace(asked, statements=statements)
+    return ungranted(evaluate([(changed, one.call) for one in run.judgements if one.role is asked]))
+
+
+@pytest.mark.parametrize(
+    ("logical_id", "word", "replacement", "finding"),
+    [
+        (
+            "InstanceRole",
+            ":instance/",
+            ":elsewhere/",
+            "AttachNetworkInterface: ImplicitlyDenied on arn:aws:ec2:us-east-1",
+        ),
+        ("InstanceRole", '"influxdb"', '"other"', "AttachNetworkInterface: ImplicitlyDenied"),
+        ("InstanceRole", "monitor.lab.internal", "m.lab.internal", "ChangeResourceRecordSets: ImplicitlyDenied"),
+        ("InstanceRole", '"DELETE"', '"UPSERT"', "ChangeResourceRecordSets: ImplicitlyDenied"),
+        ("InstanceRole", "Name/soloist-influxdb", "Name/other", "CompleteLifecycleAction: ImplicitlyDenied"),
+        ("InstanceRole", "/soloist/influxdb/state", "/soloist/influxdb", "ssm:PutParameter: ImplicitlyDenied"),
+        ("InstanceRole", "DescribeInstances", "DescribeInstance", "DescribeInstances: ImplicitlyDenied"),
+        ("InstanceRole", '"Allow"', '"Deny"', "Publish: ExplicitlyDenied"),
+        ("InstanceGroupSuspended", "SuspendProcesses", "ResumeProcesses", "SuspendProcesses: ImplicitlyDenied"),
+        ("RecordFirst", "hostedzone/", "hostedzone/X", "ListResourceRecordSets: ImplicitlyDenied"),
+    ],
+)
+def test_a_role_broken_on_purpose_is_found(
+    run: Run, logical_id: str, word: str, replacement: str, finding: str
+) -> None:
+    def break_it(statement: dict[str, Any]) -> None:
+        text = json.dumps(statement)
+        statement.update(json.loads(text.replace(word, replacement)))
+
+    assert any(finding in each for each in broken(run, logical_id, break_it)), finding
