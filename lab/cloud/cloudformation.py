@@ -10,6 +10,7 @@ Sources: CloudFormation API reference (CreateStack, UpdateStack "No updates are 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import threading
 import traceback
@@ -48,6 +49,11 @@ def _start(cloud: Cloud, stack: Any, work: Callable[[], object]) -> None:
     thread = threading.Thread(target=run, name=f"stack-{stack.name}", daemon=True)
     cloud.threads.append(thread)
     thread.start()
+
+
+def _note_hash(cloud: Cloud, name: str, template: str) -> None:
+    """The text is the request's TemplateBody, or the object in S3 that its TemplateURL names."""
+    cloud.template_hashes[name] = hashlib.sha256(template.encode("utf-8")).hexdigest()
 
 
 def refuse_template(template: dict[str, Any]) -> None:
@@ -93,6 +99,7 @@ def create_stack(self: Any, name: str, template: str, parameters: dict[str, Any]
     from moto.cloudformation.utils import generate_stack_id
 
     cloud = current()
+    _note_hash(cloud, name, template)
     if any(stack.name == name for stack in self.stacks.values()):
         raise stack_refused(f"Stack [{name}] already exists", "AlreadyExistsException")
     refuse_template(Stack.parse_template(template))
@@ -128,6 +135,7 @@ def update_stack(
 ) -> Any:
     """UpdateStack: refused at once, or UPDATE_IN_PROGRESS."""
     cloud, stack = current(), self.get_stack(name)
+    _note_hash(cloud, stack.name, template)
     if not stack.status.endswith("_COMPLETE") or stack.status in ("ROLLBACK_COMPLETE", "DELETE_COMPLETE"):
         raise stack_refused(f"Stack:{stack.stack_id} is in {stack.status} state and can not be updated.")
     new = Stack.parse_template(template)

@@ -90,8 +90,8 @@ class ControlPlane(CloudQueries):
         advance(self.cloud, self._clock, seconds)
 
     def template_sha256(self, stack_name: str) -> str | None:
-        """SHA-256 of the TemplateBody last received for this stack by CreateStack or UpdateStack, or None."""
-        return self._application.template_hashes.get(stack_name)
+        """SHA-256 of the template last received for this stack by CreateStack or UpdateStack, or None."""
+        return self.cloud.template_hashes.get(stack_name)
 
     def _finish_operations(self) -> None:
         for thread in self.cloud.threads:

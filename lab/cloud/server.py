@@ -8,7 +8,6 @@ Does not: check signatures. Source for error documents: AWS query, EC2, REST-XML
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 import os
@@ -20,7 +19,7 @@ import traceback
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
@@ -61,7 +60,6 @@ class Application:
         self._faults = faults
         self._calls = calls
         self._moto = DomainDispatcherApplication(create_backend_app)
-        self.template_hashes: dict[str, str] = {}
 
     def __call__(self, environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
@@ -84,7 +82,6 @@ class Application:
             answer = self._suffer(fault, environ, start_response, service)
             if answer is not None:
                 return answer
-        self._hash_template(service, action, body)
         return self._serve(environ, start_response, service)
 
     def _suffer(
@@ -114,14 +111,6 @@ class Application:
             self._cloud.event("error", service, f"{type(error).__name__}: {error}")
             text = f"the lab failed: {type(error).__name__}: {error}; see control_plane.errors"
             return error_answer(environ, start_response, service, "LabFailure", text, 400)
-
-    def _hash_template(self, service: str, action: str, body: bytes) -> None:
-        if service != "cloudformation" or action not in ("CreateStack", "UpdateStack"):
-            return
-        fields = parse_qs(body.decode("utf-8"), keep_blank_values=True)
-        if "TemplateBody" in fields and "StackName" in fields:
-            digest = hashlib.sha256(fields["TemplateBody"][0].encode("utf-8")).hexdigest()
-            self.template_hashes[fields["StackName"][0]] = digest
 
 
 def classify(environ: _Environ, body: bytes) -> tuple[str, str, str]:

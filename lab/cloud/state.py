@@ -106,6 +106,7 @@ class Cloud:
         self.groups: dict[str, Any] = {}
         self.changes: dict[str, Any] = {}
         self.lambdas: dict[str, Any] = {}
+        self.template_hashes: dict[str, str] = {}
         self.threads: list[threading.Thread] = []
         self.callers: dict[str, Caller] = {}
         self.calls: CallLog | None = None

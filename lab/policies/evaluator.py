@@ -86,7 +86,7 @@ def evaluate(calls: Iterable[tuple[Role, Call]]) -> list[Judgement]:
 
 def _question(role: Role, call: Call) -> str:
     resources = [asdict(resource) for resource in call.resources]
-    asked = {"role": role.name, "principal": call.caller.arn, "action": call.action, "keys": call.keys}
+    asked: dict[str, Any] = {"role": role.name, "principal": call.caller.arn, "action": call.action, "keys": call.keys}
     asked["was_answered"] = call.outcome == OK
     return json.dumps(asked | {"resources": resources}, sort_keys=True)
 

@@ -134,6 +134,22 @@ def test_rollback_runs_the_image_before(rolled_back: Scene) -> None:
     assert (rolled_back.ami_from, rolled_back.ami_to) == (IMAGE_IDS["2"], IMAGE_IDS["1"])
 
 
+def test_the_roles_grant_every_call_of_the_run_and_nothing_without_use_or_reason(
+    stage: Stage, rolled_back: Scene, directory: Path
+) -> None:
+    """Judged from the file that a demo leaves, before agents are killed: deployment, boots, crash, upgrade, rollback."""
+    path = directory / "calls.jsonl"
+    stage.world.control_plane.calls.keep_in(path)
+    clients = (stage.world.boto3_client("cloudformation"), stage.world.boto3_client("iam"))
+    roles = roles_of(*clients, f"soloist-{SERVICE}")
+    calls, strange = calls_by_role(read_calls(path), roles)
+    assert strange == []
+    judgements = evaluate(calls)
+    assert {role.logical_id for role in roles} == {judgement.role.logical_id for judgement in judgements}
+    assert ungranted(judgements) == []
+    assert unused(judgements, roles, read_reasons(UNREHEARSED)) == []
+
+
 @pytest.mark.parametrize("step", KILLED_AT)
 def test_agent_killed_at_a_step_ends_ready_again(stage: Stage, rolled_back: Scene, step: str) -> None:
     before = stage.standing()
@@ -154,22 +170,6 @@ def test_agent_killed_at_a_step_ends_ready_again(stage: Stage, rolled_back: Scen
         describe=lambda: machine.exec("journalctl -u soloist-agent -n 5 --no-pager -o cat", 20.0).output,
     )
     assert stage.standing().instance_id == before.instance_id
-
-
-def test_the_roles_grant_every_call_of_the_run_and_nothing_without_use_or_reason(
-    stage: Stage, rolled_back: Scene, directory: Path
-) -> None:
-    """Judged from the file that a demo leaves: deployment, boots, crash, upgrade, rollback, and every killed agent."""
-    path = directory / "calls.jsonl"
-    stage.world.control_plane.calls.keep_in(path)
-    clients = (stage.world.boto3_client("cloudformation"), stage.world.boto3_client("iam"))
-    roles = roles_of(*clients, f"soloist-{SERVICE}")
-    calls, strange = calls_by_role(read_calls(path), roles)
-    assert strange == []
-    judgements = evaluate(calls)
-    assert {role.logical_id for role in roles} == {judgement.role.logical_id for judgement in judgements}
-    assert ungranted(judgements) == []
-    assert unused(judgements, roles, read_reasons(UNREHEARSED)) == []
 
 
 def test_nothing_acknowledged_is_lost_in_all_of_this(stage: Stage, rolled_back: Scene) -> None:

@@ -1,0 +1,137 @@
+"""The real tool: the pinned CDK CLI, as `./cdk deploy --method=direct`, against the control plane over HTTP.
+
+The account is bootstrapped as far as the CLI looks: its version parameter and its asset bucket. The CLI assumes the
+bootstrap roles, uploads the template and deploys it by URL, as into an AWS account.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+
+from lab.cloud import FAST, ControlPlane, Fault, NoMachines
+from lab.deployment import deploy
+from lab.synthesis import ROOT, Template, synthesize
+
+ONE, TWO = "ami-0000000000000001a", "ami-0000000000000002b"
+STACK = "soloist-influxdb"
+LIMIT_S = 240
+BOOTSTRAP_VERSION = "33"  # of `cdk bootstrap` of the pinned CLI
+BUCKET = "cdk-hnb659fds-assets-123456789012-us-east-1"
+
+pytestmark = pytest.mark.timeout(600)
+
+
+class Account:
+    """A control plane with a bootstrapped account, and the CLI pointed at it."""
+
+    def __init__(self, plane: ControlPlane, home: Path) -> None:
+        self.plane = plane
+        self._home = home
+        for number, image in enumerate((ONE, TWO), start=1):
+            plane.register_image(image, f"influxdb-{number}")
+        self.client("ssm").put_parameter(
+            Name="/cdk-bootstrap/hnb659fds/version", Value=BOOTSTRAP_VERSION, Type="String"
+        )
+        self.client("s3").create_bucket(Bucket=BUCKET)
+
+    def client(self, service: str) -> Any:
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            "us-east-1",
+            endpoint_url=self.plane.endpoint_url,
+            aws_access_key_id="AKIAOPERATOR",
+            aws_secret_access_key="x",
+        )
+
+    def cdk_deploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`./cdk deploy --method=direct`. `localhost`, because moto takes an S3 URL of another host for a bucket's."""
+        port = self.plane.endpoint_url.rpartition(":")[2]
+        own = {
+            "AWS_ENDPOINT_URL": f"http://localhost:{port}",
+            "AWS_ACCESS_KEY_ID": "AKIAOPERATOR",
+            "AWS_SECRET_ACCESS_KEY": "x",
+            "AWS_REGION": "us-east-1",
+            "CDK_DISABLE_CLI_TELEMETRY": "true",
+            "CDK_VALIDATION": "false",
+            "HOME": str(self._home),  # no profile or CLI cache of whoever runs the tests
+        }
+        return subprocess.run(
+            ["./cdk", "deploy", "--method=direct", "--require-approval=never", "--no-notices", *arguments],
+            cwd=ROOT,
+            env={key: value for key, value in os.environ.items() if not key.startswith("AWS_")} | own,
+            capture_output=True,
+            text=True,
+            timeout=LIMIT_S,
+            check=False,
+        )
+
+    def resources(self) -> dict[str, str]:
+        """Logical id and type of everything in the stack."""
+        found = self.client("cloudformation").describe_stack_resources(StackName=STACK)["StackResources"]
+        assert all(one["PhysicalResourceId"] for one in found)
+        return {one["LogicalResourceId"]: one["ResourceType"] for one in found}
+
+    def outputs(self) -> dict[str, str]:
+        (stack,) = self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+        return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
+
+
+@pytest.fixture(scope="module")
+def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
+    return {image: synthesize("influxdb", image, tmp_path_factory.mktemp("synth")) for image in (ONE, TWO)}
+
+
+@pytest.fixture
+def account(tmp_path: Path) -> Iterator[Account]:
+    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
+        yield Account(plane, tmp_path)
+        # The CLI asks CloudTrail what went wrong with a failed stack, and lives without an answer.
+        assert [error for error in plane.errors if not error.startswith("cloudtrail: The lookup_events action")] == []
+
+
+def test_cdk_deploy_makes_every_resource_of_the_same_bytes_and_twice_changes_nothing(
+    account: Account, templates: dict[str, Template], tmp_path: Path
+) -> None:
+    context = ("--context=service=influxdb", f"--context=ami={ONE}", f"--output={tmp_path / 'cdk.out'}")
+    done = account.cdk_deploy(*context)
+    assert done.returncode == 0, done.stderr
+    by_cli = account.resources()
+    assert account.plane.template_sha256(STACK) == templates[ONE].sha256, "the bytes are those that the lab deploys"
+    assert account.outputs()["GroupName"] == STACK
+    assert account.plane.group(STACK) is not None
+
+    written = templates[ONE].path.read_text()
+    assert by_cli == {name: one["Type"] for name, one in json.loads(written)["Resources"].items()}
+
+    again = account.cdk_deploy(f"--app={templates[ONE].path.parent}")
+    assert (again.returncode, "(no changes)" in again.stderr) == (0, True), again.stderr
+
+
+def test_cdk_deploy_with_a_new_image_stages_a_version(account: Account, templates: dict[str, Template]) -> None:
+    deploy(account.client("cloudformation"), templates[ONE])
+    before = account.outputs()
+    done = account.cdk_deploy(f"--app={templates[TWO].path.parent}")
+    assert done.returncode == 0, done.stderr
+    found = account.client("ec2").describe_launch_templates()["LaunchTemplates"][0]
+    assert (found["DefaultVersionNumber"], found["LatestVersionNumber"]) == (1, 2)
+    assert account.outputs() == before
+    assert account.plane.template_sha256(STACK) == templates[TWO].sha256
+
+
+def test_cdk_deploy_fails_when_the_stack_does(account: Account, templates: dict[str, Template]) -> None:
+    account.plane.faults.add(
+        Fault(service="route53", action="POST .*rrset.*", code="InvalidInput", message="told to fail", count=9)
+    )
+    done = account.cdk_deploy(f"--app={templates[ONE].path.parent}")
+    assert done.returncode != 0
+    assert "told to fail" in done.stderr
+    (stack,) = account.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
