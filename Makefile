@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: help demo test prepare lint unit lab images bench schema clean
+.PHONY: help demo test prepare lint unit lab lab-deploy images bench schema clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,10 @@ lab: images ## tests with real machines, each file in a namespace of its own
 	@for file in tests/lab/test_*.py; do \
 	  $(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest $$file -q || exit 1; \
 	done
+
+SERVICE ?= influxdb
+lab-deploy: prepare ## deploy SERVICE's template to the lab's AWS twice (no machines): what is made, and then "no changes"
+	@$(BIN)/python -m lab.redeployment --service $(SERVICE)
 
 RUNS ?= 3
 bench: prepare ## measure recovery over RUNS demo runs; writes bench/results/recovery.json

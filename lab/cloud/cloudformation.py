@@ -24,6 +24,7 @@ from lab.cloud.patches import PROPERTY, original, replaces
 from lab.cloud.resource_types import type_named
 from lab.cloud.stack_operations import StackOperation
 from lab.cloud.stack_templates import BadTemplate, creation_order
+from lab.cloud.stack_updates import StackUpdate
 from lab.cloud.state import Cloud, current
 
 _MODELS = "moto.cloudformation.models"
@@ -155,7 +156,7 @@ def update_stack(
     def undo() -> None:
         _install(stack, *before)
 
-    _start(cloud, stack, lambda: operation.update(new, install, undo))
+    _start(cloud, stack, lambda: StackUpdate(operation).run(new, install, undo))
     return stack
 
 

@@ -12,6 +12,7 @@ from lab.cloud.resource_types_names import NAME_TYPES
 from lab.cloud.resource_types_network import NETWORK_TYPES
 from lab.cloud.resource_types_other import OTHER_TYPES, tag_nothing
 from lab.cloud.resource_types_storage import STORAGE_TYPES
+from lab.cloud.resource_types_watch import WATCH_TYPES
 from lab.cloud.stack_resources import MotoType, ResourceType
 
 TYPES: dict[str, ResourceType] = {
@@ -19,6 +20,7 @@ TYPES: dict[str, ResourceType] = {
     **STORAGE_TYPES,
     **NAME_TYPES,
     **OTHER_TYPES,
+    **WATCH_TYPES,
     "AWS::EC2::LaunchTemplate": LaunchTemplateType(),
     "AWS::AutoScaling::AutoScalingGroup": GroupType(),
     "AWS::Lambda::Function": LambdaFunctionType("moto.awslambda.models:LambdaFunction", tag=tag_nothing),

@@ -9,6 +9,7 @@ from __future__ import annotations
 from lab.cloud.stack_resources import (
     Deployed,
     MotoType,
+    NotModelled,
     Properties,
     ResourceType,
     StackContext,
@@ -42,6 +43,60 @@ class NetworkInterfaceType(MotoType):
     def delete(self, context: StackContext, deployed: Deployed) -> None:
         """Refused while in use."""
         context.cloud.ec2.delete_network_interface(deployed.physical_resource_id)
+
+
+class SecurityGroupType(MotoType):
+    """AWS::EC2::SecurityGroup: moto ignores SecurityGroupEgress, and replaces where AWS changes rules in place."""
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        """A group that names its outgoing rules has only those; one that names none may talk to everybody."""
+        rules = {"SecurityGroupIngress": properties.get("SecurityGroupIngress", [])}
+        bare = {key: value for key, value in properties.items() if key not in ("SecurityGroupIngress", *_EGRESS)}
+        deployed = super().create(context, logical_id, type_name, bare)
+        with context.cloud.call():
+            if properties.get("SecurityGroupEgress"):
+                deployed.record.egress_rules.clear()
+                rules |= {"SecurityGroupEgress": properties["SecurityGroupEgress"]}
+            for direction, wanted in rules.items():
+                _authorize(context, deployed, direction, wanted)
+        return deployed
+
+    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
+        """Rules and tags change in place."""
+        rules = [name for name in changed if name in ("SecurityGroupIngress", *_EGRESS)]
+        with context.cloud.call():
+            for direction in rules:
+                record = deployed.record
+                (record.egress_rules if direction in _EGRESS else record.ingress_rules).clear()
+                _authorize(context, deployed, direction, new.get(direction) or _DEFAULT_RULES[direction])
+        super().update(context, deployed, new, [name for name in changed if name not in rules])
+
+
+_EGRESS = ("SecurityGroupEgress",)
+_DEFAULT_RULES: dict[str, list[Properties]] = {
+    "SecurityGroupIngress": [],
+    "SecurityGroupEgress": [{"IpProtocol": "-1", "CidrIp": "0.0.0.0/0"}],
+}
+
+
+def _authorize(context: StackContext, deployed: Deployed, direction: str, rules: list[Properties]) -> None:
+    ec2 = context.cloud.ec2
+    is_egress = direction in _EGRESS
+    authorize = ec2.authorize_security_group_egress if is_egress else ec2.authorize_security_group_ingress
+    for rule in rules:
+        other = rule.get("DestinationSecurityGroupId" if is_egress else "SourceSecurityGroupId")
+        cidrs = [{key: rule[key]} for key in ("CidrIp", "CidrIpv6") if key in rule]
+        if not other and not cidrs:
+            raise NotModelled(f"the lab models security group rules for addresses and groups only: {rule}")
+        authorize(
+            deployed.physical_resource_id,
+            str(rule["IpProtocol"]),
+            rule.get("FromPort"),
+            rule.get("ToPort"),
+            cidrs,
+            source_groups=[{"GroupId": other}] if other else [],
+            vpc_id=deployed.record.vpc_id,
+        )
 
 
 def _remove_route(context: StackContext, deployed: Deployed) -> None:
@@ -93,7 +148,7 @@ NETWORK_TYPES: dict[str, ResourceType] = {
         f"{_MOTO}.vpn_gateway:VPCGatewayAttachment", remove=_remove_gateway_attachment
     ),
     "AWS::EC2::VPCEndpoint": MotoType(f"{_MOTO}.vpcs:VPCEndPoint", ec2_tags=True, remove=_remove_endpoint),
-    "AWS::EC2::SecurityGroup": MotoType(f"{_MOTO}.security_groups:SecurityGroup", ec2_tags=True),
+    "AWS::EC2::SecurityGroup": SecurityGroupType(f"{_MOTO}.security_groups:SecurityGroup", ec2_tags=True),
     "AWS::EC2::SecurityGroupIngress": MotoType(
         f"{_MOTO}.security_groups:SecurityGroupIngress", remove=_remove_with_its_group
     ),

@@ -1,10 +1,8 @@
-"""Creating, updating and deleting a stack, resource by resource, with rollback.
+"""Creating and deleting a stack, resource by resource, with rollback; the steps that updates are made of as well.
 
 For: `cloudformation` starts these in a thread of their own. Guarantees: every operation ends in one of CloudFormation's
-final states; a failure names the resource; what was done before it is undone. An update touches only resources whose
-resolved properties differ, and re-resolves those that mention a changed one, as CloudFormation does (that is how the
-group gets the promoted version when a new one is staged). Does not: replace resources; a change that needs it fails.
-Source: CloudFormation user guide "Stack status codes", "Update behaviors of stack resources", DeletionPolicy.
+final states; a failure names the resource; what was done before it is undone. Does not: decide what an update changes;
+`stack_updates` does. Source: CloudFormation user guide "Stack status codes", "DeletionPolicy attribute".
 """
 
 from __future__ import annotations
@@ -12,7 +10,6 @@ from __future__ import annotations
 import copy
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -20,24 +17,11 @@ from moto.cloudformation.models import Event as StackEvent
 from moto.cloudformation.parsing import clean_json
 from moto.core.exceptions import ServiceException
 
+from lab.cloud.resource_schemas import property_findings
 from lab.cloud.resource_types import type_named
 from lab.cloud.stack_resources import Deployed, NotModelled, ResourceFailed, ResourceType, StackContext
-from lab.cloud.stack_templates import (
-    changed_properties,
-    changed_text,
-    creation_order,
-    referenced_names,
-)
+from lab.cloud.stack_templates import creation_order
 from lab.cloud.state import Cloud
-
-
-@dataclass
-class _Change:
-    """One resource changed by an update, with what is needed to change it back."""
-
-    deployed: Deployed
-    before: dict[str, Any]
-    definition_before: dict[str, Any]
 
 
 class StackOperation:
@@ -54,12 +38,13 @@ class StackOperation:
     def set_status(self, status: str, reason: str = "") -> None:
         """The stack's own status, as an event and in the description."""
         self.stack.status = status
-        if reason or not status.endswith("ROLLBACK_COMPLETE"):  # the reason of the failure stays readable
+        if reason or "ROLLBACK_COMPLETE" not in status:  # the reason of the failure stays readable
             self.stack.stack_status_reason = reason or None
         self.stack._add_stack_event(status, reason or None)
         self.cloud.event("stack", self.stack.name, f"{status}{': ' + reason if reason else ''}")
 
-    def _note(self, name: str, type_name: str, status: str, physical_id: str = "", reason: str = "") -> None:
+    def note(self, name: str, type_name: str, status: str, physical_id: str = "", reason: str = "") -> None:
+        """An event of one resource."""
         self.stack.events.append(
             StackEvent(
                 stack_id=self.stack.stack_id,
@@ -93,65 +78,77 @@ class StackOperation:
         resources = self.stack.template_dict["Resources"]
         try:
             for name in creation_order(resources):
-                if self._wanted(resources[name]):
-                    self._create_one(name, resources[name])
-        except _Stop as stop:
+                if self.is_wanted(resources[name]):
+                    self.create_one(name, resources[name])
+        except Stop as stop:
             self.set_status(
                 "ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to create: [{stop.name}]. {stop.reason}"
             )
-            failed = self._remove(list(reversed(self.deployed())), keep=resources)
+            failed = self.remove(list(reversed(self.deployed())), keep=resources, is_undo=True)
             self.set_status("ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE")
             return
         self.set_status("CREATE_COMPLETE")
 
-    def _wanted(self, definition: dict[str, Any]) -> bool:
+    def is_wanted(self, definition: dict[str, Any]) -> bool:
+        """True unless its Condition is false."""
         condition = definition.get("Condition")
         return not condition or bool(self.stack.resource_map.lazy_condition_map[condition])
 
-    def _resolve(self, definition: dict[str, Any]) -> dict[str, Any]:
+    def resolve(self, definition: dict[str, Any]) -> dict[str, Any]:
+        """The properties with every function replaced by its value."""
         resolved = clean_json(copy.deepcopy(definition.get("Properties") or {}), self.stack.resource_map)
         found: dict[str, Any] = resolved
         return found
 
-    def _create_one(self, name: str, definition: dict[str, Any]) -> None:
+    def create_one(self, name: str, definition: dict[str, Any]) -> None:
+        """Create one resource. Raises Stop; what has half come into being is then among the deployed ones."""
         type_name = definition["Type"]
-        self._note(name, type_name, "CREATE_IN_PROGRESS")
+        self.note(name, type_name, "CREATE_IN_PROGRESS")
 
         def work() -> Deployed:
-            properties = self._resolve(definition)
-            deployed = _type(type_name).create(self.context, name, type_name, copy.deepcopy(properties))
+            properties = self.resolve(definition)
+            self.check_properties(name, type_name, properties)
+            deployed = resource_type(type_name).create(self.context, name, type_name, copy.deepcopy(properties))
             deployed.properties, deployed.definition = properties, definition
             return deployed
 
         try:
-            deployed = self._attempt(name, work)
-        except _Stop as stop:
-            self._note(name, type_name, "CREATE_FAILED", stop.physical_id, stop.reason)
+            deployed = self.attempt(name, work)
+        except Stop as stop:
+            self.note(name, type_name, "CREATE_FAILED", stop.physical_id, stop.reason)
             if stop.physical_id:
-                properties = self._resolve(definition)
+                properties = self.resolve(definition)
                 self.parsed[name] = Deployed(name, type_name, stop.physical_id, properties, definition)
             raise
         self.parsed[name] = deployed
-        self._note(name, type_name, "CREATE_COMPLETE", deployed.physical_resource_id)
+        self.note(name, type_name, "CREATE_COMPLETE", deployed.physical_resource_id)
 
-    def _attempt(self, name: str, work: Callable[[], Any]) -> Any:
+    def check_properties(self, name: str, type_name: str, properties: dict[str, Any]) -> None:
+        """Raises ResourceFailed for property names that the type does not have, or lacks."""
+        findings = property_findings(type_name, properties)
+        if findings:
+            text = "\n".join(findings)
+            raise ResourceFailed(f"Properties validation failed for resource {name} with message:\n{text}")
+
+    def attempt(self, name: str, work: Callable[[], Any]) -> Any:
+        """`work()`, with whatever goes wrong turned into Stop."""
         try:
             return work()
         except ResourceFailed as error:
-            raise _Stop(name, str(error), error.physical_id) from error
+            raise Stop(name, str(error), error.physical_id) from error
         except NotModelled as error:
-            raise _Stop(name, str(error)) from error
+            raise Stop(name, str(error)) from error
         except ServiceException as error:
-            raise _Stop(name, f"{error.message} (Error Code: {error.code})") from error
+            raise Stop(name, f"{error.message} (Error Code: {error.code})") from error
         except Exception as error:
             self.cloud.note_error(f"stack {self.stack.name}, resource {name}:\n{traceback.format_exc()}")
-            raise _Stop(name, f"the lab failed: {type(error).__name__}: {error}") from error
+            raise Stop(name, f"the lab failed: {type(error).__name__}: {error}") from error
 
     # ---------------------------------------------------------------- delete
     def delete(self) -> bool:
         """DELETE_COMPLETE and True, or DELETE_FAILED with the reason."""
         self.set_status("DELETE_IN_PROGRESS")
-        failed = self._remove(self._deletion_order(), keep=self.stack.template_dict["Resources"])
+        failed = self.remove(self._deletion_order(), keep=self.stack.template_dict["Resources"])
         if failed:
             self.set_status("DELETE_FAILED", f"The following resource(s) failed to delete: [{', '.join(failed)}].")
             return False
@@ -167,112 +164,39 @@ class StackOperation:
             reversed(creation_order({name: _without_absent(one, resources) for name, one in resources.items()}))
         )
 
-    def _remove(self, names: list[str], *, keep: dict[str, Any]) -> list[str]:
+    def remove(self, names: list[str], *, keep: dict[str, Any], is_undo: bool = False) -> list[str]:
+        """Delete resources of the stack in this order, as far as their DeletionPolicy says so; the names that would
+        not go. `keep` holds definitions that count more than the deployed ones; `is_undo` when their creation failed.
+        """
+        retaining = ("Retain",) if is_undo else ("Retain", "RetainExceptOnCreate")
         failed = []
         for name in names:
             deployed = self.deployed()[name]
-            type_name, physical_id = deployed.cf_resource_type, deployed.physical_resource_id
-            if keep.get(name, deployed.definition).get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate"):
-                self._note(name, type_name, "DELETE_SKIPPED", physical_id)
+            policy = keep.get(name, deployed.definition).get("DeletionPolicy")
+            if self.delete_one(deployed, is_kept=policy in retaining):
                 del self.parsed[name]
-                continue
-            self._note(name, type_name, "DELETE_IN_PROGRESS", physical_id)
-            try:
-                self._attempt(name, partial(_type(type_name).delete, self.context, deployed))
-            except _Stop as stop:
-                self._note(name, type_name, "DELETE_FAILED", physical_id, stop.reason)
+            else:
                 failed.append(name)
-                continue
-            del self.parsed[name]
-            self._note(name, type_name, "DELETE_COMPLETE", physical_id)
         return failed
 
-    # ---------------------------------------------------------------- update
-    def update(self, template: dict[str, Any], install: Callable[[], None], undo: Callable[[], None]) -> None:
-        """UPDATE_COMPLETE, or UPDATE_ROLLBACK_COMPLETE. `install` puts the new template and parameters into the stack,
-        `undo` the old ones."""
-        new = template["Resources"]
-        old_inputs = dict(self.stack.resource_map.resolved_parameters)
-        install()
-        touched = {
-            name for name, value in self.stack.resource_map.resolved_parameters.items() if old_inputs.get(name) != value
-        }
-        changes: list[_Change] = []
-        added: list[str] = []
+    def delete_one(self, deployed: Deployed, *, is_kept: bool) -> bool:
+        """Delete one physical resource, or leave it to itself where it is kept. False when it would not go."""
+        name, type_name = deployed.logical_resource_id, deployed.cf_resource_type
+        physical_id = deployed.physical_resource_id
+        if is_kept:
+            self.note(name, type_name, "DELETE_SKIPPED", physical_id)
+            return True
+        self.note(name, type_name, "DELETE_IN_PROGRESS", physical_id)
         try:
-            for name in creation_order(new):
-                if not self._wanted(new[name]):
-                    continue
-                if name not in self.deployed():
-                    added.append(name)
-                    self._create_one(name, new[name])
-                    touched.add(name)
-                elif self._update_one(name, new[name], touched, changes):
-                    touched.add(name)
-        except _Stop as stop:
-            self._roll_back(stop, changes, added, undo)
-            return
-        self.set_status("UPDATE_COMPLETE_CLEANUP_IN_PROGRESS")
-        self._remove([name for name in reversed(self.deployed()) if name not in new], keep={})
-        self.set_status("UPDATE_COMPLETE")
-
-    def _update_one(self, name: str, definition: dict[str, Any], touched: set[str], changes: list[_Change]) -> bool:
-        deployed = self.deployed()[name]
-        mentions_touched = bool(referenced_names(definition.get("Properties") or {}) & touched)
-        if not changed_text(deployed.definition, definition) and not mentions_touched:
-            deployed.definition = definition
+            self.attempt(name, partial(resource_type(type_name).delete, self.context, deployed))
+        except Stop as stop:
+            self.note(name, type_name, "DELETE_FAILED", physical_id, stop.reason)
             return False
-        if deployed.cf_resource_type != definition["Type"]:
-            raise _Stop(
-                name, f"Update of resource type is not permitted: {deployed.cf_resource_type} to {definition['Type']}"
-            )
-        new = self._attempt(name, lambda: self._resolve(definition))
-        changed = changed_properties(deployed.properties, new)
-        if not changed:
-            deployed.definition = definition
-            return False
-        self._note(name, definition["Type"], "UPDATE_IN_PROGRESS", deployed.physical_resource_id)
-        change = _Change(deployed, deployed.properties, deployed.definition)
-        try:
-            self._attempt(
-                name, lambda: _type(definition["Type"]).update(self.context, deployed, copy.deepcopy(new), changed)
-            )
-        except _Stop as stop:
-            self._note(name, definition["Type"], "UPDATE_FAILED", deployed.physical_resource_id, stop.reason)
-            raise
-        deployed.properties, deployed.definition = new, definition
-        changes.append(change)
-        self._note(name, definition["Type"], "UPDATE_COMPLETE", deployed.physical_resource_id)
+        self.note(name, type_name, "DELETE_COMPLETE", physical_id)
         return True
 
-    def _roll_back(self, stop: _Stop, changes: list[_Change], added: list[str], undo: Callable[[], None]) -> None:
-        self.set_status(
-            "UPDATE_ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to update: [{stop.name}]. {stop.reason}"
-        )
-        undo()
-        for change in reversed(changes):
-            deployed = change.deployed
-            changed = changed_properties(deployed.properties, change.before)
-            try:
-                self._attempt(
-                    deployed.logical_resource_id,
-                    partial(
-                        _type(deployed.cf_resource_type).update,
-                        self.context,
-                        deployed,
-                        copy.deepcopy(change.before),
-                        changed,
-                    ),
-                )
-            except _Stop as second:
-                self.set_status("UPDATE_ROLLBACK_FAILED", f"[{second.name}] {second.reason}")
-                return
-            deployed.properties, deployed.definition = change.before, change.definition_before
-        self._remove([name for name in reversed(added) if name in self.deployed()], keep={})
-        self.set_status("UPDATE_ROLLBACK_COMPLETE")
 
-
-class _Stop(Exception):
+class Stop(Exception):
     """The operation cannot go on: a resource failed."""
 
     def __init__(self, name: str, reason: str, physical_id: str = "") -> None:
@@ -280,7 +204,8 @@ class _Stop(Exception):
         self.name, self.reason, self.physical_id = name, reason, physical_id
 
 
-def _type(type_name: str) -> ResourceType:
+def resource_type(type_name: str) -> ResourceType:
+    """The type. Raises NotModelled."""
     found = type_named(type_name)
     if found is None:
         raise NotModelled(f"the lab does not model resource type {type_name}")

@@ -92,10 +92,23 @@ class ResourceType(Protocol):
         """Delete; raises ResourceFailed or any AWS error."""
 
 
+_NAME_PROPERTIES = {  # of the types that moto lacks
+    "AWS::AutoScaling::LifecycleHook": "LifecycleHookName",
+    "AWS::CloudWatch::Alarm": "AlarmName",
+    "AWS::CloudWatch::Dashboard": "DashboardName",
+}
+
+
+def name_property(type_name: str) -> str | None:
+    """The property that names a resource of this type, or None."""
+    found: str | None = _NAME_PROPERTIES.get(type_name) or resource_name_property_from_type(type_name)
+    return found
+
+
 def physical_name(context: StackContext, logical_id: str, type_name: str, properties: Properties) -> str:
     """The name given in the template, else one made of stack and logical id."""
-    name_property = resource_name_property_from_type(type_name)
-    given = properties.get(name_property) if name_property else None
+    naming = name_property(type_name)
+    given = properties.get(naming) if naming else None
     name: str = given or generate_resource_name(type_name, context.stack_name, logical_id)
     return name
 

@@ -294,9 +294,9 @@ def test_metadata_is_not_a_change(account: Account) -> None:
 def test_a_change_that_is_not_modelled_fails_by_name_and_is_rolled_back(account: Account) -> None:
     account.create(template())
     arn = account.group()["AutoScalingGroupARN"]
-    stack = account.update(template(State__Value='{"a": 1}', Instances__AutoScalingGroupName="y"))
+    stack = account.update(template(State__Value='{"a": 1}', Instances__Cooldown="60"))
     assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
-    assert "AutoScalingGroupName of AWS::AutoScaling::AutoScalingGroup Instances" in stack["StackStatusReason"]
+    assert "property Cooldown of AWS::AutoScaling::AutoScalingGroup Instances" in stack["StackStatusReason"]
     assert account.group()["AutoScalingGroupARN"] == arn
     assert account.client("ssm").get_parameter(Name="/x/state")["Parameter"]["Value"] == "{}"
 

@@ -112,7 +112,8 @@ def test_every_call_of_agent_and_custom_resources_is_granted(run: Run) -> None:
 
 
 def test_every_grant_is_used_or_has_its_written_reason(run: Run) -> None:
-    assert unused(run.judgements, run.roles, read_reasons(REASONS)) == []
+    findings = unused(run.judgements, run.roles, read_reasons(REASONS))
+    assert not findings, "\n".join(findings)
 
 
 def broken(run: Run, logical_id: str, break_it: Callable[[dict[str, Any]], None]) -> list[str]:

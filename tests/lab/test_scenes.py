@@ -137,7 +137,7 @@ def test_rollback_runs_the_image_before(rolled_back: Scene) -> None:
 def test_the_roles_grant_every_call_of_the_run_and_nothing_without_use_or_reason(
     stage: Stage, rolled_back: Scene, directory: Path
 ) -> None:
-    """Judged from the file that a demo leaves, before agents are killed: deployment, boots, crash, upgrade, rollback."""
+    """Judged from the file that a demo leaves (before agents are killed): deploy, boots, crash, upgrade, rollback."""
     path = directory / "calls.jsonl"
     stage.world.control_plane.calls.keep_in(path)
     clients = (stage.world.boto3_client("cloudformation"), stage.world.boto3_client("iam"))
@@ -146,8 +146,8 @@ def test_the_roles_grant_every_call_of_the_run_and_nothing_without_use_or_reason
     assert strange == []
     judgements = evaluate(calls)
     assert {role.logical_id for role in roles} == {judgement.role.logical_id for judgement in judgements}
-    assert ungranted(judgements) == []
-    assert unused(judgements, roles, read_reasons(UNREHEARSED)) == []
+    findings = ungranted(judgements) + unused(judgements, roles, read_reasons(UNREHEARSED))
+    assert not findings, "\n".join(findings)
 
 
 @pytest.mark.parametrize("step", KILLED_AT)

@@ -1,0 +1,224 @@
+"""What an update does to each resource, as CloudFormation's resource reference says: in place, replaced, or refused.
+
+The template is that of test_deployment.py; `Resource__Property=value` changes one property of it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from lab.cloud import FAST, ControlPlane, NoMachines
+from tests.contract.test_deployment import ONE, TWO, Account, template
+
+ALARM: dict[str, Any] = {
+    "Type": "AWS::CloudWatch::Alarm",
+    "Properties": {
+        "AlarmName": "not-ready",
+        "Namespace": "soloist",
+        "MetricName": "Ready",
+        "Statistic": "Minimum",
+        "ComparisonOperator": "LessThanThreshold",
+        "Threshold": 1,
+        "Period": 60,
+        "EvaluationPeriods": 3,
+        "AlarmActions": [{"Ref": "Topic"}],
+    },
+}
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
+        plane.register_image(ONE, "service-1")
+        plane.register_image(TWO, "service-2")
+        yield Account(plane)
+        assert plane.errors == []
+
+
+def worked_on(account: Account) -> dict[str, list[str]]:
+    """What CloudFormation did since the last time this was asked: logical ids by verb, from the call log."""
+    found: dict[str, list[str]] = {}
+    calls = account.plane.calls.calls()
+    for call in calls[getattr(account, "seen", 0) :]:
+        if call.caller.kind == "cloudformation":
+            verb = call.action.removeprefix("cloudformation:").removesuffix("Resource")
+            found.setdefault(verb, []).append(str(call.keys["logical-id"]))
+    account.seen = len(calls)  # type: ignore[attr-defined]
+    return found
+
+
+def with_resource(document: dict[str, Any], name: str, definition: dict[str, Any], **changes: Any) -> dict[str, Any]:
+    """The template with one more resource."""
+    made = copy.deepcopy(definition)
+    made["Properties"] |= changes
+    document["Resources"][name] = made
+    return document
+
+
+IN_PLACE: list[tuple[dict[str, Any], str]] = [
+    ({"Topic__Tags": [{"Key": "a", "Value": "1"}]}, "Topic"),
+    ({"Role__Tags": [{"Key": "a", "Value": "1"}]}, "Role"),
+    ({"Instances__Tags": [{"Key": "a", "Value": "1", "PropagateAtLaunch": True}]}, "Instances"),
+    ({"Instances__HealthCheckGracePeriod": 60}, "Instances"),
+    ({"State__Value": '{"a": 1}'}, "State"),
+    (
+        {"Group__SecurityGroupIngress": [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "CidrIp": "10.0.0.0/8"}]},
+        "Group",
+    ),
+    ({"Files__FileSystemPolicy": {"Statement": []}}, "Files"),
+    ({"Custom__Number": 8}, "Custom"),
+]
+
+
+def test_these_change_in_place_and_nothing_else_does(account: Account) -> None:
+    account.create(template())
+    group, changes = account.group()["AutoScalingGroupARN"], {}
+    assert "Instances" in worked_on(account)["Create"]
+    for change, updated in IN_PLACE:
+        changes |= change
+        assert account.update(template(**changes))["StackStatus"] == "UPDATE_COMPLETE", change
+        assert worked_on(account) == {"Update": [updated]}, change
+    assert account.group()["AutoScalingGroupARN"] == group
+    described = account.client("ec2").describe_security_groups(Filters=[{"Name": "description", "Values": ["service"]}])
+    (permission,) = described["SecurityGroups"][0]["IpPermissions"]
+    assert (permission["FromPort"], permission["IpRanges"]) == (1, [{"CidrIp": "10.0.0.0/8"}])
+
+
+def test_hook_dashboard_and_outgoing_rules_are_really_there(account: Account) -> None:
+    hook = {
+        "Type": "AWS::AutoScaling::LifecycleHook",
+        "Properties": {
+            "AutoScalingGroupName": {"Ref": "Instances"},
+            "LifecycleHookName": "boot",
+            "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
+            "HeartbeatTimeout": 300,
+        },
+    }
+    board = {
+        "Type": "AWS::CloudWatch::Dashboard",
+        "Properties": {"DashboardName": "b", "DashboardBody": '{"widgets": []}'},
+    }
+    rules = [{"IpProtocol": "tcp", "FromPort": 2049, "ToPort": 2049, "CidrIp": "10.0.0.0/16"}]
+    document = with_resource(with_resource(template(Group__SecurityGroupEgress=rules), "Hook", hook), "Board", board)
+    assert account.create(document)["StackStatus"] == "CREATE_COMPLETE"
+    hooks = account.client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName="x")["LifecycleHooks"]
+    assert [(one["LifecycleHookName"], one["HeartbeatTimeout"], one["DefaultResult"]) for one in hooks] == [
+        ("boot", 300, "ABANDON")
+    ]
+    assert account.client("cloudwatch").get_dashboard(DashboardName="b")["DashboardBody"] == '{"widgets": []}'
+    described = account.client("ec2").describe_security_groups(Filters=[{"Name": "description", "Values": ["service"]}])
+    (permission,) = described["SecurityGroups"][0]["IpPermissionsEgress"]
+    assert (permission["FromPort"], permission["IpRanges"]) == (2049, [{"CidrIp": "10.0.0.0/16"}])
+    board["Properties"]["DashboardBody"] = "not JSON"
+    document["Resources"]["Board"] = board
+    assert "must be a valid JSON object" in account.update(document)["StackStatusReason"]
+    assert account.client("cloudwatch").get_dashboard(DashboardName="b")["DashboardBody"] == '{"widgets": []}'
+
+
+def test_an_alarm_is_added_changed_and_taken_away(account: Account) -> None:
+    account.create(template())
+    worked_on(account)
+    cloudwatch = account.client("cloudwatch")
+
+    def alarms() -> list[tuple[str, float, list[str]]]:
+        return [
+            (a["AlarmName"], a["Threshold"], a["AlarmActions"]) for a in cloudwatch.describe_alarms()["MetricAlarms"]
+        ]
+
+    topic = account.client("sns").list_topics()["Topics"][0]["TopicArn"]
+    account.update(with_resource(template(), "Alarm", ALARM))
+    assert (alarms(), worked_on(account)) == ([("not-ready", 1.0, [topic])], {"Create": ["Alarm"]})
+    account.update(with_resource(template(), "Alarm", ALARM, Threshold=2))
+    assert (alarms(), worked_on(account)) == ([("not-ready", 2.0, [topic])], {"Update": ["Alarm"]})
+    account.update(template())
+    assert (alarms(), worked_on(account)) == ([], {"Delete": ["Alarm"]})
+
+
+def test_what_needs_replacement_is_made_anew_and_the_old_one_goes_last(account: Account) -> None:
+    account.create(template())
+    worked_on(account)
+    before = {nic.id for nic in account.plane.network_interfaces() if nic.address == "10.0.0.10"}
+    stack = account.update(template(Interface__PrivateIpAddress="10.0.0.11"))
+    assert stack["StackStatus"] == "UPDATE_COMPLETE", stack
+    # The launch template's user data names the interface: a new version; the default, and so the group, stay.
+    assert worked_on(account) == {"Update": ["Interface", "Template"], "Delete": ["Interface"]}
+    by_address = {nic.address: nic.id for nic in account.plane.network_interfaces()}
+    assert "10.0.0.10" not in by_address
+    assert by_address["10.0.0.11"] not in before
+    assert account.group()["LaunchTemplate"]["Version"] == "1"
+
+
+def test_the_old_one_is_kept_where_the_template_says_so(account: Account) -> None:
+    account.create(template())
+    document = template(Interface__PrivateIpAddress="10.0.0.11")
+    before = template()
+    before["Resources"]["Interface"]["UpdateReplacePolicy"] = "Retain"
+    document["Resources"]["Interface"]["UpdateReplacePolicy"] = "Retain"
+    account.update(before)
+    account.update(document)
+    assert {"10.0.0.10", "10.0.0.11"} <= {nic.address for nic in account.plane.network_interfaces()}
+
+
+def test_a_replacement_is_taken_back_when_the_update_fails_later(account: Account) -> None:
+    account.create(template())
+    before = {nic.id: nic.address for nic in account.plane.network_interfaces()}
+    changes = {"Interface__PrivateIpAddress": "10.0.0.11", "Custom__Fail": "Update"}
+    stack = account.update(template(**changes))
+    assert (stack["StackStatus"], "told to fail" in stack["StackStatusReason"]) == ("UPDATE_ROLLBACK_COMPLETE", True)
+    assert {nic.id: nic.address for nic in account.plane.network_interfaces()} == before
+    with pytest.raises(ClientError, match="No updates are to be performed"):
+        account.update(template())
+
+
+def test_what_has_a_name_of_its_own_cannot_be_replaced(account: Account) -> None:
+    account.create(template())
+    stack = account.update(template(Role__Path="/other/"))
+    assert stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE"
+    assert "custom-named resource requires replacing. Rename agent" in stack["StackStatusReason"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"Interface__PrivateIp": "10.0.0.11"}, "#: extraneous key [PrivateIp] is not permitted"),
+        (
+            {"Template__LaunchTemplateData": {"ImageID": ONE}},
+            "#/LaunchTemplateData: extraneous key [ImageID] is not permitted",
+        ),
+        ({"Instances__LaunchTemplate": {"Name": "x"}}, "#/LaunchTemplate: extraneous key [Name] is not permitted"),
+    ],
+)
+def test_an_unknown_property_fails_by_name(account: Account, changes: dict[str, Any], reason: str) -> None:
+    stack = account.create(template(**changes))
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert reason in stack["StackStatusReason"]
+
+
+def test_a_missing_property_fails_by_name(account: Account) -> None:
+    document = template()
+    del document["Resources"]["Interface"]["Properties"]["SubnetId"]
+    stack = account.create(document)
+    assert "#: required key [SubnetId] not found" in stack["StackStatusReason"]
+
+
+def test_an_unknown_type_is_refused_before_anything_is_made(account: Account) -> None:
+    document = with_resource(template(), "Queue", {"Type": "AWS::SQS::Queue", "Properties": {}})
+    with pytest.raises(ClientError, match=r"Unrecognized resource types: \['AWS::SQS::Queue'\]"):
+        account.create(document)
+    assert worked_on(account) == {}
+    assert account.plane.subnets() == []
+
+
+@pytest.mark.parametrize(("policy", "stays"), [("Retain", True), ("RetainExceptOnCreate", False), ("Delete", False)])
+def test_the_deletion_policy_when_the_creation_is_rolled_back(account: Account, policy: str, stays: Any) -> None:
+    document = template(Custom__Fail="Create")
+    document["Resources"]["Topic"]["DeletionPolicy"] = policy
+    del document["Resources"]["Mail"]
+    document["Resources"]["Custom"]["DependsOn"] = ["Topic"]
+    assert account.create(document)["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert bool(account.client("sns").list_topics()["Topics"]) is stays
