@@ -86,8 +86,9 @@ class LambdaFunctionType(MotoType):
     """AWS::Lambda::Function: moto keeps the record; the code stays here for the custom resources."""
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """Inline code only."""
+        """Inline code only. LoggingConfig counts when it runs."""
         _inline_code(logical_id, properties)
+        properties.get("LoggingConfig")
         deployed = super().create(context, logical_id, type_name, properties)
         context.cloud.lambdas[deployed.get_cfn_attribute("Arn")] = deployed
         return deployed

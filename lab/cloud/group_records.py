@@ -93,6 +93,7 @@ class Group:
     distribution: str = "balanced-best-effort"
     hooks: dict[str, Hook] = field(default_factory=dict)
     members: dict[str, Member] = field(default_factory=dict)
+    notifications: list[dict[str, Any]] = field(default_factory=list)  # NotificationConfigurations
     activities: list[Activity] = field(default_factory=list)
     capacity_cause: str = ""
     next_health_at: float = 0.0

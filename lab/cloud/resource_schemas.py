@@ -21,11 +21,9 @@ Schema = dict[str, Any]
 def _schema(type_name: str) -> Schema | None:
     from cfnlint.schema import PROVIDER_SCHEMA_MANAGER, ResourceNotFoundError
 
-    if type_name.startswith("Custom::") or type_name == "AWS::CloudFormation::CustomResource":
-        return None  # anything goes
     try:
         found: Schema = PROVIDER_SCHEMA_MANAGER.get_resource_schema(_REGION, type_name).schema
-    except ResourceNotFoundError:
+    except ResourceNotFoundError:  # a custom resource: anything goes
         return None
     return found
 

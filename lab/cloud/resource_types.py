@@ -29,8 +29,13 @@ TYPES: dict[str, ResourceType] = {
 }
 
 
+def is_custom(type_name: str) -> bool:
+    """True for custom resources, whose properties are the handler's affair."""
+    return type_name.startswith("Custom::") or type_name == "AWS::CloudFormation::CustomResource"
+
+
 def type_named(type_name: str) -> ResourceType | None:
     """The type, or None when the lab does not model it."""
-    if type_name.startswith("Custom::"):
+    if is_custom(type_name):
         return TYPES["AWS::CloudFormation::CustomResource"]
     return TYPES.get(type_name)

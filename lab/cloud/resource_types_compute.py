@@ -86,6 +86,7 @@ class GroupType:
         cloud = context.cloud
         with cloud.call():
             group = create_group(cloud, _api_parameters(context, logical_id, name, properties))
+            group.notifications = properties.get("NotificationConfigurations", [])
         deployed = Deployed(logical_id, type_name, name, record=group.record)
         deployed.attributes = {"AutoScalingGroupARN": lambda: group.record.arn}
         return deployed
@@ -102,6 +103,7 @@ class GroupType:
             if "LifecycleHookSpecificationList" in changed:
                 hooks = [hook_from(one) for one in new.get("LifecycleHookSpecificationList", [])]
                 group.hooks = {hook.name: hook for hook in hooks}
+            group.notifications = new.get("NotificationConfigurations", [])
             if "Tags" in changed:
                 group.record.tags = parameters["Tags"]
 
@@ -132,7 +134,7 @@ def _api_parameters(context: StackContext, logical_id: str, name: str, propertie
     for unwanted in ("LaunchConfigurationName", "LoadBalancerNames", "TargetGroupARNs"):
         if properties.get(unwanted):
             raise NotModelled(f"the lab does not model {unwanted} of AWS::AutoScaling::AutoScalingGroup {logical_id}")
-    parameters = dict(properties) | {"AutoScalingGroupName": name}
+    parameters = properties | {"AutoScalingGroupName": name}
     parameters["VPCZoneIdentifier"] = ",".join(properties.get("VPCZoneIdentifier") or [])
     own = [
         {"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in context.tags_of(logical_id).items()

@@ -45,6 +45,32 @@ class NetworkInterfaceType(MotoType):
         context.cloud.ec2.delete_network_interface(deployed.physical_resource_id)
 
 
+class VpcType(MotoType):
+    """AWS::EC2::VPC: moto ignores the DNS attributes, without which no private zone answers in it."""
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        """With its DNS attributes."""
+        deployed = super().create(context, logical_id, type_name, properties)
+        for name, attribute in _VPC_ATTRIBUTES.items():
+            if name in properties:
+                context.cloud.ec2.modify_vpc_attribute(deployed.physical_resource_id, attribute, properties[name])
+        return deployed
+
+
+class SubnetType(MotoType):
+    """AWS::EC2::Subnet: moto ignores MapPublicIpOnLaunch."""
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        """With it."""
+        deployed = super().create(context, logical_id, type_name, properties)
+        is_public = str(properties.get("MapPublicIpOnLaunch", False)).lower()
+        context.cloud.ec2.modify_subnet_attribute(deployed.physical_resource_id, "map_public_ip_on_launch", is_public)
+        return deployed
+
+
+_VPC_ATTRIBUTES = {"EnableDnsSupport": "enable_dns_support", "EnableDnsHostnames": "enable_dns_hostnames"}
+
+
 class SecurityGroupType(MotoType):
     """AWS::EC2::SecurityGroup: moto ignores SecurityGroupEgress, and replaces where AWS changes rules in place."""
 
@@ -134,8 +160,8 @@ def _remove_with_its_group(context: StackContext, deployed: Deployed) -> None:
 
 
 NETWORK_TYPES: dict[str, ResourceType] = {
-    "AWS::EC2::VPC": MotoType(f"{_MOTO}.vpcs:VPC", ec2_tags=True),
-    "AWS::EC2::Subnet": MotoType(f"{_MOTO}.subnets:Subnet", ec2_tags=True),
+    "AWS::EC2::VPC": VpcType(f"{_MOTO}.vpcs:VPC", ec2_tags=True),
+    "AWS::EC2::Subnet": SubnetType(f"{_MOTO}.subnets:Subnet", ec2_tags=True),
     "AWS::EC2::RouteTable": MotoType(f"{_MOTO}.route_tables:RouteTable", ec2_tags=True, remove=_remove_route_table),
     "AWS::EC2::Route": MotoType(f"{_MOTO}.route_tables:Route", remove=_remove_route),
     "AWS::EC2::SubnetRouteTableAssociation": MotoType(

@@ -18,8 +18,8 @@ from moto.cloudformation.parsing import clean_json
 from moto.core.exceptions import ServiceException
 
 from lab.cloud.resource_schemas import property_findings
-from lab.cloud.resource_types import type_named
-from lab.cloud.stack_resources import Deployed, NotModelled, ResourceFailed, ResourceType, StackContext
+from lab.cloud.resource_types import is_custom, type_named
+from lab.cloud.stack_resources import Deployed, Noticing, NotModelled, ResourceFailed, ResourceType, StackContext
 from lab.cloud.stack_templates import creation_order
 from lab.cloud.state import Cloud
 
@@ -105,23 +105,35 @@ class StackOperation:
         type_name = definition["Type"]
         self.note(name, type_name, "CREATE_IN_PROGRESS")
 
-        def work() -> Deployed:
-            properties = self.resolve(definition)
-            self.check_properties(name, type_name, properties)
-            deployed = resource_type(type_name).create(self.context, name, type_name, copy.deepcopy(properties))
-            deployed.properties, deployed.definition = properties, definition
-            return deployed
-
         try:
-            deployed = self.attempt(name, work)
+            properties = self.attempt(name, lambda: self.resolve(definition))
+            deployed = self.make(name, type_name, properties)
         except Stop as stop:
             self.note(name, type_name, "CREATE_FAILED", stop.physical_id, stop.reason)
-            if stop.physical_id:
-                properties = self.resolve(definition)
+            if stop.physical_id and name not in self.parsed:
                 self.parsed[name] = Deployed(name, type_name, stop.physical_id, properties, definition)
             raise
-        self.parsed[name] = deployed
+        self.parsed[name], deployed.definition = deployed, definition
         self.note(name, type_name, "CREATE_COMPLETE", deployed.physical_resource_id)
+
+    def make(self, name: str, type_name: str, properties: dict[str, Any]) -> Deployed:
+        """Create the physical resource from resolved properties. Raises Stop, also when a property was not looked at:
+        the resource is then deleted again."""
+        noticing = Noticing(copy.deepcopy(properties))
+
+        def work() -> Deployed:
+            self.check_properties(name, type_name, properties)
+            return resource_type(type_name).create(self.context, name, type_name, noticing)
+
+        deployed: Deployed = self.attempt(name, work)
+        deployed.properties = properties
+        ignored = noticing.unseen()
+        if ignored and not is_custom(type_name):
+            self.delete_one(deployed, is_kept=False)
+            raise Stop(
+                name, f"the lab does not model {', '.join(ignored)} of {type_name}, and drops nothing in silence"
+            )
+        return deployed
 
     def check_properties(self, name: str, type_name: str, properties: dict[str, Any]) -> None:
         """Raises ResourceFailed for property names that the type does not have, or lacks."""

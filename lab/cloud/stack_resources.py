@@ -7,8 +7,9 @@ Does not: contain any resource type. Source: CloudFormation resource reference, 
 
 from __future__ import annotations
 
+import copy
 import importlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -18,6 +19,49 @@ from moto.cloudformation.parsing import generate_resource_name, resource_name_pr
 from lab.cloud.state import Cloud
 
 Properties = dict[str, Any]
+
+
+class Noticing(dict[str, Any]):
+    """Properties that remember which of them were looked at, so that none is dropped in silence.
+
+    Whoever goes through all of them, or hands all of them on, has looked at all; copies share the memory.
+    """
+
+    def __init__(self, properties: Properties, seen: set[str] | None = None) -> None:
+        super().__init__(properties)
+        self._seen: set[str] = set() if seen is None else seen
+
+    def unseen(self) -> list[str]:
+        """The properties that nobody has looked at, sorted."""
+        return sorted(set(super().keys()) - self._seen)
+
+    def __getitem__(self, key: str) -> Any:
+        self._seen.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """As of any dict."""
+        self._seen.add(key)
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        self._seen.add(str(key))
+        return super().__contains__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self._seen |= set(super().keys())
+        return super().__iter__()
+
+    def items(self) -> Any:
+        """As of any dict."""
+        self._seen |= set(super().keys())
+        return super().items()
+
+    def __or__(self, other: Any) -> Any:
+        return Noticing(dict(super().items()) | dict(other), self._seen)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Noticing:
+        return Noticing(copy.deepcopy(dict(super().items()), memo), self._seen)
 
 
 class NotModelled(Exception):

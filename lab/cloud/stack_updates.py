@@ -123,10 +123,8 @@ class StackUpdate:
                 "CloudFormation cannot update a stack when a custom-named resource requires replacing. "
                 f"Rename {given} and update the stack again.",
             )
-        create = resource_type(type_name).create
-        context = self._operation.context
-        made: Deployed = self._operation.attempt(name, lambda: create(context, name, type_name, copy.deepcopy(new)))
-        made.properties, made.definition = new, definition
+        made = self._operation.make(name, type_name, new)
+        made.definition = definition
         self._operation.parsed[name] = made
         self._changes.append(_Change(made, former.properties, former.definition, former))
 

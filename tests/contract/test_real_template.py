@@ -71,6 +71,12 @@ def test_what_the_agent_and_the_lab_read_is_there(plane: ControlPlane, templates
     record = next(one for one in plane.hosted_zone_records() if one.type == "A")
     assert record.values[0] in {nic.address for nic in service}
     assert record.vpc_ids == (view.vpc_id,)
+    for attribute in ("enableDnsSupport", "enableDnsHostnames"):  # else a private zone answers nobody
+        found = client(plane, "ec2").describe_vpc_attribute(VpcId=view.vpc_id, Attribute=attribute)
+        assert found[attribute[0].upper() + attribute[1:]] == {"Value": True}
+    told = client(plane, "autoscaling").describe_notification_configurations()["NotificationConfigurations"]
+    assert {one["NotificationType"].rpartition("_")[2] for one in told} == {"ERROR"}
+    assert {one["TopicARN"].rpartition(":")[2] for one in told} == {"soloist-influxdb"}
 
 
 def test_deleting_the_stack_removes_the_record_and_keeps_what_is_retained(

@@ -199,6 +199,25 @@ def test_an_unknown_property_fails_by_name(account: Account, changes: dict[str, 
     assert reason in stack["StackStatusReason"]
 
 
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        (
+            {"Interface__SecondaryPrivateIpAddressCount": 1},
+            "SecondaryPrivateIpAddressCount of AWS::EC2::NetworkInterface",
+        ),
+        ({"Instances__MetricsCollection": [{"Granularity": "1Minute"}]}, "MetricsCollection of AWS::AutoScaling::"),
+        ({"Vpc__InstanceTenancy": "dedicated", "Vpc__Ipv4NetmaskLength": 8}, "Ipv4NetmaskLength of AWS::EC2::VPC"),
+    ],
+)
+def test_a_property_that_the_lab_would_drop_fails_by_name(
+    account: Account, changes: dict[str, Any], reason: str
+) -> None:
+    stack = account.create(template(**changes))
+    assert stack["StackStatus"] == "ROLLBACK_COMPLETE"
+    assert f"the lab does not model {reason}" in stack["StackStatusReason"]
+
+
 def test_a_missing_property_fails_by_name(account: Account) -> None:
     document = template()
     del document["Resources"]["Interface"]["Properties"]["SubnetId"]
