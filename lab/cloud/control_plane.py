@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from typing import Self
 
 from lab.cloud.engine import ManualClock, SteadyClock, Ticker, advance
-from lab.cloud.faults import Faults
 from lab.cloud.machines import Machines
 from lab.cloud.query import CloudQueries
 from lab.cloud.rules import in_force
@@ -43,8 +42,7 @@ class ControlPlane(CloudQueries):
         self._clock = clock or SteadyClock()
         self.cloud = Cloud(machines=machines, timing=timing, now=self._clock, region=region)
         self.cloud.places.preferred = tuple(zones)
-        self.faults = Faults()
-        self._application = Application(self.cloud, self.faults)
+        self._application = Application(self.cloud)
         self._running = ExitStack()
 
     @property

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from lab.cloud.faults import Faults
+from lab.cloud.limits import Limits
 from lab.cloud.machines import Machines
 from lab.cloud.timing import Timing
 from lab.cloud.views import Event, RoleCredentials
@@ -105,6 +107,9 @@ class Cloud:
         self.lambdas: dict[str, Any] = {}
         self.threads: list[threading.Thread] = []
         self.callers: dict[str, Caller] = {}
+        self.faults = Faults(now)
+        self.limits = Limits(now)
+        self.pass_time: Callable[[float], None] | None = None  # in process: how a delay passes
         self.errors: list[str] = []
         self.steps: list[Callable[[Cloud], bool]] = []
         self._instant = instant

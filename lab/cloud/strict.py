@@ -32,6 +32,7 @@ class StrictAws(CloudQueries):
     def __init__(self, cloud: Cloud, clock: ManualClock) -> None:
         self.cloud = cloud
         self._clock = clock
+        cloud.pass_time = self.advance
 
     def advance(self, seconds: float) -> None:
         """Let time pass for AWS."""

@@ -32,6 +32,8 @@ class Timing:
     launch_retry_s: float  # after a failed launch until the next try
     custom_resource_timeout_s: float  # until a custom resource that does not answer has failed
     stack_settle_s: float  # deadline for a group to drain when its stack is deleted
+    route53_burst: float = 50.0  # requests that may come at once
+    route53_rate_per_s: float = 0.0  # requests per second afterwards; 0: no limit
 
 
 FAST = Timing(
