@@ -19,6 +19,7 @@ from lab.cloud.state import Cloud
 
 _IDENTIFIERS = re.compile(r"\b(?:i|eni|subnet)-[0-9a-f]{8,17}\b")
 _ZONES = re.compile(r"\b[a-z]{2}-[a-z]+-\d[a-f]\b")
+_ZONAL_SERVICES = ("ec2", "elasticfilesystem")  # the others are regional or global, whatever they are told
 AUTO_SCALING_ROLE = (
     "arn:aws:iam::{account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 )
@@ -37,13 +38,14 @@ def identify(cloud: Cloud, headers: Mapping[str, str], method: str, path: str, b
     """The call that a request is. Header names in lower case."""
     key, service, action = classify(headers, method, path, body)
     caller = cloud.callers.get(key)
+    text = unquote(path + " " + body[:20_000].decode("utf-8", "replace"))
     with cloud.lock:
         return ApiCall(
             service=service,
             action=action,
             caller=caller.arn if caller is not None else key,
             caller_zone=_zone_of(cloud, caller.instance_id) if caller is not None else "",
-            zones=_zones_in(cloud, unquote(path + " " + body[:20_000].decode("utf-8", "replace"))),
+            zones=_zones_in(cloud, text) if service in _ZONAL_SERVICES else frozenset(),
         )
 
 
