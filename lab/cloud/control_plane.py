@@ -23,8 +23,9 @@ class ControlPlane(CloudQueries):
     """EC2, Auto Scaling, Route 53, EFS, SSM, SNS, IAM and CloudFormation over HTTP at `endpoint_url`.
 
     `zones` are the zones in the order in which groups with equal zones are served; empty for AWS's order. With a
-    `ManualClock` nothing happens by itself: call `advance`. Raises OSError when the address or port is not free,
-    RulesDoNotFit when another moto is installed, RuntimeError when another control plane runs in this process.
+    `ManualClock` nothing happens by itself: call `advance`. `seed` fixes the delays that are drawn. Raises OSError when
+    the address or port is not free, RulesDoNotFit when another moto is installed, RuntimeError when another control
+    plane runs in this process.
     """
 
     def __init__(
@@ -37,10 +38,11 @@ class ControlPlane(CloudQueries):
         region: str = "us-east-1",
         zones: Sequence[str] = (),
         clock: Callable[[], float] | None = None,
+        seed: int = 1,
     ) -> None:
         self._address, self._wanted_port = address, port
         self._clock = clock or SteadyClock()
-        self.cloud = Cloud(machines=machines, timing=timing, now=self._clock, region=region)
+        self.cloud = Cloud(machines=machines, timing=timing, now=self._clock, region=region, seed=seed)
         self.cloud.places.preferred = tuple(zones)
         self._application = Application(self.cloud)
         self._running = ExitStack()

@@ -134,7 +134,7 @@ def _switch_on(cloud: Cloud, instance: Any, life: Life, text: str) -> None:
             set_state(cloud, instance, "running", "")
 
     cloud.effect(power_on)
-    cloud.later(cloud.timing.pending_s, running)
+    cloud.later(cloud.delay("pending_s"), running)
 
 
 # -------------------------------------------------------------------- termination
@@ -177,7 +177,7 @@ def _watch_power(cloud: Cloud, instance: Any) -> None:
         cloud.later(max(cloud.timing.stopping_poll_s, 0.01), lambda: _watch_power(cloud, instance))
         return
     life.off_seen_at = cloud.now()
-    cloud.later(cloud.timing.release_s, lambda: _finish_power_off(cloud, instance))
+    cloud.later(cloud.delay("release_s"), lambda: _finish_power_off(cloud, instance))
 
 
 def _finish_power_off(cloud: Cloud, instance: Any) -> None:

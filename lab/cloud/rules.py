@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab.cloud import (
+    account_settings,
     cloudformation,
     credentials,
+    file_systems,
     group_api,
     group_members_api,
     in_process,
@@ -28,8 +30,10 @@ from lab.cloud import (
 from lab.cloud.groups import run_groups
 
 RULE_MODULES = (
+    account_settings,
     cloudformation,
     credentials,
+    file_systems,
     group_api,
     group_members_api,
     in_process,

@@ -157,7 +157,9 @@ class HttpServer:
         )
         listener.close()  # werkzeug works on a duplicate
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="control-plane-http", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: self._server.serve_forever(poll_interval=0.05), name="control-plane-http", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to answer."""
