@@ -202,8 +202,9 @@ class Row:
     def _step_running_group(self, step: dict[str, Any]) -> None:
         self._step_group({"group": step["running_group"]})
         self.plane.advance(20)
-        (member,) = self._members()
-        self.variables["one"] = member["InstanceId"]
+        members = self._members()
+        assert len(members) == 1, members
+        self.variables["one"] = members[0]["InstanceId"]
 
     def _members(self) -> list[dict[str, Any]]:
         found = self.client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=["one"])

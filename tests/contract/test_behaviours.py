@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from lab.cloud import ControlPlane, ManualClock, patches
 
-from .broken_rules import BROKEN_RULES, Broken
+from .broken_rules import BROKEN_RULES, NO_ROW, PATCHES_OUT, Broken
 from .conftest import TABLE
 from .contract_row import TIMING, DeafMachines, Row
 
@@ -45,7 +45,7 @@ def test_behaviour(behaviour: dict[str, Any]) -> None:
 def test_the_table_is_in_order(pytestconfig: pytest.Config) -> None:
     pytestconfig.stash[TABLE] = (
         f"contract table: {len(ROWS)} behaviours of AWS, each checked over HTTP with boto3; "
-        f"{len(BROKEN_RULES)} rules broken on purpose, each turned its row red"
+        f"{len(BROKEN_RULES)} rules are broken on purpose, one at a time, to see a row turn red"
     )
     assert len(ROWS) >= 80
     assert len({row["id"] for row in ROWS}) == len(ROWS)
@@ -65,6 +65,17 @@ def test_a_broken_rule_turns_its_row_red(monkeypatch: pytest.MonkeyPatch, broken
         owner, name = patches._locate(broken.target)
         replacement = patches.original(broken.target) if broken.instead is None else broken.instead
         with monkeypatch.context() as breaking:
-            breaking.setattr(owner, name, replacement)
+            if replacement is patches._MISSING:
+                breaking.delattr(owner, name)
+            else:
+                breaking.setattr(owner, name, replacement)
             with pytest.raises((AssertionError, ClientError, pytest.fail.Exception)):
                 row.run(behaviour)
+        if broken.instead is not None:
+            assert row.plane.errors == [], "the row is red because the lab broke down, not because of the rule"
+
+
+def test_every_rule_has_a_row_or_a_reason() -> None:
+    """A new patch needs an entry in broken_rules. CloudFormation's are shown by test_deployment."""
+    declared = {patch.target for patch in patches.declared() if not patch.target.startswith("moto.cloudformation")}
+    assert declared == {broken.target for broken in PATCHES_OUT} | set(NO_ROW)
