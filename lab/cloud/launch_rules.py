@@ -38,7 +38,7 @@ def apply_launch_template(ec2: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def default_subnet(ec2: Any, zone: str | None) -> str:
     """The default VPC's subnet in a zone. Raises MissingInput."""
-    subnets = ec2.getdefault_subnets()
+    subnets = ec2.get_default_subnets()
     if not subnets or (zone and zone not in subnets):
         raise refused("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
     chosen: str = subnets[zone or sorted(subnets)[0]].id
