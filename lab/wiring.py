@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 
 from lab.cloud import ControlPlane
@@ -23,8 +23,10 @@ ZONE_ID_PREFIX = {"us-east-1": "use1", "us-west-2": "usw2", "eu-west-1": "euw1",
 class Wiring:
     """The look-ups of one control plane. Safe to call from many threads."""
 
-    def __init__(self, control_plane: ControlPlane) -> None:
+    def __init__(self, control_plane: ControlPlane, clock: Callable[[], float] = time.time) -> None:
+        """`clock`: epoch seconds, the same as the metadata server's."""
         self._cloud = control_plane
+        self._clock = clock
         self._first_seen: dict[str, float] = {}
 
     def instance_metadata(self, address: str) -> InstanceMetadata | None:
@@ -84,7 +86,7 @@ class Wiring:
             subnet_cidr=subnets[nic.subnet_id].cidr,
             vpc_id=nic.vpc_id,
             addresses=(nic.address,),
-            attached_at_s=self._first_seen.setdefault(nic.attachment_id, time.time()),
+            attached_at_s=self._first_seen.setdefault(nic.attachment_id, self._clock()),
         )
 
 

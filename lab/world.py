@@ -43,7 +43,6 @@ CONTROL_ADDRESS = "169.254.169.252"
 CLIENT_SUBNET = Subnet(name="client", cidr="10.0.200.0/24")
 CLIENT_ADDRESS = "10.0.200.10"
 CLIENT_MAC = "02:60:00:00:00:01"
-METADATA_LAG_S = 2.0
 PLUMBING_POLL_S = 0.1
 BOOT_LIMIT_S = 120.0
 MACHINES_MIB = 6 * 320  # file server, client, and up to four instances for a moment
@@ -156,7 +155,8 @@ class World:
         self._closers.append(self.control_plane.stop)
         wiring = Wiring(self.control_plane)
         metadata = MetadataServer(
-            wiring.instance_metadata, MetadataService(lag_s=METADATA_LAG_S, credentials=self._credentials)
+            wiring.instance_metadata,
+            MetadataService(lag_s=self.control_plane.cloud.timing.metadata_lag_s, credentials=self._credentials),
         )
         metadata.open()
         self._closers.append(metadata.close)

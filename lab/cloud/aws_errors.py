@@ -11,6 +11,7 @@ from __future__ import annotations
 from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.cloudformation.exceptions import CloudFormationError
 from moto.ec2.exceptions import EC2ClientError
+from moto.efs.exceptions import EFSError
 from moto.route53.exceptions import Route53ClientError
 
 # moto finds the service's error model by the module of the exception's class, hence one function per service.
@@ -36,6 +37,13 @@ def validation_error(message: str) -> Exception:
 def record_refused(code: str, message: str) -> Exception:
     """An error of Route 53."""
     error: Exception = Route53ClientError(code, message)
+    return error
+
+
+def file_system_refused(code: str, message: str) -> Exception:
+    """A conflict (409) of EFS."""
+    error: Exception = EFSError(code, message)
+    error.code = 409  # type: ignore[attr-defined]  # moto takes the HTTP status from here
     return error
 
 

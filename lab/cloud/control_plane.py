@@ -12,7 +12,6 @@ from typing import Self
 
 from lab.cloud.call_log import CallLog
 from lab.cloud.engine import ManualClock, SteadyClock, Ticker, advance
-from lab.cloud.faults import Faults
 from lab.cloud.machines import Machines
 from lab.cloud.query import CloudQueries
 from lab.cloud.rules import in_force
@@ -25,8 +24,9 @@ class ControlPlane(CloudQueries):
     """EC2, Auto Scaling, Route 53, EFS, SSM, SNS, IAM and CloudFormation over HTTP at `endpoint_url`.
 
     `zones` are the zones in the order in which groups with equal zones are served; empty for AWS's order. With a
-    `ManualClock` nothing happens by itself: call `advance`. Raises OSError when the address or port is not free,
-    RulesDoNotFit when another moto is installed, RuntimeError when another control plane runs in this process.
+    `ManualClock` nothing happens by itself: call `advance`. `seed` fixes the delays that are drawn. Raises OSError when
+    the address or port is not free, RulesDoNotFit when another moto is installed, RuntimeError when another control
+    plane runs in this process.
     """
 
     def __init__(
@@ -39,14 +39,14 @@ class ControlPlane(CloudQueries):
         region: str = "us-east-1",
         zones: Sequence[str] = (),
         clock: Callable[[], float] | None = None,
+        seed: int = 1,
     ) -> None:
         self._address, self._wanted_port = address, port
         self._clock = clock or SteadyClock()
-        self.cloud = Cloud(machines=machines, timing=timing, now=self._clock, region=region)
+        self.cloud = Cloud(machines=machines, timing=timing, now=self._clock, region=region, seed=seed)
         self.cloud.places.preferred = tuple(zones)
-        self.faults = Faults()
         self.calls = CallLog(self.cloud)
-        self._application = Application(self.cloud, self.faults, self.calls)
+        self._application = Application(self.cloud, self.calls)
         self._running = ExitStack()
 
     @property

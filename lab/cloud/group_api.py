@@ -13,6 +13,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 
+from lab.cloud.account_settings import maintenance_policy_from
 from lab.cloud.aws_errors import group_refused, validation_error
 from lab.cloud.group_records import Group, Member
 from lab.cloud.instances import begin_termination
@@ -110,8 +111,8 @@ def apply_settings(group: Group, parameters: dict[str, Any]) -> None:
         group.record.health_check_grace_period = group.grace_s
     policy = parameters.get("InstanceMaintenancePolicy")
     if policy:
-        group.maintenance_policy = {key: int(value) for key, value in policy.items()}
-        group.record.instance_maintenance_policy = group.maintenance_policy
+        group.maintenance_policy = maintenance_policy_from(policy)
+        group.record.instance_maintenance_policy = group.maintenance_policy or None
     distribution = parameters.get("AvailabilityZoneDistribution")
     if distribution:
         group.distribution = distribution["CapacityDistributionStrategy"]

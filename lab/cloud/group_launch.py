@@ -12,9 +12,13 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 
 from lab.cloud.aws_errors import refused
+from lab.cloud.calls import internal_launch
 from lab.cloud.group_decisions import CAUSE_REPLACE, LEAVING, choose_zone
 from lab.cloud.group_records import Group, Member, begin_activity, stamp, subnet_in
 from lab.cloud.state import Cloud
+
+# Failures of one zone: the group tries another one at once.
+_ZONAL_FAILURES = ("InsufficientInstanceCapacity", "Unavailable", "InternalError")
 
 
 def launch(cloud: Cloud, group: Group) -> None:
@@ -39,7 +43,7 @@ def launch(cloud: Cloud, group: Group) -> None:
         except ServiceException as error:
             _note_failed_launch(cloud, group, zone, cause, error)
             excluded.add(zone)
-            if error.code != "InsufficientInstanceCapacity" or group.distribution == "balanced-only":
+            if error.code not in _ZONAL_FAILURES or group.distribution == "balanced-only":
                 excluded.update(group.record.availability_zones)
             continue
         group.capacity_cause, group.replacing = "", max(0, group.replacing - 1)
@@ -75,6 +79,9 @@ def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
     record = group.record
     version = record.ec2_launch_template.get_version(record.launch_template_version)
     instance_type = _instance_type(record, version)
+    struck = internal_launch(cloud, zone)
+    if struck is not None:
+        raise refused(struck.code, struck.message)
     if zone in cloud.places.without_capacity:
         raise refused(
             "InsufficientInstanceCapacity",

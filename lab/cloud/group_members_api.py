@@ -15,7 +15,7 @@ from moto.core.responses import ActionResult, EmptyResult
 from lab.cloud.aws_errors import validation_error
 from lab.cloud.group_api import group_named, member_of_any
 from lab.cloud.group_decisions import CAUSE_USER_HEALTH, LEAVING, respects_grace
-from lab.cloud.group_records import Activity, Group, Member
+from lab.cloud.group_records import Activity, Group, Member, begin_activity
 from lab.cloud.groups import observe, retire
 from lab.cloud.lifecycle_hooks import beat, find_wait, hook_from
 from lab.cloud.patches import ABSENT, replaces
@@ -75,28 +75,47 @@ def enter_standby(self: Any) -> Any:
         group = group_named(cloud, self._get_param("AutoScalingGroupName"))
         members = _members(group, self._get_param("InstanceIds", []), "InService")
         if self._get_bool_param("ShouldDecrementDesiredCapacity", False):  # noqa: FBT003
-            if group.record.desired_capacity - len(members) < group.record.min_size:
-                raise validation_error(
-                    f"AutoScalingGroup {group.name} has min-size={group.record.min_size}: "
-                    "the desired capacity may not go below"
-                )
-            group.record.desired_capacity -= len(members)
+            _resize(group, -len(members), "place into")
         for member in members:
             member.lifecycle = "Standby"
-            cloud.event("group", group.name, f"{member.instance_id}: Standby")
-    return ActionResult({"Activities": []})
+        return _moved(cloud, group, members, "to")
 
 
 @replaces(f"{_RESPONSE}.exit_standby", expects=("self",), reason=_INSTANT)
 def exit_standby(self: Any) -> Any:
-    """ExitStandby: the desired capacity grows by what comes back."""
+    """ExitStandby: the desired capacity grows by what comes back, within the maximum."""
     cloud = current()
     with cloud.call():
         group = group_named(cloud, self._get_param("AutoScalingGroupName"))
-        for member in _members(group, self._get_param("InstanceIds", []), "Standby"):
+        members = _members(group, self._get_param("InstanceIds", []), "Standby")
+        _resize(group, len(members), "exit from")
+        for member in members:
             member.lifecycle, member.in_service_since = "InService", cloud.now()
-            group.record.desired_capacity += 1
-    return ActionResult({"Activities": []})
+        return _moved(cloud, group, members, "out of")
+
+
+def _resize(group: Group, change: int, what: str) -> None:
+    record = group.record
+    wanted = record.desired_capacity + change
+    if not record.min_size <= wanted <= record.max_size:
+        raise validation_error(
+            f"AutoScalingGroup {group.name} has min-size={record.min_size}, max-size={record.max_size}, and "
+            f"desired-size={record.desired_capacity}. To {what} standby {abs(change)} instance, please update the "
+            "AutoScalingGroup sizes appropriately."
+        )
+    record.desired_capacity = wanted
+
+
+def _moved(cloud: Cloud, group: Group, members: list[Member], how: str) -> Any:
+    activities = []
+    for member in members:
+        text = f"Moving EC2 instance {how} Standby: {member.instance_id}"
+        cause = f"instance {member.instance_id} was moved {how} standby in response to a user request."
+        activity = begin_activity(cloud, group, text, cause, member.zone)
+        activity.end(cloud.now(), "Successful")
+        activities.append(activity.describe())
+        cloud.event("group", group.name, f"{member.instance_id}: {member.lifecycle}")
+    return ActionResult({"Activities": activities})
 
 
 def _members(group: Group, instance_ids: list[str], lifecycle: str) -> list[Member]:

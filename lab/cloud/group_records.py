@@ -7,6 +7,7 @@ Does not: change anything by itself.
 from __future__ import annotations
 
 import json
+import math
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -100,10 +101,16 @@ class Group:
     launch_allowed_at: float = 0.0
     replacing: int = 0  # unhealthy instances whose replacement is still to be launched
 
-    @property
-    def launch_first(self) -> bool:
-        """A maintenance policy that keeps all instances healthy launches before it terminates."""
-        return int(self.maintenance_policy.get("MinHealthyPercentage", 0)) >= 100
+    def launches_first(self, *, by_default: bool) -> bool:
+        """True when a replacement must be in service before its predecessor goes: by the policy, else by the account.
+
+        A minimum that no instance can be missing from launches first, whatever the maximum (RefreshPreferences).
+        """
+        if not self.maintenance_policy:
+            return by_default
+        desired = int(self.record.desired_capacity or 0)
+        kept = math.ceil(desired * self.maintenance_policy["MinHealthyPercentage"] / 100)
+        return desired > 0 and kept >= desired
 
 
 def subnet_in(cloud: Cloud, group: Group, zone: str) -> str | None:

@@ -8,6 +8,7 @@ Sources: see `group_decisions`; activity texts: Auto Scaling user guide "Verify 
 
 from __future__ import annotations
 
+from lab.cloud.account_settings import LAUNCH_FIRST
 from lab.cloud.group_decisions import (
     CutOut,
     Decision,
@@ -60,7 +61,7 @@ def observe(cloud: Cloud, group: Group, *, look_at_health: bool = True) -> Group
         launch_hooks=any(hook.transition == LAUNCHING for hook in group.hooks.values()),
         terminate_hooks=any(hook.transition == TERMINATING for hook in group.hooks.values()),
         look_at_health=look_at_health,
-        launch_first=group.launch_first,
+        launch_first=group.launches_first(by_default=cloud.account_settings[LAUNCH_FIRST] == "enabled"),
         launch_allowed_at=group.launch_allowed_at,
     )
 

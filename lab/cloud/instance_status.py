@@ -22,13 +22,15 @@ def watch_status(cloud: Cloud) -> bool:
         if life.running_since is None or life.asked_off or life.impaired_since is not None:
             continue
         if life.seen_on or not life.ever_on:
-            life.off_unasked_at = None
+            life.off_unasked_at = life.impaired_due_at = None
             continue
         if life.off_unasked_at is None:
             life.off_unasked_at = cloud.now()
-            cloud.later(cloud.timing.impaired_after_s, lambda: None)
+            delay_s = cloud.delay("impaired_after_s")
+            life.impaired_due_at = cloud.now() + delay_s
+            cloud.later(delay_s, lambda: None)
             cloud.event("instance", life.instance_id, "its machine is off without anybody having asked")
-        if cloud.now() >= life.off_unasked_at + cloud.timing.impaired_after_s:
+        if life.impaired_due_at is not None and cloud.now() >= life.impaired_due_at:
             life.impaired_since = cloud.now()
             changed = True
             cloud.event("instance", life.instance_id, "status check: impaired (instance unreachable)")

@@ -18,6 +18,7 @@ from moto.core.responses import ActionResult
 
 from lab.cloud import credentials
 from lab.cloud.aws_errors import refused
+from lab.cloud.launch_rules import apply_launch_template, default_subnet, refuse_image, refuse_profile
 from lab.cloud.machines import MachineOrder
 from lab.cloud.network_interfaces import nic_of, release_all
 from lab.cloud.patches import original, replaces
@@ -47,11 +48,12 @@ def run_instances(
     """RunInstances: the image must exist; the launch template's profile and metadata options apply."""
     cloud = current()
     with cloud.call():
-        chosen = _apply_launch_template(self, kwargs)
+        chosen = apply_launch_template(self, kwargs)
         image_id = image_id or chosen.get("ImageId", "")
-        _refuse_image(self, image_id)
+        refuse_image(self, image_id)
+        refuse_profile(self, chosen.get("IamInstanceProfile") or {})
         if not kwargs.get("subnet_id") and not any("SubnetId" in nic for nic in kwargs.get("nics") or []):
-            kwargs["subnet_id"] = _default_subnet(self, kwargs.get("placement"))
+            kwargs["subnet_id"] = default_subnet(self, kwargs.get("placement"))
         reservation = original(f"{_BACKEND}.run_instances")(
             self, image_id, count, user_data, security_group_names, **kwargs
         )
@@ -65,40 +67,6 @@ def run_instances(
                 )
             begin_launch(cloud, instance)
         return reservation
-
-
-def _apply_launch_template(ec2: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
-    reference = kwargs.get("launch_template") or {}
-    if not reference:
-        return {}
-    version = ec2._get_template_from_args(reference)
-    kwargs["launch_template"] = {"LaunchTemplateId": version.template.id, "Version": str(version.number)}
-    data: dict[str, Any] = version.data
-    if not kwargs.get("metadata_options"):
-        kwargs["metadata_options"] = data.get("MetadataOptions") or {}
-    if not kwargs.get("nics") and data.get("NetworkInterfaces"):
-        kwargs["nics"] = copy.deepcopy(data["NetworkInterfaces"])
-    if kwargs.get("iam_instance_profile_name") or kwargs.get("iam_instance_profile_arn"):
-        return {key: value for key, value in data.items() if key != "IamInstanceProfile"}
-    return data
-
-
-def _default_subnet(ec2: Any, zone: str | None) -> str:
-    subnets = ec2.get_default_subnets()
-    if not subnets or (zone and zone not in subnets):
-        raise refused("MissingInput", "No subnets found for the default VPC. Please specify a subnet.")
-    chosen: str = subnets[zone or sorted(subnets)[0]].id
-    return chosen
-
-
-def _refuse_image(ec2: Any, image_id: str) -> None:
-    if image_id.startswith("resolve:ssm:"):
-        return
-    image = ec2.amis.get(image_id)
-    if image is None:
-        raise refused("InvalidAMIID.NotFound", f"The image id '[{image_id}]' does not exist")
-    if image.state != "available":
-        raise refused("InvalidAMIID.Unavailable", f"The image ID '{image_id}' is no longer available")
 
 
 def begin_launch(cloud: Cloud, instance: Any) -> None:
@@ -134,7 +102,7 @@ def _switch_on(cloud: Cloud, instance: Any, life: Life, text: str) -> None:
             set_state(cloud, instance, "running", "")
 
     cloud.effect(power_on)
-    cloud.later(cloud.timing.pending_s, running)
+    cloud.later(cloud.delay("pending_s"), running)
 
 
 # -------------------------------------------------------------------- termination
@@ -177,7 +145,7 @@ def _watch_power(cloud: Cloud, instance: Any) -> None:
         cloud.later(max(cloud.timing.stopping_poll_s, 0.01), lambda: _watch_power(cloud, instance))
         return
     life.off_seen_at = cloud.now()
-    cloud.later(cloud.timing.release_s, lambda: _finish_power_off(cloud, instance))
+    cloud.later(cloud.delay("release_s"), lambda: _finish_power_off(cloud, instance))
 
 
 def _finish_power_off(cloud: Cloud, instance: Any) -> None:
@@ -219,7 +187,7 @@ def terminate_instances(self: Any) -> Any:
     with cloud.call():
         instances = self.ec2_backend.get_multi_instances_by_id(self._get_param("InstanceIds", []))
         for instance in instances:
-            if instance.disable_api_termination is True:
+            if str(instance.disable_api_termination).lower() == "true":
                 raise refused(
                     "OperationNotPermitted",
                     f"The instance '{instance.id}' may not be terminated. "

@@ -19,6 +19,7 @@ from lab.cloud.group_decisions import WaitSeen
 LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 _GLOBAL_MAXIMUM_S = 172_800
+_GLOBAL_HEARTBEATS = 100
 
 
 @dataclass
@@ -41,7 +42,7 @@ class Hook:
             "LifecycleTransition": self.transition,
             "HeartbeatTimeout": self.heartbeat_s,
             "DefaultResult": self.default_result,
-            "GlobalTimeout": min(_GLOBAL_MAXIMUM_S, 100 * self.heartbeat_s),
+            "GlobalTimeout": min(_GLOBAL_MAXIMUM_S, _GLOBAL_HEARTBEATS * self.heartbeat_s),
             "RoleARN": self.role_arn,
             "NotificationTargetARN": self.target_arn,
             "NotificationMetadata": self.metadata,
@@ -92,7 +93,7 @@ def begin_waits(hooks: dict[str, Hook], transition: str, now: float) -> dict[str
         hook.name: Wait(
             hook=hook,
             deadline=now + hook.heartbeat_s,
-            last_deadline=now + min(_GLOBAL_MAXIMUM_S, 100 * hook.heartbeat_s),
+            last_deadline=now + min(_GLOBAL_MAXIMUM_S, _GLOBAL_HEARTBEATS * hook.heartbeat_s),
         )
         for hook in hooks.values()
         if hook.transition == transition

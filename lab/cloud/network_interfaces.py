@@ -179,7 +179,7 @@ def begin_attachment(cloud: Cloud, eni: Any, instance: Any, index: int) -> Attac
             cloud.effect(lambda: cloud.machines.plug(instance.id, nic))
         cloud.event("network-interface", eni.id, f"attached to {instance.id} ({eni.private_ip_address})")
 
-    cloud.later(cloud.timing.attach_s, complete)
+    cloud.later(cloud.delay("attach_s"), complete)
     return attachment
 
 
@@ -252,7 +252,7 @@ def begin_detachment(cloud: Cloud, eni: Any, attachment: Attachment) -> None:
         if cloud.attachments.get(eni.id) is attachment:
             release(cloud, eni)
 
-    cloud.later(cloud.timing.detach_s, complete)
+    cloud.later(cloud.delay("detach_s"), complete)
 
 
 def release(cloud: Cloud, eni: Any) -> None:

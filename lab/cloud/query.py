@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 from lab.cloud import credentials
+from lab.cloud.fault_presets import preset
+from lab.cloud.faults import Fault, Faults
 from lab.cloud.instance_status import status_check
 from lab.cloud.route53 import records_of
 from lab.cloud.state import Cloud
@@ -200,6 +202,15 @@ class CloudQueries:
             return None
 
     # ---------------------------------------------------------------- the lab's own knobs
+    @property
+    def faults(self) -> Faults:
+        """The faults in force: add, remove, clear."""
+        return self.cloud.faults
+
+    def inject(self, name: str, **overrides: Any) -> Fault:
+        """Put a preset fault in force (`fault_presets.PRESETS`). Raises ValueError for one that is not."""
+        return self.cloud.faults.add(preset(name, **overrides))
+
     def subscribe(self, callback: Callable[[Event], None]) -> None:
         """Call `callback` with every event from now on; it may ask anything here, but must be quick."""
         self.cloud.subscribe(callback)

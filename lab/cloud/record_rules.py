@@ -97,6 +97,9 @@ def _same_values(present: Record, given: Record) -> bool:
 def _bad_value(record: Record) -> str:
     if not record.values and not any(key == "AliasTarget" for key, _ in record.rest):
         return f"Invalid Resource Record: no ResourceRecords and no AliasTarget for {record.key.name}"
+    repeated = next((value for value in record.values if record.values.count(value) > 1), None)
+    if repeated is not None:
+        return f"Duplicate Resource Record: '{repeated}'"
     version = {"A": 4, "AAAA": 6}.get(record.key.type)
     for value in record.values if version else ():
         try:

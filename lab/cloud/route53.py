@@ -2,7 +2,8 @@
 
 For: the agent's compare-and-swap and the record's custom resource. Guarantees: batches are atomic and serialised;
 records made by CloudFormation and by the API are the same; change ids are unique and tell the truth.
-Does not: limit the request rate, host public resolvers. DNS answers come from `hosted_zone_records`, at once.
+Does not: limit the request rate (`limits`) or host public resolvers. DNS answers come from `hosted_zone_records`, at
+once.
 Sources: see `record_rules`; GetChange: Route 53 API reference.
 """
 
@@ -65,7 +66,7 @@ def submit_changes(cloud: Cloud, zone_id: str, changes: list[dict[str, Any]]) ->
 def new_change(cloud: Cloud) -> Change:
     """A change that is in sync after `insync_s`."""
     identifier = "C" + "".join(secrets.choice(_LETTERS) for _ in range(20))
-    change = Change(identifier, cloud.now(), cloud.now() + cloud.timing.insync_s)
+    change = Change(identifier, cloud.now(), cloud.now() + cloud.delay("insync_s"))
     cloud.changes[identifier] = change
     return change
 
@@ -152,7 +153,15 @@ def change_resource_record_sets_response(self: Any) -> Any:
         )
     if sum(len(change["ResourceRecordSet"].get("ResourceRecords") or []) for change in changes) > 1000:
         raise record_refused("InvalidChangeBatch", "[Number of records limit of 1000 exceeded.]")
-    change = self.backend.change_resource_record_sets(self._get_param("HostedZoneId"), changes)
+    zone_id = self._get_param("HostedZoneId").rpartition("/")[2]
+    with cloud.call():
+        if cloud.now() < cloud.busy_zones.get(zone_id, 0.0):
+            raise record_refused(
+                "PriorRequestNotComplete",
+                "The request was rejected because Route 53 was still processing a prior request.",
+            )
+        change = self.backend.change_resource_record_sets(zone_id, changes)
+        cloud.busy_zones[zone_id] = cloud.now() + cloud.timing.change_busy_s
     return ActionResult({"ChangeInfo": change.describe(cloud.now())})
 
 

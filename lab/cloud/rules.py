@@ -11,12 +11,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from lab.cloud import (
+    account_settings,
     call_log,
     cloudformation,
     credentials,
+    file_systems,
     group_api,
     group_members_api,
     group_notifications,
+    in_process,
     instance_status,
     instances,
     launch_templates,
@@ -29,12 +32,15 @@ from lab.cloud import (
 from lab.cloud.groups import run_groups
 
 RULE_MODULES = (
+    account_settings,
     call_log,
     cloudformation,
     credentials,
+    file_systems,
     group_api,
     group_members_api,
     group_notifications,
+    in_process,
     instance_status,
     instances,
     launch_templates,

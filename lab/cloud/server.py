@@ -11,26 +11,25 @@ from __future__ import annotations
 import io
 import json
 import os
-import re
 import socket
 import threading
-import time
 import traceback
-import uuid
 from collections.abc import Callable, Iterable
 from typing import Any
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
+from lab.cloud import calls
 from lab.cloud.call_log import CallLog
+from lab.cloud.calls import Refusal
 from lab.cloud.custom_resources import DESK, RESPONSE_PATH
-from lab.cloud.faults import Fault, Faults
+from lab.cloud.error_documents import error_document
+from lab.cloud.fault_endpoint import FAULTS_PATH, answer_faults
+from lab.cloud.faults import ApiCall, Fault
 from lab.cloud.state import Cloud
 
-_CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
 _Environ = dict[str, Any]
 _StartResponse = Callable[..., Any]
 
@@ -55,10 +54,9 @@ class Handler(MotoRequestHandler):  # type: ignore[misc]
 class Application:
     """The WSGI application."""
 
-    def __init__(self, cloud: Cloud, faults: Faults, calls: CallLog) -> None:
+    def __init__(self, cloud: Cloud, log: CallLog) -> None:
         self._cloud = cloud
-        self._faults = faults
-        self._calls = calls
+        self._log = log
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
@@ -69,33 +67,36 @@ class Application:
         if path.startswith(RESPONSE_PATH):
             known = DESK.put(path.removeprefix(RESPONSE_PATH), body)
             return _answer(start_response, "200 OK" if known else "404 NOT FOUND", "text/plain", b"")
-        method, url, headers = _line_and_headers(environ)
-        with self._calls.recording(method, url, headers, body) as answer:
+        if path.startswith(FAULTS_PATH):
+            status, document = answer_faults(self._cloud.faults, environ["REQUEST_METHOD"], path, body)
+            return _answer(start_response, status, "application/json", json.dumps(document).encode())
+        with self._log.recording(environ["REQUEST_METHOD"], _url(environ), _headers(environ), body) as answer:
             return answer.overhear(self._attend(environ, answer.listen(start_response), body))
 
     def _attend(self, environ: _Environ, start_response: _StartResponse, body: bytes) -> Iterable[bytes]:
-        key, service, action = classify(environ, body)
-        caller = self._cloud.callers.get(key)
-        fault = self._faults.take(service, action, caller.arn if caller is not None else key)
+        path = environ.get("PATH_INFO", "")
+        call = calls.identify(self._cloud, _headers(environ), environ["REQUEST_METHOD"], path, body)
+        refused = calls.limit(self._cloud, call)
+        if refused is not None:
+            return _refuse(environ, start_response, call, refused)
+        fault = calls.strike(self._cloud, call)
         if fault is not None:
-            self._cloud.event("fault", f"{service}:{action}", fault.code or ("drop" if fault.drop else "delay"))
-            answer = self._suffer(fault, environ, start_response, service)
+            answer = self._suffer(fault, call, environ, start_response)
             if answer is not None:
                 return answer
-        return self._serve(environ, start_response, service)
+        return self._serve(environ, start_response, call.service)
 
     def _suffer(
-        self, fault: Fault, environ: _Environ, start_response: _StartResponse, service: str
+        self, fault: Fault, call: ApiCall, environ: _Environ, start_response: _StartResponse
     ) -> Iterable[bytes] | None:
         if fault.delay_s:
-            time.sleep(fault.delay_s)
+            fault.over.wait(fault.delay_s)
         if fault.lose_answer:
-            self._serve(environ, lambda *_: None, service)
+            self._serve(environ, lambda *_: None, call.service)
         if fault.lose_answer or fault.drop:
             raise ConnectionLost
-        if fault.code:
-            return error_answer(environ, start_response, service, fault.code, fault.message, fault.status)
-        return None
+        refused = calls.refusal(fault, call)
+        return None if refused is None else _refuse(environ, start_response, call, refused)
 
     def _serve(self, environ: _Environ, start_response: _StartResponse, service: str) -> Iterable[bytes]:
         try:
@@ -113,24 +114,18 @@ class Application:
             return error_answer(environ, start_response, service, "LabFailure", text, 400)
 
 
-def classify(environ: _Environ, body: bytes) -> tuple[str, str, str]:
-    """Access key, service and action of a request; for REST services the action is method and path."""
-    found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
-    key, service = (found.group(1), found.group(2)) if found else ("", "")
-    target = environ.get("HTTP_X_AMZ_TARGET", "")
-    if target:
-        return key, service, target.rpartition(".")[2]
-    action = re.search(rb"(?:^|&)Action=(\w+)", body)
-    if action:
-        return key, service, action.group(1).decode()
-    return key, service, f"{environ['REQUEST_METHOD']} {environ.get('PATH_INFO', '')}"
+def _headers(environ: _Environ) -> dict[str, str]:
+    named = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
+    return {key: str(value) for key, value in named.items()} | {"content-type": environ.get("CONTENT_TYPE", "")}
 
 
-def _line_and_headers(environ: _Environ) -> tuple[str, str, dict[str, str]]:
+def _url(environ: _Environ) -> str:
     query, path = environ.get("QUERY_STRING", ""), quote(environ.get("PATH_INFO", "/"))
-    url = f"http://{environ.get('HTTP_HOST', 'localhost')}{path}{'?' * bool(query)}{query}"
-    headers = {name[5:].replace("_", "-"): text for name, text in environ.items() if name.startswith("HTTP_")}
-    return environ["REQUEST_METHOD"], url, headers | {"Content-Type": environ.get("CONTENT_TYPE", "")}
+    return f"http://{environ.get('HTTP_HOST', 'localhost')}{path}{'?' * bool(query)}{query}"
+
+
+def _refuse(environ: _Environ, start_response: _StartResponse, call: ApiCall, refused: Refusal) -> list[bytes]:
+    return error_answer(environ, start_response, call.service, refused.code, refused.message, refused.status)
 
 
 def _answer(start_response: _StartResponse, status: str, content_type: str, body: bytes) -> list[bytes]:
@@ -142,20 +137,10 @@ def error_answer(
     environ: _Environ, start_response: _StartResponse, service: str, code: str, message: str, status: int
 ) -> list[bytes]:
     """An error document in the protocol of the service."""
-    request_id = str(uuid.uuid4())
+    headers, body = error_document(service, code, message, is_json=bool(environ.get("HTTP_X_AMZ_TARGET")))
     status_line = f"{status} {'ERROR' if status >= 500 else 'BAD REQUEST'}"
-    if environ.get("HTTP_X_AMZ_TARGET") or service in ("elasticfilesystem", "lambda"):
-        start_response(status_line, [("Content-Type", "application/x-amz-json-1.1"), ("x-amzn-ErrorType", code)])
-        return [json.dumps({"__type": code, "message": message}).encode()]
-    inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
-    if service == "ec2":
-        text = f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
-    else:
-        text = (
-            f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error>"
-            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
-        )
-    return _answer(start_response, status_line, "text/xml", f'<?xml version="1.0"?>{text}'.encode())
+    start_response(status_line, [*headers.items(), ("Content-Length", str(len(body)))])
+    return [body]
 
 
 class HttpServer:
@@ -173,7 +158,9 @@ class HttpServer:
         )
         listener.close()  # werkzeug works on a duplicate
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, name="control-plane-http", daemon=True)
+        self._thread = threading.Thread(
+            target=lambda: self._server.serve_forever(poll_interval=0.05), name="control-plane-http", daemon=True
+        )
 
     def start(self) -> None:
         """Begin to answer."""

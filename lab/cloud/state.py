@@ -17,8 +17,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from lab.cloud.faults import Faults
+from lab.cloud.limits import Limits
 from lab.cloud.machines import Machines
-from lab.cloud.timing import Timing
+from lab.cloud.timing import Clockmaker, Timing
 from lab.cloud.views import Event, RoleCredentials
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ class Life:
     power_cut_at: float | None = None
     off_seen_at: float | None = None  # asked off, and off it is
     off_unasked_at: float | None = None
+    impaired_due_at: float | None = None  # when the status check will have noticed
     running_since: float | None = None
     impaired_since: float | None = None
     terminated_at: float | None = None
@@ -90,10 +93,12 @@ class Cloud:
         region: str,
         endpoint_url: str = "",
         instant: bool = False,
+        seed: int = 1,
     ) -> None:
         self.machines = machines
         self.timing = timing
         self.now = now
+        self._delays = Clockmaker(timing, seed)
         self.region = region
         self.account_id = DEFAULT_ACCOUNT
         self.endpoint_url = endpoint_url
@@ -105,11 +110,16 @@ class Cloud:
         self.attachments: dict[str, Attachment] = {}
         self.groups: dict[str, Any] = {}
         self.changes: dict[str, Any] = {}
+        self.busy_zones: dict[str, float] = {}  # hosted zone to when it takes the next change
+        self.account_settings = {"launchBeforeTerminate": "disabled"}
         self.lambdas: dict[str, Any] = {}
         self.template_hashes: dict[str, str] = {}
         self.threads: list[threading.Thread] = []
         self.callers: dict[str, Caller] = {}
         self.calls: CallLog | None = None
+        self.faults = Faults(now)
+        self.limits = Limits(now)
+        self.pass_time: Callable[[float], None] | None = None  # in process: how a delay passes
         self.errors: list[str] = []
         self.steps: list[Callable[[Cloud], bool]] = []
         self._instant = instant
@@ -161,6 +171,10 @@ class Cloud:
         """Have `action` run, under the lock, `delay_s` seconds from now."""
         heapq.heappush(self._agenda, (self.now() + delay_s, next(self._order), action))
         self.wake.set()
+
+    def delay(self, name: str) -> float:
+        """How long this takes this time, e.g. `attach_s`, in seconds. Call under the lock."""
+        return self._delays.draw(name)
 
     def next_due(self) -> float | None:
         """When the next entry of the agenda is due, in seconds of the clock."""

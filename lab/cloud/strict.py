@@ -34,6 +34,7 @@ class StrictAws(CloudQueries):
         self.cloud = cloud
         self.calls = CallLog(cloud)
         self._clock = clock
+        cloud.pass_time = self.advance
 
     def advance(self, seconds: float) -> None:
         """Let time pass for AWS."""

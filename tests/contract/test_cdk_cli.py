@@ -128,7 +128,9 @@ def test_cdk_deploy_with_a_new_image_stages_a_version(account: Account, template
 
 def test_cdk_deploy_fails_when_the_stack_does(account: Account, templates: dict[str, Template]) -> None:
     account.plane.faults.add(
-        Fault(service="route53", action="POST .*rrset.*", code="InvalidInput", message="told to fail", count=9)
+        Fault(
+            service="route53", action="ChangeResourceRecordSets", code="InvalidInput", message="told to fail", count=9
+        )
     )
     done = account.cdk_deploy(f"--app={templates[ONE].path.parent}")
     assert done.returncode != 0

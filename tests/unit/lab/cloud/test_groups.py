@@ -303,7 +303,7 @@ def test_an_image_that_is_gone_makes_launches_fail_loudly(world: World) -> None:
     world.group()
     world.aws.advance(20)
     assert lifecycles(world) == {}
-    assert "does not exist" in activities(world)[0]["StatusMessage"]
+    assert "no longer available" in activities(world)[0]["StatusMessage"]
 
 
 def test_a_new_launch_template_version_replaces_nothing(world: World) -> None:

@@ -1,0 +1,370 @@
+"""Faults over HTTP, with boto3 as the agent uses it: each preset, each way to narrow it, and the control endpoint."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any
+from urllib.error import HTTPError
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
+
+from lab.cloud import ControlPlane, Event, Fault, ManualClock, NoMachines, Timing
+from lab.cloud.fault_presets import PRESETS
+
+REGION = "us-east-1"
+IMAGE = "ami-00000000000000001"
+TIMING = Timing(
+    pending_s=1,
+    status_initializing_s=1,
+    shutdown_deadline_s=1,
+    stopping_poll_s=1,
+    release_s=1,
+    terminated_visible_s=3600,
+    attach_s=1,
+    detach_s=1,
+    insync_s=1,
+    impaired_after_s=1,
+    impaired_replace_s=1,
+    group_poll_s=1,
+    launch_retry_s=30,
+    custom_resource_timeout_s=20,
+    stack_settle_s=10,
+)
+
+
+@lru_cache
+def session(key: str, secret: str, token: str | None) -> boto3.session.Session:
+    return boto3.session.Session(key, secret, token, region_name=REGION)
+
+
+class Account:
+    """An operator, and two instances with a role, one in zone a and one in zone b."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self.plane = plane
+        self.events: list[Event] = []
+        plane.subscribe(self.events.append)
+        plane.register_image(IMAGE, "service-1")
+        iam = self.client("iam")
+        iam.create_role(RoleName="agent", AssumeRolePolicyDocument="{}")
+        iam.create_instance_profile(InstanceProfileName="agent")
+        iam.add_role_to_instance_profile(InstanceProfileName="agent", RoleName="agent")
+        ec2 = self.client("ec2")
+        self.vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        self.subnets, self.instances, self.interfaces = {}, {}, {}
+        for number, letter in enumerate("ab"):
+            made = ec2.create_subnet(
+                VpcId=self.vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"us-east-1{letter}"
+            )
+            self.subnets[letter] = made["Subnet"]["SubnetId"]
+            ran = ec2.run_instances(
+                ImageId=IMAGE,
+                MinCount=1,
+                MaxCount=1,
+                SubnetId=self.subnets[letter],
+                IamInstanceProfile={"Name": "agent"},
+            )
+            self.instances[letter] = ran["Instances"][0]["InstanceId"]
+            interface = ec2.create_network_interface(SubnetId=self.subnets[letter])
+            self.interfaces[letter] = interface["NetworkInterface"]["NetworkInterfaceId"]
+        plane.advance(5)
+
+    def client(self, service: str, *, of: str = "", attempts: int = 1, read_timeout_s: float = 20) -> Any:
+        key, secret, token = "AKIAOPERATOR", "secret", None
+        if of:
+            view = self.plane.instance(self.instances[of])
+            assert view is not None
+            assert view.credentials is not None
+            given = view.credentials
+            key, secret, token = given.access_key_id, given.secret_access_key, given.token
+        config = Config(retries={"total_max_attempts": attempts}, read_timeout=read_timeout_s)
+        made = session(key, secret, token)
+        return made.client(service, endpoint_url=self.plane.endpoint_url, config=config)  # type: ignore[call-overload]
+
+    def control(self, method: str, path: str = "", document: dict[str, Any] | None = None) -> tuple[int, Any]:
+        """A call of the control endpoint, as any program can make it."""
+        body = None if document is None else json.dumps(document).encode()
+        url = f"{self.plane.endpoint_url}/_lab/faults{path}"
+        request = urllib.request.Request(url, data=body, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                return answer.status, json.load(answer)
+        except HTTPError as error:
+            return error.code, json.load(error)
+
+    def is_attached(self, letter: str) -> bool:
+        return any(nic.id == self.interfaces[letter] and nic.instance_id for nic in self.plane.network_interfaces())
+
+    def attach(self, letter: str, **how: Any) -> Any:
+        return self.client("ec2", **how).attach_network_interface(
+            NetworkInterfaceId=self.interfaces[letter], InstanceId=self.instances[letter], DeviceIndex=1
+        )
+
+
+@pytest.fixture
+def account() -> Iterator[Account]:
+    with ControlPlane(NoMachines(), TIMING, address="127.0.0.1", port=0, clock=ManualClock(time.time())) as plane:
+        yield Account(plane)
+        assert plane.errors == []
+
+
+def code_of(call: Any, **kwargs: Any) -> tuple[str, int]:
+    with pytest.raises(ClientError) as caught:
+        call(**kwargs)
+    response = caught.value.response
+    return response["Error"]["Code"], response["ResponseMetadata"]["HTTPStatusCode"]
+
+
+# -------------------------------------------------------------------- what happens
+CALLS = {
+    "ec2": ("describe_vpcs", {}),
+    "autoscaling": ("describe_auto_scaling_groups", {}),
+    "route53": ("list_hosted_zones", {}),
+    "efs": ("describe_file_systems", {}),
+    "ssm": ("describe_parameters", {}),
+    "cloudwatch": ("describe_alarms", {}),
+    "iam": ("list_roles", {}),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [
+        (
+            "throttled",
+            {
+                "ec2": ("RequestLimitExceeded", 503),
+                "autoscaling": ("Throttling", 400),
+                "route53": ("Throttling", 400),
+                "efs": ("ThrottlingException", 400),
+                "ssm": ("ThrottlingException", 400),
+                "cloudwatch": ("Throttling", 400),
+            },
+        ),
+        (
+            "denied",
+            {
+                "ec2": ("UnauthorizedOperation", 403),
+                "route53": ("AccessDenied", 403),
+                "ssm": ("AccessDeniedException", 400),
+                "efs": ("AccessDeniedException", 403),
+                "iam": ("AccessDenied", 403),
+            },
+        ),
+        ("unavailable", {"ec2": ("Unavailable", 503), "autoscaling": ("ServiceUnavailable", 503)}),
+        ("internal-error", {"ec2": ("InternalError", 500), "ssm": ("InternalServerError", 500)}),
+    ],
+)
+def test_each_service_refuses_in_its_own_words(
+    account: Account, kind: str, expected: dict[str, tuple[str, int]]
+) -> None:
+    account.plane.inject(kind)
+    for service, words in expected.items():
+        operation, arguments = CALLS[service]
+        assert code_of(getattr(account.client(service), operation), **arguments) == words, service
+
+
+def test_a_lost_answer_is_work_done(account: Account) -> None:
+    account.plane.inject("answer-lost", service="ec2", action="AttachNetworkInterface")
+    with pytest.raises(ConnectionClosedError):
+        account.attach("a")
+    assert account.is_attached("a")
+
+
+def test_a_dropped_connection_is_work_not_done(account: Account) -> None:
+    fault = account.plane.inject("dropped", service="ec2", action="AttachNetworkInterface")
+    with pytest.raises(ConnectionClosedError):
+        account.attach("a")
+    assert not account.is_attached("a")
+    account.attach("a")
+    assert (fault.hits, account.is_attached("a")) == (1, True)
+
+
+def test_a_slow_answer_comes_late_but_comes(account: Account) -> None:
+    account.plane.inject("slow", delay_s=0.3)
+    before = time.monotonic()
+    account.client("ec2").describe_vpcs()
+    assert time.monotonic() - before >= 0.3
+
+
+def test_a_silent_api_is_a_read_timeout_and_clearing_lets_go(account: Account) -> None:
+    fault = account.plane.inject("api-silent", service="ssm")
+    with pytest.raises(ReadTimeoutError):
+        account.client("ssm", read_timeout_s=0.2).describe_parameters()
+    ended = threading.Event()
+
+    def wait() -> None:
+        with pytest.raises(ConnectionClosedError):
+            account.client("ssm").describe_parameters()
+        ended.set()
+
+    waiting = threading.Thread(target=wait)
+    waiting.start()
+    deadline = time.monotonic() + 10
+    while fault.hits < 2 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not ended.is_set()
+    account.plane.faults.clear()
+    waiting.join(10)
+    assert ended.is_set()
+
+
+# -------------------------------------------------------------------- whom it hits
+def test_the_api_is_away_for_one_instance_only(account: Account) -> None:
+    account.plane.inject("api-away", caller=account.instances["a"])
+    with pytest.raises(ConnectionClosedError):
+        account.client("ec2", of="a").describe_vpcs()
+    with pytest.raises(ConnectionClosedError):
+        account.client("route53", of="a").list_hosted_zones()
+    account.client("ec2", of="b").describe_vpcs()
+    account.client("ec2").describe_vpcs()
+
+
+def test_a_role_that_has_not_propagated_works_after_a_while(account: Account) -> None:
+    account.plane.inject("role-not-propagated", caller="assumed-role/agent/")
+    assert code_of(account.client("ec2", of="a").describe_vpcs) == ("UnauthorizedOperation", 403)
+    account.client("ec2").describe_vpcs()
+    account.plane.advance(10)
+    account.client("ec2", of="a").describe_vpcs()
+
+
+def test_a_zone_whose_control_plane_is_away(account: Account) -> None:
+    account.plane.inject("zone-away", zone="us-east-1a")
+    assert code_of(account.attach, letter="a") == ("Unavailable", 503)
+    account.attach("b")
+    account.client("ec2").describe_instances()
+
+
+def test_a_group_launches_elsewhere_while_a_zones_control_plane_is_away(account: Account) -> None:
+    account.plane.inject("zone-away", zone="us-east-1a")
+    template = account.client("ec2").create_launch_template(
+        LaunchTemplateName="one", LaunchTemplateData={"ImageId": IMAGE, "InstanceType": "t3.micro"}
+    )
+    account.client("autoscaling").create_auto_scaling_group(
+        AutoScalingGroupName="one",
+        MinSize=1,
+        MaxSize=1,
+        LaunchTemplate={"LaunchTemplateId": template["LaunchTemplate"]["LaunchTemplateId"], "Version": "1"},
+        VPCZoneIdentifier=",".join(account.subnets.values()),
+    )
+    account.plane.advance(5)
+    group = account.plane.group("one")
+    assert group is not None
+    assert [member.zone for member in group.members] == ["us-east-1b"]
+    found = account.client("autoscaling").describe_scaling_activities(AutoScalingGroupName="one")["Activities"]
+    assert [one["StatusCode"] for one in found] == ["Successful", "Failed"]
+
+
+def test_nobody_in_a_cut_off_zone_reaches_the_api(account: Account) -> None:
+    account.plane.inject("cut-off-zone", from_zone="us-east-1b")
+    with pytest.raises(ConnectionClosedError):
+        account.client("ec2", of="b").describe_vpcs()
+    account.client("ec2", of="a").describe_vpcs()
+
+
+def test_one_service_away_leaves_the_others(account: Account) -> None:
+    account.plane.inject("service-away", service="route53")
+    assert code_of(account.client("route53").list_hosted_zones) == ("ServiceUnavailable", 503)
+    account.client("ec2").describe_vpcs()
+
+
+def test_rest_operations_are_known_by_name(account: Account) -> None:
+    account.plane.faults.add(Fault(service="efs", action="CreateFileSystem", kind="internal-error"))
+    account.client("efs").describe_file_systems()
+    assert code_of(account.client("efs").create_file_system, CreationToken="x")[0] == "InternalServerError"
+
+
+# -------------------------------------------------------------------- how often and when
+def test_skip_count_and_window(account: Account) -> None:
+    fault = account.plane.inject("denied", service="ec2", skip=1, count=2, starts_in_s=5, lasts_s=20)
+    describe = account.client("ec2").describe_vpcs
+    describe()  # not begun
+    account.plane.advance(5)
+    describe()  # skipped
+    assert code_of(describe)[0] == "UnauthorizedOperation"
+    assert code_of(describe)[0] == "UnauthorizedOperation"
+    describe()  # used up
+    assert fault.hits == 2
+    account.plane.faults.clear()
+    account.plane.inject("denied", lasts_s=20)
+    account.plane.advance(21)
+    describe()  # over
+
+
+def test_a_share_is_drawn_and_repeatable(account: Account) -> None:
+    def outcomes() -> list[bool]:
+        account.plane.faults.clear()
+        account.plane.inject("throttling-burst", service="ssm", lasts_s=None, seed=7)
+        describe = account.client("ssm").describe_parameters
+        found = []
+        for _ in range(12):
+            try:
+                describe()
+                found.append(True)
+            except ClientError:
+                found.append(False)
+        return found
+
+    first = outcomes()
+    assert set(first) == {True, False}
+    assert outcomes() == first
+
+
+# -------------------------------------------------------------------- the endpoint
+def test_faults_over_the_control_endpoint(account: Account) -> None:
+    caller = account.instances["a"]
+    status, made = account.control("POST", document={"preset": "api-away", "caller": caller, "lasts_s": 30})
+    assert (status, made["caller"], made["outcome"]) == (201, caller, "drop")
+    with pytest.raises(ConnectionClosedError):
+        account.client("ec2", of="a").describe_vpcs()
+    status, listed = account.control("GET")
+    assert [(one["id"], one["hits"]) for one in listed["faults"]] == [(made["id"], 1)]
+    assert set(listed["presets"]) == set(PRESETS)
+    assert account.control("DELETE", f"/{made['id']}") == (200, {"removed": made["id"]})
+    account.client("ec2", of="a").describe_vpcs()
+    status, made = account.control(
+        "POST", document={"service": "ec2", "action": "Describe.*", "code": "X", "status": 503}
+    )
+    assert status == 201
+    assert code_of(account.client("ec2").describe_vpcs) == ("X", 503)
+    assert account.control("DELETE")[0] == 200
+    assert account.control("GET")[1]["faults"] == []
+    assert any(event.kind == "fault" and caller in event.text for event in account.events)
+
+
+@pytest.mark.parametrize(
+    ("document", "reason"),
+    [
+        ({"preset": "apiaway"}, "there is no preset 'apiaway': choose from throttled,"),
+        ({"preset": "zone-away"}, "preset 'zone-away' needs zone"),
+        ({"preset": "slow", "delay": 3}, "a fault has no field 'delay': choose from name,"),
+        ({"preset": "slow", "delay_s": "3"}, "delay_s: '3' is not float"),
+        ({"service": "ec2"}, "a fault that does nothing"),
+        ({"drop": True, "code": "X"}, "a fault has one outcome"),
+        ({"kind": "broken"}, "kind 'broken' is unknown"),
+        ({"drop": True, "action": "("}, "is no regular expression"),
+        ({"drop": True, "count": 0}, "count 0 must be at least 1"),
+        ({"drop": True, "share": 2.0}, "share 2.0 must be above 0"),
+    ],
+)
+def test_a_fault_that_makes_no_sense_is_refused_with_the_reason(
+    account: Account, document: dict[str, Any], reason: str
+) -> None:
+    status, answer = account.control("POST", document=document)
+    assert status == 400
+    assert answer["error"].startswith(reason) or reason in answer["error"]
+    assert account.control("GET")[1]["faults"] == []
+
+
+def test_what_the_endpoint_does_not_know(account: Account) -> None:
+    assert account.control("DELETE", "/f-99")[0] == 404
+    assert account.control("PUT", document={})[0] == 405
+    assert account.control("POST", document={"preset": "slow", "caller": 3})[0] == 400

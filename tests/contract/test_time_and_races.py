@@ -1,0 +1,213 @@
+"""Time is drawn and repeatable, and races have one winner: with threads and with processes, over HTTP."""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
+from multiprocessing.synchronize import Barrier
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from lab.cloud import AWS, FAST, ControlPlane, ManualClock, NoMachines, network_interfaces
+from lab.cloud.state import Cloud
+
+REGION = "us-east-1"
+IMAGE = "ami-00000000000000001"
+IN_USE = "InvalidNetworkInterface.InUse"
+ROUNDS = 10
+CALLERS = 4
+
+
+def client(endpoint_url: str, service: str = "ec2") -> Any:
+    """A client that does not retry: every caller counts once."""
+    config = Config(retries={"total_max_attempts": 1})
+    made: Any = boto3.session.Session("AKIAOPERATOR", "secret", region_name=REGION)
+    return made.client(service, endpoint_url=endpoint_url, config=config)
+
+
+class Race:
+    """One interface per round, and as many instances as callers, all in one zone."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        plane.register_image(IMAGE, "service-1")
+        self.endpoint_url = plane.endpoint_url
+        ec2 = client(plane.endpoint_url)
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        self.subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone="us-east-1a")["Subnet"][
+            "SubnetId"
+        ]
+        ran = ec2.run_instances(ImageId=IMAGE, MinCount=CALLERS, MaxCount=CALLERS, SubnetId=self.subnet)
+        self.instances = [one["InstanceId"] for one in ran["Instances"]]
+        self.interfaces = [
+            ec2.create_network_interface(SubnetId=self.subnet)["NetworkInterface"]["NetworkInterfaceId"]
+            for _ in range(ROUNDS)
+        ]
+        deadline = time.monotonic() + 20
+        while any(one.state != "running" for one in plane.instances()):
+            assert time.monotonic() < deadline, "the instances do not run after 20 s"
+            time.sleep(0.02)
+
+
+def attach_all(endpoint_url: str, instance: str, interfaces: list[str], together: Callable[[], object]) -> list[str]:
+    """One caller: tries to get every interface, at the same moment as the others. "won" or the error code, each."""
+    ec2 = client(endpoint_url)
+    outcomes = []
+    for number, interface in enumerate(interfaces):
+        together()
+        try:
+            ec2.attach_network_interface(NetworkInterfaceId=interface, InstanceId=instance, DeviceIndex=number + 1)
+            outcomes.append("won")
+        except ClientError as error:
+            outcomes.append(error.response["Error"]["Code"])
+    return outcomes
+
+
+def in_process(
+    endpoint_url: str, instance: str, interfaces: list[str], barrier: Barrier, results: Any
+) -> None:  # pragma: no cover - runs in a child
+    """`attach_all` in a process of its own."""
+    results.put((instance, attach_all(endpoint_url, instance, interfaces, lambda: barrier.wait(30))))
+
+
+def judge(race: Race, plane: ControlPlane, outcomes: dict[str, list[str]]) -> None:
+    """Each round: exactly one has won, the others were refused, and EC2 says the same."""
+    held = {nic.id: nic.instance_id for nic in plane.network_interfaces()}
+    for number, interface in enumerate(race.interfaces):
+        found = {instance: those[number] for instance, those in outcomes.items()}
+        winners = [instance for instance, outcome in found.items() if outcome == "won"]
+        assert len(winners) == 1, (number, found)
+        assert sorted(found.values()) == sorted(["won"] + [IN_USE] * (CALLERS - 1)), (number, found)
+        assert held[interface] == winners[0]
+
+
+def race_with_threads(race: Race) -> dict[str, list[str]]:
+    barrier = threading.Barrier(CALLERS)
+    with ThreadPoolExecutor(CALLERS) as pool:
+        running = {
+            instance: pool.submit(attach_all, race.endpoint_url, instance, race.interfaces, lambda: barrier.wait(30))
+            for instance in race.instances
+        }
+        return {instance: one.result(60) for instance, one in running.items()}
+
+
+def test_of_many_threads_that_attach_at_once_one_wins() -> None:
+    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
+        race = Race(plane)
+        judge(race, plane, race_with_threads(race))
+        assert plane.errors == []
+
+
+def test_of_many_processes_that_attach_at_once_one_wins() -> None:
+    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
+        race = Race(plane)
+        context = multiprocessing.get_context("spawn")
+        barrier, results = context.Barrier(CALLERS), context.Queue()
+        running = [
+            context.Process(target=in_process, args=(race.endpoint_url, instance, race.interfaces, barrier, results))
+            for instance in race.instances
+        ]
+        for one in running:
+            one.start()
+        try:
+            outcomes = dict(results.get(timeout=90) for _ in running)
+        finally:
+            for one in running:
+                one.join(10)
+                one.kill()
+        judge(race, plane, outcomes)
+        assert plane.errors == []
+
+
+def test_without_the_lock_the_race_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The judge can see two winners: with no lock, and a moment between check and attach, there are some."""
+
+    def slow_check(cloud: Cloud, eni: Any, instance: Any, index: int) -> None:
+        network_interfaces_rule(cloud, eni, instance, index)
+        time.sleep(0.05)
+
+    network_interfaces_rule = network_interfaces.refuse_attachment
+    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
+        race = Race(plane)
+        with monkeypatch.context() as breaking:
+            breaking.setattr(network_interfaces, "refuse_attachment", slow_check)
+            breaking.setattr(Cloud, "call", lambda _: nullcontext())
+            outcomes = race_with_threads(race)
+        with pytest.raises(AssertionError):
+            judge(race, plane, outcomes)
+
+
+def test_of_many_creations_of_one_record_one_wins() -> None:
+    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
+        zone = client(plane.endpoint_url, "route53").create_hosted_zone(Name="lab.internal", CallerReference="1")
+        barrier = threading.Barrier(CALLERS)
+
+        def create(number: int) -> str:
+            route53 = client(plane.endpoint_url, "route53")
+            record = {"Name": "a.lab.internal", "Type": "A", "TTL": 10}
+            record |= {"ResourceRecords": [{"Value": f"10.0.0.{number}"}]}
+            change = {"Changes": [{"Action": "CREATE", "ResourceRecordSet": record}]}
+            barrier.wait(30)
+            try:
+                route53.change_resource_record_sets(HostedZoneId=zone["HostedZone"]["Id"], ChangeBatch=change)
+            except ClientError as error:
+                return str(error.response["Error"]["Code"])
+            return "won"
+
+        with ThreadPoolExecutor(CALLERS) as pool:
+            outcomes = list(pool.map(create, range(1, CALLERS + 1)))
+        assert outcomes.count("won") == 1
+        assert set(outcomes) <= {"won", "InvalidChangeBatch", "PriorRequestNotComplete"}
+        assert len([one for one in plane.hosted_zone_records() if one.type == "A"]) == 1
+
+
+# -------------------------------------------------------------------- time
+def attach_times(seed: int) -> list[float]:
+    """Seconds of AWS's time from launch to running and from attach to attached, with the profile `aws`."""
+    clock = ManualClock(1_800_000_000.0)
+    with ControlPlane(NoMachines(), AWS, address="127.0.0.1", port=0, clock=clock, seed=seed) as plane:
+        plane.register_image(IMAGE, "service-1")
+        ec2 = client(plane.endpoint_url)
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.0.0.0/24", AvailabilityZone="us-east-1a")
+        subnet_id = subnet["Subnet"]["SubnetId"]
+        ran = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, SubnetId=subnet_id)
+        instance = ran["Instances"][0]["InstanceId"]
+        times = [until(plane, clock, lambda: plane.instances()[0].state == "running")]
+        interface = ec2.create_network_interface(SubnetId=subnet_id)["NetworkInterface"]["NetworkInterfaceId"]
+        ec2.attach_network_interface(NetworkInterfaceId=interface, InstanceId=instance, DeviceIndex=1)
+        found = {nic.id: nic for nic in plane.network_interfaces()}
+        assert found[interface].attachment_status == "attaching"
+        attached = "attached"
+        times.append(
+            until(
+                plane,
+                clock,
+                lambda: {nic.id: nic for nic in plane.network_interfaces()}[interface].attachment_status == attached,
+            )
+        )
+        return times
+
+
+def until(plane: ControlPlane, clock: ManualClock, is_done: Callable[[], bool]) -> float:
+    """How long it takes on AWS's clock, in steps of a tenth of a second."""
+    begun = clock()
+    while not is_done():
+        assert clock() - begun < 600, "nothing has happened after 600 s of AWS's time"
+        plane.advance(0.1)
+    return round(clock() - begun, 1)
+
+
+def test_the_profile_aws_takes_as_long_as_was_measured_and_repeats_with_its_seed() -> None:
+    first = attach_times(1)
+    running_s, attached_s = first
+    assert 12.0 <= running_s <= 60.0
+    assert 1.0 <= attached_s <= 60.0
+    assert attach_times(1) == first != attach_times(2)
