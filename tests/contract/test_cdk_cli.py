@@ -61,7 +61,10 @@ class Account:
             "AWS_REGION": "us-east-1",
             "CDK_DISABLE_CLI_TELEMETRY": "true",
             "CDK_VALIDATION": "false",
-            "HOME": str(self._home),  # no profile or CLI cache of whoever runs the tests
+            # No profile, credentials or CLI settings of whoever runs the tests.
+            "AWS_CONFIG_FILE": str(self._home / "config"),
+            "AWS_SHARED_CREDENTIALS_FILE": str(self._home / "credentials"),
+            "CDK_HOME": str(self._home),
         }
         return subprocess.run(
             ["./cdk", "deploy", "--method=direct", "--require-approval=never", "--no-notices", *arguments],
