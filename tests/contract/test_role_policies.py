@@ -27,7 +27,7 @@ from lab.deployment import deploy
 from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
-from lab.synthesis import synthesize
+from lab.synthesis import Template, synthesize
 from lab.waiting import wait_for
 
 REASONS = Path(__file__).parents[2] / "stacks" / "unrehearsed_grants.yaml"
@@ -37,9 +37,10 @@ IMAGE = "ami-0000000000000001a"
 class Run:
     """A deployed stack, and the calls of everything that holds one of its roles."""
 
-    def __init__(self, plane: ControlPlane, stack: str) -> None:
+    def __init__(self, plane: ControlPlane, template: Template) -> None:
         self.plane = plane
-        self.roles = roles_of(self.client("cloudformation"), self.client("iam"), stack)
+        self.resources: dict[str, Any] = json.loads(template.path.read_text())["Resources"]
+        self.roles = roles_of(self.client("cloudformation"), self.client("iam"), template.stack_name)
         calls, self.strange = calls_by_role(plane.calls.calls(), self.roles)
         self.judgements = evaluate(calls)
 
@@ -100,8 +101,21 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         plane.register_image(IMAGE, "influxdb-1")
         deploy(_client(plane, "cloudformation"), template)
         _agent_calls(plane, patch)
-        yield Run(plane, template.stack_name)
+        yield Run(plane, template)
         assert plane.errors == []
+
+
+def test_the_roles_judged_are_the_templates_statement_by_statement(run: Run) -> None:
+    wanted = {name: 0 for name, one in run.resources.items() if one["Type"] == "AWS::IAM::Role"}
+    for name, one in run.resources.items():
+        properties = one.get("Properties", {})
+        if one["Type"] == "AWS::IAM::Role":
+            wanted[name] += sum(len(each["PolicyDocument"]["Statement"]) for each in properties.get("Policies", []))
+        if one["Type"] == "AWS::IAM::Policy":
+            (role,) = properties["Roles"]
+            wanted[role["Ref"]] += len(properties["PolicyDocument"]["Statement"])
+    assert {role.logical_id: len(role.statements) for role in run.roles} == wanted
+    assert min(wanted.values()) > 0
 
 
 def test_every_call_of_agent_and_custom_resources_is_granted(run: Run) -> None:
