@@ -104,7 +104,7 @@ class CallLog:
     def recording(self, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Iterator[Answer]:
         """The scope of one request: read on entry, noted on exit with what its `Answer` was told."""
         request = read_request(method, url, headers, body)
-        answer = Answer()
+        answer = Answer(request)
         with self._cloud.lock:
             call = self._described(request)
         try:
@@ -127,7 +127,8 @@ class CallLog:
 class Answer:
     """What a request came to; "no answer" until told otherwise."""
 
-    def __init__(self) -> None:
+    def __init__(self, request: ApiRequest) -> None:
+        self.request = request
         self._status: int | None = None
         self._body = b""
 

@@ -7,14 +7,13 @@ is the same `ApiCall` at both doors. Does not: carry out delays and hang-ups; ea
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from lab.cloud.call_request import ApiRequest
 from lab.cloud.fault_codes import words
 from lab.cloud.faults import ApiCall, Fault
-from lab.cloud.operations import classify
 from lab.cloud.state import Cloud
 
 _IDENTIFIERS = re.compile(r"\b(?:i|eni|subnet)-[0-9a-f]{8,17}\b")
@@ -34,15 +33,15 @@ class Refusal:
     message: str
 
 
-def identify(cloud: Cloud, headers: Mapping[str, str], method: str, path: str, body: bytes) -> ApiCall:
-    """The call that a request is. Header names in lower case."""
-    key, service, action = classify(headers, method, path, body)
+def identify(cloud: Cloud, request: ApiRequest, url: str, body: bytes) -> ApiCall:
+    """The call that a request is, with the zones of what its URL and its body name."""
+    key, service = request.access_key, request.service
     caller = cloud.callers.get(key)
-    text = unquote(path + " " + body[:20_000].decode("utf-8", "replace"))
+    text = unquote(url + " " + body[:20_000].decode("utf-8", "replace"))
     with cloud.lock:
         return ApiCall(
             service=service,
-            action=action,
+            action=request.operation,
             caller=caller.arn if caller is not None else key,
             caller_zone=_zone_of(cloud, caller.instance_id) if caller is not None else "",
             zones=_zones_in(cloud, text) if service in _ZONAL_SERVICES else frozenset(),

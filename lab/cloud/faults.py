@@ -18,14 +18,14 @@ from dataclasses import dataclass, field
 
 from lab.cloud.fault_codes import KINDS
 
-_SERVICES = {"efs": "elasticfilesystem", "cloudwatch": "monitoring"}
+_SERVICES = {"efs": "elasticfilesystem", "monitoring": "cloudwatch"}
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiCall:
     """One request, as far as faults and limits look at it."""
 
-    service: str  # signing name, e.g. "ec2", "elasticfilesystem"
+    service: str  # IAM's prefix, e.g. "ec2", "elasticfilesystem", "cloudwatch"
     action: str  # operation name, e.g. "AttachNetworkInterface"
     caller: str = ""  # ARN, or the access key where it is nobody's
     caller_zone: str = ""  # where the calling instance is; "" for callers that are no instances
@@ -37,10 +37,10 @@ class ApiCall:
 class Fault:
     """What happens to calls that match. All times in seconds.
 
-    Whom it hits: `service` (signing or boto3 name), `action` (regular expression of the whole operation name), `caller`
-    (part of the ARN: instance id, role name...), `from_zone` (the caller's zone), `zone` (of a resource that the call
-    names); empty matches any. After `skip` matching calls, the next `count` (None: all) are hit, or of those a `share`,
-    drawn with `seed`. In force from `starts_in_s` after `add`, for `lasts_s` (None: until removed).
+    Whom it hits: `service` (IAM's prefix or boto3's name), `action` (regular expression of the whole operation name),
+    `caller` (part of the ARN: instance id, role name...), `from_zone` (the caller's zone), `zone` (of a resource that
+    the call names); empty matches any. After `skip` matching calls, the next `count` (None: all) are hit, or of those a
+    `share`, drawn with `seed`. In force from `starts_in_s` after `add`, for `lasts_s` (None: until removed).
 
     What happens: the answer waits `delay_s`; then an error - `code` as given, or `kind` (`fault_codes.KINDS`) in the
     service's own words - or the connection is closed (`drop`), or the work is done and then the connection is closed

@@ -8,13 +8,13 @@ test's own clock, at once. Does not: exist over HTTP; there the server is the do
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ConnectionClosedError
 from moto.core.botocore_stubber import MockRawResponse
 
 from lab.cloud import calls
+from lab.cloud.call_request import read_request
 from lab.cloud.error_documents import error_document
 from lab.cloud.faults import ApiCall
 from lab.cloud.patches import original, replaces
@@ -29,9 +29,9 @@ def answer(self: Any, event_name: str, request: Any, **kwargs: Any) -> Any:
     if not self.enabled:
         return None
     cloud = current()
-    headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+    headers = {name: _text(value) for name, value in request.headers.items()}
     body = request.body if isinstance(request.body, bytes) else str(request.body or "").encode()
-    call = calls.identify(cloud, headers, request.method, urlsplit(request.url).path, body)
+    call = calls.identify(cloud, read_request(request.method, request.url, headers, body), request.url, body)
     refused = calls.limit(cloud, call)
     if refused is not None:
         return _refuse(request, headers, call, refused)
@@ -54,7 +54,7 @@ def _pass_time(cloud: Cloud, seconds: float) -> None:
 
 
 def _refuse(request: Any, headers: dict[str, str], call: ApiCall, refused: calls.Refusal) -> Any:
-    is_json = "x-amz-target" in headers
+    is_json = "x-amz-target" in {name.lower() for name in headers}
     shown, body = error_document(call.service, refused.code, refused.message, is_json=is_json)
     return AWSResponse(request.url, refused.status, shown, MockRawResponse(body))
 

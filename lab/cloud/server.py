@@ -70,12 +70,12 @@ class Application:
         if path.startswith(FAULTS_PATH):
             status, document = answer_faults(self._cloud.faults, environ["REQUEST_METHOD"], path, body)
             return _answer(start_response, status, "application/json", json.dumps(document).encode())
-        with self._log.recording(environ["REQUEST_METHOD"], _url(environ), _headers(environ), body) as answer:
-            return answer.overhear(self._attend(environ, answer.listen(start_response), body))
+        method, url, headers = _line_and_headers(environ)
+        with self._log.recording(method, url, headers, body) as answer:
+            call = calls.identify(self._cloud, answer.request, url, body)
+            return answer.overhear(self._attend(environ, answer.listen(start_response), call))
 
-    def _attend(self, environ: _Environ, start_response: _StartResponse, body: bytes) -> Iterable[bytes]:
-        path = environ.get("PATH_INFO", "")
-        call = calls.identify(self._cloud, _headers(environ), environ["REQUEST_METHOD"], path, body)
+    def _attend(self, environ: _Environ, start_response: _StartResponse, call: ApiCall) -> Iterable[bytes]:
         refused = calls.limit(self._cloud, call)
         if refused is not None:
             return _refuse(environ, start_response, call, refused)
@@ -114,18 +114,15 @@ class Application:
             return error_answer(environ, start_response, service, "LabFailure", text, 400)
 
 
-def _headers(environ: _Environ) -> dict[str, str]:
-    named = {name[5:].replace("_", "-").lower(): value for name, value in environ.items() if name.startswith("HTTP_")}
-    return {key: str(value) for key, value in named.items()} | {"content-type": environ.get("CONTENT_TYPE", "")}
-
-
-def _url(environ: _Environ) -> str:
-    query, path = environ.get("QUERY_STRING", ""), quote(environ.get("PATH_INFO", "/"))
-    return f"http://{environ.get('HTTP_HOST', 'localhost')}{path}{'?' * bool(query)}{query}"
-
-
 def _refuse(environ: _Environ, start_response: _StartResponse, call: ApiCall, refused: Refusal) -> list[bytes]:
     return error_answer(environ, start_response, call.service, refused.code, refused.message, refused.status)
+
+
+def _line_and_headers(environ: _Environ) -> tuple[str, str, dict[str, str]]:
+    query, path = environ.get("QUERY_STRING", ""), quote(environ.get("PATH_INFO", "/"))
+    url = f"http://{environ.get('HTTP_HOST', 'localhost')}{path}{'?' * bool(query)}{query}"
+    headers = {name[5:].replace("_", "-"): text for name, text in environ.items() if name.startswith("HTTP_")}
+    return environ["REQUEST_METHOD"], url, headers | {"Content-Type": environ.get("CONTENT_TYPE", "")}
 
 
 def _answer(start_response: _StartResponse, status: str, content_type: str, body: bytes) -> list[bytes]:

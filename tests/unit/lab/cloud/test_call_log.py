@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from lab.cloud.call_context import principal_arn
 from lab.cloud.call_log import NO_ANSWER, OK, Answer, Call, CallLog, read_calls
+from lab.cloud.call_request import ApiRequest
 from lab.cloud.credentials import new_credentials
 from lab.cloud.state import Caller
 from tests.unit.lab.cloud.conftest import REGION, ZONES, client, session
@@ -161,6 +162,6 @@ def test_what_was_never_answered_says_so(world: World) -> None:
     ],
 )
 def test_the_outcome_is_the_error_code(status: int, body: Any, outcome: str) -> None:
-    answer = Answer()
+    answer = Answer(ApiRequest(access_key="", service="ec2", operation="DescribeVpcs"))
     answer.take(status, body)
     assert answer.outcome == outcome
