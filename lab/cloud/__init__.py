@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from lab.cloud.control_plane import ControlPlane
 from lab.cloud.engine import ManualClock
+from lab.cloud.fault_presets import PRESETS, preset
 from lab.cloud.faults import Fault
 from lab.cloud.machines import MachineOrder, Machines, Nic, NoMachines
-from lab.cloud.timing import AWS, FAST, PROFILES, Timing
+from lab.cloud.timing import AWS, FAST, PROFILES, Spread, Timing
 from lab.cloud.views import (
     AccessPointView,
     ActivityView,
@@ -28,6 +29,7 @@ from lab.cloud.views import (
 __all__ = [
     "AWS",
     "FAST",
+    "PRESETS",
     "PROFILES",
     "AccessPointView",
     "ActivityView",
@@ -46,6 +48,8 @@ __all__ = [
     "NoMachines",
     "RecordView",
     "RoleCredentials",
+    "Spread",
     "SubnetView",
     "Timing",
+    "preset",
 ]

@@ -74,6 +74,7 @@ class ControlPlane(CloudQueries):
     def stop(self) -> None:
         """Stop answering and forget everything. Machines are left to their owner. No-op when stopped."""
         self.cloud.stopping.set()
+        self.cloud.faults.clear()  # a call that one is holding back must not outlive us
         self._running.close()
 
     def __enter__(self) -> Self:

@@ -1,7 +1,8 @@
 """Launching one instance for a group: which zone, from what, and what if there is no capacity.
 
-For: `groups`. Guarantees: a launch that fails is a failed scaling activity; for want of capacity another zone is tried
-at once (balanced-best-effort), for any other reason the group waits `launch_retry_s`. Does not: decide when to.
+For: `groups`. Guarantees: a launch that fails is a failed scaling activity; for want of capacity, or when a zone's
+control plane is away, another zone is tried at once (balanced-best-effort), for any other reason the group waits
+`launch_retry_s`. Does not: decide when to.
 Sources: Auto Scaling user guide "Instance distribution" and "Verify a scaling activity"; reference/aws-facts.md 1.1.
 """
 

@@ -59,9 +59,18 @@ class DeafMachines(NoMachines):
         """Nothing: `machine_dies` says when it is off."""
 
 
+ONCE = Config(retries={"total_max_attempts": 1})
+
+
 @lru_cache
-def session(key: str, secret: str, token: str | None) -> boto3.session.Session:
-    return boto3.session.Session(key, secret, token, region_name=REGION)
+def operator_client(service: str, endpoint_url: str) -> Any:
+    """A client of the operator; making one costs more than most rows, so rows at the same address share it."""
+    return _session().client(service, endpoint_url=endpoint_url, config=ONCE)
+
+
+@lru_cache
+def _session() -> Any:
+    return boto3.session.Session("AKIAOPERATOR", "secret", region_name=REGION)
 
 
 class Row:
@@ -71,31 +80,61 @@ class Row:
         self.plane, self.machines = plane, machines
         self.variables: dict[str, Any] = dict(IMAGES)
         self._clients: dict[tuple[str, str], Any] = {}
+        self._used: list[Any] = []
         self._metadata: MetadataServer | None = None
         self._asking = ""
         for name, image_id in IMAGES.items():
             plane.register_image(image_id, name)
 
     def close(self) -> None:
+        """Let go of connections and ports: the next row's AWS may be at the same address."""
+        for client in self._used:
+            client.close()
         if self._metadata is not None:
             self._metadata.close()
 
-    # ---------------------------------------------------------------- before the first step
+    # ---------------------------------------------------------------- variables and clients
+    def variable(self, name: str) -> Any:
+        """A variable; those of the start are made when they are first asked for. None for one that is none."""
+        if name not in self.variables:
+            kind, _, letter = name.rpartition("_")
+            make = getattr(self, f"_make_{kind or name}", None)
+            if make is None:
+                return None
+            self.variables[name] = make(letter) if kind else make()
+        return self.variables[name]
+
     def prepare(self) -> None:
-        """The variables that every row can use."""
-        ec2 = self.client("ec2")
-        vpc = self.variables["vpc"] = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        for number, letter in enumerate("abc"):
-            zone = f"us-east-1{letter}"
-            for offset, name in ((0, "subnet"), (100, "service")):
-                cidr = f"10.0.{offset + number}.0/24"
-                made = ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=zone)
-                self.variables[f"{name}_{letter}"] = made["Subnet"]["SubnetId"]
-            interface = ec2.create_network_interface(
-                SubnetId=self.variables[f"service_{letter}"], PrivateIpAddress=f"10.0.{100 + number}.10"
-            )
-            self.variables[f"eni_{letter}"] = interface["NetworkInterface"]["NetworkInterfaceId"]
-        template = ec2.create_launch_template(
+        """Make every variable of the start now, before a rule is broken."""
+        letters = [f"{kind}_{letter}" for kind in ("subnet", "service", "eni") for letter in "abc"]
+        for name in ("vpc", *letters, "template", "zone"):
+            self.variable(name)
+
+    def _make_vpc(self) -> str:
+        vpc: str = self.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        return vpc
+
+    def _make_subnet(self, letter: str, offset: int = 0) -> str:
+        made = self.client("ec2").create_subnet(
+            VpcId=self.variable("vpc"),
+            CidrBlock=f"10.0.{offset + 'abc'.index(letter)}.0/24",
+            AvailabilityZone=f"us-east-1{letter}",
+        )
+        subnet: str = made["Subnet"]["SubnetId"]
+        return subnet
+
+    def _make_service(self, letter: str) -> str:
+        return self._make_subnet(letter, 100)
+
+    def _make_eni(self, letter: str) -> str:
+        made = self.client("ec2").create_network_interface(
+            SubnetId=self.variable(f"service_{letter}"), PrivateIpAddress=f"10.0.{100 + 'abc'.index(letter)}.10"
+        )
+        interface: str = made["NetworkInterface"]["NetworkInterfaceId"]
+        return interface
+
+    def _make_template(self) -> str:
+        made = self.client("ec2").create_launch_template(
             LaunchTemplateName="one",
             LaunchTemplateData={
                 "ImageId": self.variables["image"],
@@ -104,25 +143,30 @@ class Row:
                 "UserData": base64.b64encode(b"hello").decode(),
             },
         )
-        self.variables["template"] = template["LaunchTemplate"]["LaunchTemplateId"]
-        zone = self.client("route53").create_hosted_zone(
-            Name="lab.internal", CallerReference="1", VPC={"VPCRegion": REGION, "VPCId": vpc}
-        )
-        self.variables["zone"] = zone["HostedZone"]["Id"]
+        template: str = made["LaunchTemplate"]["LaunchTemplateId"]
+        return template
+
+    def _make_zone(self) -> str:
+        vpc = {"VPCRegion": REGION, "VPCId": self.variable("vpc")}
+        made = self.client("route53").create_hosted_zone(Name="lab.internal", CallerReference="1", VPC=vpc)
+        zone: str = made["HostedZone"]["Id"]
+        return zone
 
     def client(self, service: str, of: str = "") -> Any:
         """A client of the operator, or of an instance's role."""
+        if not of:
+            found = operator_client(service, self.plane.endpoint_url)
+            self._used.append(found)
+            return found
         if (service, of) not in self._clients:
-            key, secret, token = "AKIAOPERATOR", "secret", None
-            if of:
-                view = self.plane.instance(of)
-                assert view is not None
-                assert view.credentials is not None, f"{of} has no role"
-                given = view.credentials
-                key, secret, token = given.access_key_id, given.secret_access_key, given.token
-            config = Config(retries={"total_max_attempts": 1})
-            made: Any = session(key, secret, token)
-            self._clients[service, of] = made.client(service, endpoint_url=self.plane.endpoint_url, config=config)
+            view = self.plane.instance(of)
+            assert view is not None
+            assert view.credentials is not None, f"{of} has no role"
+            given = view.credentials
+            made: Any = boto3.session.Session(
+                given.access_key_id, given.secret_access_key, given.token, region_name=REGION
+            )
+            self._clients[service, of] = made.client(service, endpoint_url=self.plane.endpoint_url, config=ONCE)
         return self._clients[service, of]
 
     def filled(self, value: Any) -> Any:
@@ -133,7 +177,7 @@ class Row:
             return [self.filled(inner) for inner in value]
         if not isinstance(value, str):
             return value
-        return re.sub(r"\$([a-z_0-9]+)", lambda found: self.variables.get(found.group(1), found.group(0)), value)
+        return re.sub(r"\$([a-z_0-9]+)", lambda found: self.variable(found.group(1)) or found.group(0), value)
 
     # ---------------------------------------------------------------- steps
     def run(self, behaviour: dict[str, Any]) -> None:
@@ -180,20 +224,20 @@ class Row:
             MinCount=1,
             MaxCount=1,
             InstanceType=kind,
-            SubnetId=self.variables[f"subnet_{zone}"],
+            SubnetId=self.variable(f"subnet_{zone}"),
             **self.filled(wanted),
         )
         self.plane.advance(10)
         self.variables[name] = made["Instances"][0]["InstanceId"]
 
     def _step_group(self, step: dict[str, Any]) -> None:
-        subnets = ",".join(self.variables[f"subnet_{letter}"] for letter in "abc")
+        subnets = ",".join(self.variable(f"subnet_{letter}") for letter in "abc")
         self.client("autoscaling").create_auto_scaling_group(
             **{
                 "AutoScalingGroupName": "one",
                 "MinSize": 1,
                 "MaxSize": 1,
-                "LaunchTemplate": {"LaunchTemplateId": self.variables["template"], "Version": "$Default"},
+                "LaunchTemplate": {"LaunchTemplateId": self.variable("template"), "Version": "$Default"},
                 "VPCZoneIdentifier": subnets,
             }
             | self.filled(step["group"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +25,20 @@ AREAS = ("attach", "detach", "interface", "run", "terminate", "template", "group
 AREAS += ("metadata", "cloudformation", "identity")
 
 
+@lru_cache
+def _port() -> int:
+    """One port for all rows, so that they can share clients."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
 @contextmanager
 def account() -> Iterator[Row]:
-    machines = DeafMachines()
-    with ControlPlane(machines, TIMING, address="127.0.0.1", port=0, clock=ManualClock(time.time())) as plane:
+    machines, clock = DeafMachines(), ManualClock(time.time())
+    with ControlPlane(machines, TIMING, address="127.0.0.1", port=_port(), clock=clock) as plane:
         row = Row(plane, machines)
         try:
-            row.prepare()
             yield row
         finally:
             row.close()
@@ -62,6 +71,7 @@ def test_a_broken_rule_turns_its_row_red(monkeypatch: pytest.MonkeyPatch, broken
     """With one rule broken - by default: moto's own behaviour in its place - the row that stands for it must fail."""
     behaviour = next(one for one in ROWS if one["id"] == broken.row)
     with account() as row:
+        row.prepare()
         owner, name = patches._locate(broken.target)
         replacement = patches.original(broken.target) if broken.instead is None else broken.instead
         with monkeypatch.context() as breaking:
