@@ -2,7 +2,8 @@
 
 For: one pytest fixture makes any moto-backed test see an AWS that refuses what AWS refuses.
 Guarantees: no sockets, no threads, no sleeping; what takes time on AWS happens in `advance`, or at once with
-`instant=True`. Does not: deploy templates or run machines (`ControlPlane` does).
+`instant=True`; faults (`inject`) strike here as over HTTP, their delays pass on this clock. Limits per second are off
+unless `timing` has them. Does not: deploy templates or run machines (`ControlPlane` does).
 
     @pytest.fixture
     def aws():
@@ -24,7 +25,7 @@ from lab.cloud.machines import Machines, NoMachines
 from lab.cloud.query import CloudQueries
 from lab.cloud.rules import in_force
 from lab.cloud.state import Cloud
-from lab.cloud.timing import FAST, INSTANT, Timing
+from lab.cloud.timing import BY_HAND, INSTANT, Timing
 
 
 class StrictAws(CloudQueries):
@@ -54,7 +55,7 @@ class StrictAws(CloudQueries):
 def strict_mock_aws(
     *,
     region: str = "us-east-1",
-    timing: Timing = FAST,
+    timing: Timing = BY_HAND,
     machines: Machines | None = None,
     instant: bool = False,
 ) -> Iterator[StrictAws]:

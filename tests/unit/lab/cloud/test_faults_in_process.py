@@ -7,8 +7,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from lab.cloud.faults import ApiCall, Fault, Faults
 from lab.cloud.limits import Limits
+from lab.cloud.strict import strict_mock_aws
 
-from .conftest import TIMING, ZONES, World
+from .conftest import TIMING, ZONES, World, client
 
 
 def test_a_lost_answer_looks_like_a_theft_to_the_retry(world: World) -> None:
@@ -68,3 +69,19 @@ def test_route_53_gives_so_many_requests_and_then_so_many_per_second() -> None:
     assert [limits.refuses(call, timing) for _ in range(2)] == [False, True]
     now[0] = 100.0
     assert [limits.refuses(call, timing) for _ in range(6)] == [False] * 5 + [True]
+
+
+def test_without_a_moving_clock_nothing_is_limited_per_second() -> None:
+    with strict_mock_aws() as aws:
+        route53 = client("route53")
+        zone = route53.create_hosted_zone(Name="x.internal", CallerReference="1")["HostedZone"]["Id"]
+        for number in range(60):
+            record = {
+                "Name": "a.x.internal",
+                "Type": "A",
+                "TTL": 10,
+                "ResourceRecords": [{"Value": f"10.0.0.{number}"}],
+            }
+            change = {"Action": "UPSERT", "ResourceRecordSet": record}
+            route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": [change]})
+        assert [one.values for one in aws.hosted_zone_records() if one.type == "A"] == [("10.0.0.59",)]
