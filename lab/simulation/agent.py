@@ -310,7 +310,7 @@ class Agent:
             if step.action is Renewal.SEND and self._is_renewing:
                 machine.hold = step.hold
                 record = step.hold.record
-                    seen = yield from self._on_files(lambda r=record: world.files.replace(machine, r))
+                seen = yield from self._on_files(lambda r=record: world.files.replace(machine, r))
                 step = rules.after_renewal(
                     machine.hold, seen, sent_s=sent_s, now_s=machine.clock.read(), timing=timing
                 )

@@ -14,6 +14,7 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 TIMED_OUT = object()
+SHORTEST_S = 1e-4
 WAKE_JITTER_S = 0.05  # after a pause: who runs first is not determined
 Reply = Callable[[Any], None]
 Request = tuple[float, Callable[[Reply], None] | None]
@@ -21,8 +22,8 @@ Body = Generator[Request, Any, Any]
 
 
 def sleep(seconds: float) -> Request:
-    """Seconds on the guest's own clock."""
-    return (max(0.0, seconds), None)
+    """Seconds on the guest's own clock; never nothing, or rounding would let time stand still."""
+    return (max(SHORTEST_S, seconds), None)
 
 
 def ask(timeout_s: float, send: Callable[[Reply], None]) -> Request:
