@@ -47,13 +47,15 @@ def remember(memory: AcquireMemory, observation: Observation, now_s: float) -> A
         memory = _remember_record(memory, seen)
     holder, group = observation.holder, observation.group
     is_silent = isinstance(holder, NoAnswer) or isinstance(group, NoAnswer)
+    gone_s, unlisted_s = memory.gone_from_s, memory.unlisted_from_s
     if isinstance(holder, HolderAnswer):
-        is_gone = holder.state == GONE
-        memory = replace(memory, gone_from_s=_since(memory.gone_from_s, now_s) if is_gone else None)
+        gone_s = _since(gone_s, now_s) if holder.state == GONE else None
     if isinstance(group, GroupAnswer):
-        is_unlisted = group.me is None
-        memory = replace(memory, unlisted_from_s=_since(memory.unlisted_from_s, now_s) if is_unlisted else None)
-    return replace(memory, silent_from_s=_since(memory.silent_from_s, now_s) if is_silent else None)
+        unlisted_s = _since(unlisted_s, now_s) if group.me is None else None
+    silent_s = _since(memory.silent_from_s, now_s) if is_silent else None
+    if (gone_s, unlisted_s, silent_s) == (memory.gone_from_s, memory.unlisted_from_s, memory.silent_from_s):
+        return memory
+    return replace(memory, gone_from_s=gone_s, unlisted_from_s=unlisted_s, silent_from_s=silent_s)
 
 
 def _remember_record(memory: AcquireMemory, seen: Seen) -> AcquireMemory:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lab.simulation.world import World
 
 API_TIMEOUT_S = 5.0
-WATCH_S = 2.0  # between looks at the target lifecycle state
+WATCH_S = 4.0  # between looks at the target lifecycle state
 TTL_S = 10
 Answer = Any
 

@@ -26,7 +26,8 @@ from lab.simulation.schedule import Schedule
 
 ZONES = ("a", "b", "c")
 LIVENESS_S = 1500.0  # after the last fault, the longest chain of waits that the rules allow
-SERVED_S = 20.0
+SERVED_S = 8.0
+LOOK_S = 4.0
 IDLE_S = 1e6
 
 
@@ -215,7 +216,7 @@ class World:
             self._is_over = True
             self.tell(f"{writers[0].id} serves with generation {writers[0].generation}, nobody else does")
             return
-        self.engine.after(5.0, self._look_for_service)
+        self.engine.after(LOOK_S, self._look_for_service)
 
     def _is_rightful(self, machine: Machine) -> bool:
         return machine.generation == self.files.highest and machine.group_state == "InService" and machine.is_healthy
