@@ -54,11 +54,7 @@ class Checker:
     def writers_changed(self, writers: list[Machine]) -> None:
         """`writers`: all machines that could write from now on."""
         now = self._world.engine.now
-        pairs = {
-            (one.id, other.id)
-            for index, one in enumerate(writers)
-            for other in writers[index + 1 :]
-        }
+        pairs = {(one.id, other.id) for index, one in enumerate(writers) for other in writers[index + 1 :]}
         for pair in [pair for pair in self._open if pair not in pairs]:
             self._close(pair, self._open.pop(pair), now)
         for pair in pairs:
@@ -78,9 +74,7 @@ class Checker:
         older, newer = sorted((one, other), key=lambda machine: machine.generation)
         allowed_s, kind = self._allowed_until(older, newer)
         self.overlaps.append(
-            Overlap(
-                older=older.id, newer=newer.id, start_s=start_s, end_s=end_s, allowed_until_s=allowed_s, kind=kind
-            )
+            Overlap(older=older.id, newer=newer.id, start_s=start_s, end_s=end_s, allowed_until_s=allowed_s, kind=kind)
         )
         if end_s > allowed_s:
             self.violation(

@@ -192,6 +192,11 @@ class ControlPlane:
         self.dns = wanted
         return True
 
+    def adopt(self, seen: Address, wanted: Address) -> None:
+        """The record is right already: from now on it is that of the newer generation."""
+        if self.dns == seen:
+            self.dns = wanted
+
     def attach(self, machine: Machine) -> bool:
         """False when another instance has it."""
         return self.interfaces.setdefault(machine.zone, machine) is machine

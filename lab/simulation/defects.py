@@ -21,10 +21,10 @@ Change = Callable[[SimpleNamespace], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Defect:
-    """`seen_as`: a part of the violation that must be reported."""
+    """`seen_as`: parts of violations, one of which must be reported."""
 
     rule: str
-    seen_as: str
+    seen_as: tuple[str, ...]
     change: Change = lambda rules: None
 
 
@@ -193,58 +193,70 @@ def _higher_generation_ignored(rules: SimpleNamespace) -> None:
 
 
 DEFECTS: dict[str, Defect] = {
-    "one-record": Defect(rule="one file per generation, never overwritten", seen_as="overwrote"),
-    "generation-reused": Defect(rule="a generation is never used twice", seen_as="not higher than all before"),
-    "nonce-not-read": Defect(
-        rule="EEXIST decides nothing, the nonce read back does", seen_as="could both write", change=_nonce_not_read
+    "one-record": Defect(
+        rule="one file per generation, never overwritten", seen_as=("overwrote", "not higher than all before")
     ),
-    "no-settle": Defect(rule="look again after the settle period", seen_as="could both write"),
+    "generation-reused": Defect(rule="a generation is never used twice", seen_as=("not higher than all before",)),
+    "nonce-not-read": Defect(
+        rule="EEXIST decides nothing, the nonce read back does", seen_as=("could both write",), change=_nonce_not_read
+    ),
+    "no-settle": Defect(rule="look again after the settle period", seen_as=("could both write",)),
     "deadline-from-reply": Defect(
-        rule="the deadline counts from before the send", seen_as="could both write", change=_deadline_from_reply
+        rule="the deadline counts from before the send", seen_as=("could both write",), change=_deadline_from_reply
     ),
     "late-renewal-rescues": Defect(
         rule="a renewal confirmed after its predecessor's deadline is discarded",
-        seen_as="could both write",
+        seen_as=("could both write",),
         change=_late_renewal_rescues,
     ),
     "higher-generation-ignored": Defect(
-        rule="a higher generation means lost, at once", seen_as="could both write", change=_higher_generation_ignored
+        rule="a higher generation means lost, at once", seen_as=("could both write",), change=_higher_generation_ignored
     ),
-    "cached-look": Defect(rule="each look is fresh (noac, lookupcache=none)", seen_as="could both write"),
+    "cached-look": Defect(
+        rule="each look is fresh (noac, lookupcache=none)", seen_as=("could both write", "a healthy holder")
+    ),
     "own-timing": Defect(
-        rule="a newcomer waits by the holder's timing, not its own", seen_as="could both write", change=_own_timing
+        rule="a newcomer waits by the holder's timing, not its own",
+        seen_as=("could both write", "a healthy holder"),
+        change=_own_timing,
     ),
     "silence-counts": Defect(
-        rule="a look without an answer adds nothing to the wait", seen_as="could both write", change=_silence_counts
+        rule="a look without an answer adds nothing to the wait",
+        seen_as=("could both write", "a healthy holder"),
+        change=_silence_counts,
     ),
     "unparseable-is-free": Defect(
-        rule="an unparseable record is held", seen_as="could both write", change=_unparseable_is_free
+        rule="an unparseable record is held", seen_as=("could both write",), change=_unparseable_is_free
     ),
     "proof-skipped": Defect(
-        rule="fence: proof claims nothing without proof of death", seen_as="could both write", change=_proof_skipped
+        rule="fence: proof claims nothing without proof of death", seen_as=("could both write",), change=_proof_skipped
     ),
     "shutting-down-is-dead": Defect(
-        rule="only `terminated` is proof", seen_as="could both write", change=_shutting_down_is_dead
+        rule="only `terminated` is proof", seen_as=("could both write",), change=_shutting_down_is_dead
     ),
     "gone-at-once": Defect(
-        rule="`no such instance` is proof only when it lasts", seen_as="could both write", change=_gone_at_once
+        rule="`no such instance` is proof only when it lasts", seen_as=("could both write",), change=_gone_at_once
     ),
     "no-self-check": Defect(
-        rule="an instance the group is ending shoots nobody", seen_as="which the group is ending", change=_no_self_check
+        rule="an instance the group is ending shoots nobody",
+        seen_as=("which the group is ending",),
+        change=_no_self_check,
     ),
     "shoots-healthy": Defect(
-        rule="a healthy holder the group counts is never shot", seen_as="a healthy holder", change=_shoots_healthy
+        rule="a healthy holder the group counts is never shot", seen_as=("a healthy holder",), change=_shoots_healthy
     ),
     "grace-after-late-wake": Defect(
-        rule="past the deadline there is no grace", seen_as="could both write", change=_grace_after_late_wake
+        rule="past the deadline there is no grace", seen_as=("could both write",), change=_grace_after_late_wake
     ),
-    "no-kill": Defect(rule="KILL follows TERM, reset follows KILL", seen_as="could both write", change=_no_kill),
+    "no-kill": Defect(rule="KILL follows TERM, reset follows KILL", seen_as=("could both write",), change=_no_kill),
     "mount-ignored": Defect(
-        rule="dirty pages must go too: unmount or reset", seen_as="could both write", change=_mount_ignored
+        rule="dirty pages must go too: unmount or reset", seen_as=("could both write",), change=_mount_ignored
     ),
-    "agent-pets": Defect(rule="only the fence process pets the device", seen_as="could both write"),
-    "release-first": Defect(rule="released only after stop, sync and unmount", seen_as="could both write"),
-    "steal-interface": Defect(rule="a network interface is never taken from a live instance", seen_as="took the network"),
-    "no-dns-guard": Defect(rule="the record moves by look and compare-and-swap", seen_as="the record went back"),
-    "constant-ttl": Defect(rule="each generation's record differs from the last", seen_as="the record went back"),
+    "agent-pets": Defect(rule="only the fence process pets the device", seen_as=("could both write",)),
+    "release-first": Defect(rule="released only after stop, sync and unmount", seen_as=("could both write",)),
+    "steal-interface": Defect(
+        rule="a network interface is never taken from a live instance", seen_as=("took the network",)
+    ),
+    "no-dns-guard": Defect(rule="the record moves by look and compare-and-swap", seen_as=("the record went back",)),
+    "constant-ttl": Defect(rule="each generation's record differs from the last", seen_as=("the record went back",)),
 }

@@ -16,6 +16,7 @@ from typing import Any
 TIMED_OUT = object()
 SHORTEST_S = 1e-4
 WAKE_JITTER_S = 0.05  # after a pause: who runs first is not determined
+LATE_JITTER_S = 0.8
 Reply = Callable[[Any], None]
 Request = tuple[float, Callable[[Reply], None] | None]
 Body = Generator[Request, Any, Any]
@@ -86,7 +87,8 @@ class GuestClock:
             self.frozen_s += shift_s
         for due_s, is_timer, call, arguments in self._parked:
             late_s = due_s + shift_s if is_timer and self._is_freezing else engine.now
-            engine.at(max(late_s, engine.now) + engine.rng.uniform(0.0, WAKE_JITTER_S), call, *arguments)
+            jitter_s = engine.rng.uniform(0.0, WAKE_JITTER_S if engine.rng.random() < 0.7 else LATE_JITTER_S)
+            engine.at(max(late_s, engine.now) + jitter_s, call, *arguments)
         self._parked.clear()
 
     def park(self, *, is_timer: bool, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:

@@ -118,7 +118,7 @@ class Faults:
     def slow_then_cut(self, machine: Machine, length_s: float) -> None:
         """Answers come just in time, then none."""
         machine.slow_until_s = self._engine.now + 3 * machine.timing.retry_period_s
-        machine.slow_s = machine.timing.request_timeout_s
+        machine.slow_s = 0.95 * machine.timing.request_timeout_s
         after_s = self._engine.rng.uniform(0.3, 3.0) * machine.timing.retry_period_s
         self._engine.after(after_s, self.cut_files, machine, max(0.0, length_s - after_s))
 
