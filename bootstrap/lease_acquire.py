@@ -32,6 +32,7 @@ from bootstrap.lease_timing import FencePolicy, LeaseTiming
 from bootstrap.lease_watch import AcquireMemory, is_renewing, lease_wait_s, remember
 
 POLL_S = 1.5  # between two looks while something is expected soon
+FRESH_S = 2.0  # an expired lease is judged by a look at most this old: asking EC2 in vain takes longer
 Step = tuple[AcquireMemory, Action]
 
 
@@ -231,6 +232,8 @@ def _without_proof(
     need_s = lease_wait_s(record, timing)
     silent_s = now_s - (memory.silent_from_s if memory.silent_from_s is not None else now_s)
     is_due = is_hopeless or record is None or silent_s >= timing.silence_s
+    if is_due and memory.unchanged_s >= need_s and now_s - memory.looked_s > FRESH_S:
+        return memory, Wait(pause_s=0.0, sentence=f"{sentence}; look once more before it is claimed")
     if is_due and memory.unchanged_s >= need_s:
         following = memory.generation + 1
         sentence = f"{sentence}; unchanged for {memory.unchanged_s:.0f} s: publish generation {following}"

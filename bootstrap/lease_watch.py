@@ -26,6 +26,7 @@ class AcquireMemory:
     text: str = ""
     same_from_s: float = 0.0
     same_until_s: float = 0.0
+    looked_s: float = 0.0  # when the last look returned
     gone_from_s: float | None = None
     silent_from_s: float | None = None  # EC2 or the group give no answer
     unlisted_from_s: float | None = None  # the group does not know me
@@ -65,13 +66,15 @@ def _remember_record(memory: AcquireMemory, seen: Seen) -> AcquireMemory:
             text=seen.text,
             same_from_s=seen.returned_s,
             same_until_s=seen.returned_s,
+            looked_s=seen.returned_s,
             unlisted_from_s=memory.unlisted_from_s,
             waiting_from_s=memory.waiting_from_s,
             surplus_from_s=memory.surplus_from_s,
         )
     if seen.text != memory.text:
-        return replace(memory, text=seen.text, same_from_s=seen.returned_s, same_until_s=seen.returned_s)
-    return replace(memory, same_until_s=max(memory.same_until_s, seen.sent_s))
+        returned_s = seen.returned_s
+        return replace(memory, text=seen.text, same_from_s=returned_s, same_until_s=returned_s, looked_s=returned_s)
+    return replace(memory, same_until_s=max(memory.same_until_s, seen.sent_s), looked_s=seen.returned_s)
 
 
 def _since(earlier_s: float | None, now_s: float) -> float:

@@ -152,6 +152,12 @@ class Agent:
             else:
                 holder = yield from self._call("ec2", lambda: world.cloud.describe(record.instance_id))
                 group = yield from self._call("group", lambda: world.cloud.group(machine, record.instance_id))
+            # Asking may have taken long: judge what is there now, if it is still that holder's.
+            again = yield from self._look()
+            if isinstance(again, NoAnswer) or again.generation == seen.generation:
+                seen = again
+            else:
+                return (yield from self._observe())
         return Observation(seen=seen, holder=holder, group=group, remains=remains)
 
     def _shoot(self, target: Machine, action: Terminate) -> str:
@@ -313,6 +319,7 @@ class Agent:
             if step.action is Renewal.CONFIRMED:
                 machine.hold = step.hold
                 world.checker.confirmed(machine, sent_true_s)
+                before = machine.fence_memory
                 machine.fence_memory, _ = rules.hold_until(
                     machine.fence_memory,
                     machine.hold.record.generation,
@@ -320,6 +327,7 @@ class Agent:
                     is_clear=False,
                     now_s=machine.clock.read(),
                 )
+                world.checker.guarded(machine, before)
             elif step.action in (Renewal.LOST, Renewal.EXPIRED):
                 world.tell(f"{machine.id}: {step.sentence}")
                 machine.is_lost = True

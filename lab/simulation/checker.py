@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bootstrap.fence_rules import TICK_S
+from bootstrap.fence_rules import TICK_S, FenceMemory
 from bootstrap.lease_record import LeaseRecord
 from lab.simulation.machine import Machine
 
@@ -87,21 +87,28 @@ class Checker:
         if publication is None or newer.generation <= older.generation:
             return NONE_S, ""
         ground, published_s = publication
-        woke_s = older.clock.woke_at_s
-        is_relevant = woke_s > self._confirmed_s.get(older.id, -1.0)
-        if world.policy == "proof" or ground != "lease-expired" or not is_relevant:
+        if world.policy == "proof" or ground != "lease-expired":
             return NONE_S, ""
-        if not older.clock.was_frozen:
-            return woke_s + WAKE_S, "woke up late"
         timing, rate = older.timing, older.clock.rate
+        woke_s = older.clock.thawed_at_s
+        if woke_s < published_s - (timing.lease_duration_s + HURRY_S) / rate:
+            woke_s = older.clock.woke_at_s
+            is_relevant = woke_s > self._confirmed_s.get(older.id, -1.0)
+            return (woke_s + WAKE_S, "woke up late") if is_relevant else (NONE_S, "")
         seen_s = timing.retry_period_s + 2 * timing.request_timeout_s + timing.kill_timeout_s + HURRY_S
         ladder_s = timing.ladder_s + timing.watchdog_timeout_s + HURRY_S
         reachable_s = max(woke_s, published_s, older.file_system_cut_until_s, world.files.down_until_s)
         return min(reachable_s + seen_s / rate, woke_s + ladder_s / rate), "its clock stood still"
 
+    def guarded(self, machine: Machine, before: FenceMemory) -> None:
+        """The fence process was told a deadline by a renewal."""
+        after, now_s = machine.fence_memory, machine.clock.read()
+        is_past = before.is_over or (before.deadline_s is not None and now_s >= before.deadline_s)
+        if before.generation == after.generation and is_past and before != after:
+            self.violation(f"generation {after.generation} of {machine.id} was rescued after its deadline")
+
     def confirmed(self, machine: Machine, sent_true_s: float) -> None:
         self._confirmed_s[machine.id] = sent_true_s
-        machine.clock.was_frozen = False
 
     # records, shots, record and interface
 
@@ -113,6 +120,20 @@ class Checker:
         if number <= max(self._landed, default=0):
             self.violation(f"{machine.id} published generation {number}, which is not higher than all before")
         self._landed[number] = nonce
+        self._displaced(machine, record)
+
+    def _displaced(self, machine: Machine, record: LeaseRecord) -> None:
+        """Nobody publishes over a holder that is well."""
+        world, now = self._world, self._world.engine.now
+        before = world.files.files.get(record.generation - 1)
+        if before is None or before.is_released or before.instance_id == machine.id:
+            return
+        holder = world.machine(before.instance_id)
+        is_held = holder.boot_id == before.boot_id and holder.hold is not None and not holder.fence_memory.is_over
+        has_thawed = now - holder.clock.thawed_at_s < holder.timing.lease_duration_s
+        is_fresh = now - holder.renewal_landed_s < 0.5 * holder.timing.lease_duration_s
+        if is_held and holder.is_executing and is_fresh and not has_thawed:
+            self.violation(f"{machine.id} published over {holder.id}, which is well and has not released")
 
     def overwritten(self, before: LeaseRecord, after: LeaseRecord) -> None:
         """One file, two records."""

@@ -64,7 +64,11 @@ class ControlPlane:
                     engine.at(max(cut_s, silent_s) + rng.uniform(0.0, 5.0), late)
                 elif may_be_late and engine.now >= cut_s and rng.random() < 0.2:
                     operation()  # performed, the answer is lost
-                engine.after(rng.uniform(0.1, 6.0), reply, NoAnswer(reason=f"{service} is unreachable"))
+                engine.after(
+                    rng.uniform(0.05, 0.4) if rng.random() < 0.7 else 6.0,
+                    reply,
+                    NoAnswer(reason=f"{service} is unreachable"),
+                )
                 return
             engine.after(rng.uniform(0.02, 0.3), reply, operation())
 

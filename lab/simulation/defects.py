@@ -206,27 +206,33 @@ DEFECTS: dict[str, Defect] = {
     ),
     "late-renewal-rescues": Defect(
         rule="a renewal confirmed after its predecessor's deadline is discarded",
-        seen_as=("could both write",),
+        seen_as=("was rescued",),
         change=_late_renewal_rescues,
     ),
     "higher-generation-ignored": Defect(
         rule="a higher generation means lost, at once", seen_as=("could both write",), change=_higher_generation_ignored
     ),
     "cached-look": Defect(
-        rule="each look is fresh (noac, lookupcache=none)", seen_as=("could both write", "a healthy holder")
+        rule="each look is fresh (noac, lookupcache=none)",
+        seen_as=("published over", "could both write", "a healthy holder"),
     ),
     "own-timing": Defect(
         rule="a newcomer waits by the holder's timing, not its own",
-        seen_as=("could both write", "a healthy holder"),
+        seen_as=("published over", "could both write", "a healthy holder"),
         change=_own_timing,
     ),
     "silence-counts": Defect(
         rule="a look without an answer adds nothing to the wait",
-        seen_as=("could both write", "a healthy holder"),
+        seen_as=("published over", "could both write", "a healthy holder"),
         change=_silence_counts,
     ),
     "unparseable-is-free": Defect(
-        rule="an unparseable record is held", seen_as=("could both write",), change=_unparseable_is_free
+        rule="an unparseable record is held",
+        seen_as=(
+            "published over",
+            "could both write",
+        ),
+        change=_unparseable_is_free,
     ),
     "proof-skipped": Defect(
         rule="fence: proof claims nothing without proof of death", seen_as=("could both write",), change=_proof_skipped
@@ -235,7 +241,12 @@ DEFECTS: dict[str, Defect] = {
         rule="only `terminated` is proof", seen_as=("could both write",), change=_shutting_down_is_dead
     ),
     "gone-at-once": Defect(
-        rule="`no such instance` is proof only when it lasts", seen_as=("could both write",), change=_gone_at_once
+        rule="`no such instance` is proof only when it lasts",
+        seen_as=(
+            "published over",
+            "could both write",
+        ),
+        change=_gone_at_once,
     ),
     "no-self-check": Defect(
         rule="an instance the group is ending shoots nobody",

@@ -67,7 +67,7 @@ class GuestClock:
         self.is_paused = False
         self.paused_at_s = -1.0
         self.woke_at_s = -1.0
-        self.was_frozen = False
+        self.thawed_at_s = -1e9
         self._is_freezing = False
         self._parked: list[tuple[float, bool, Callable[..., None], tuple[Any, ...]]] = []
 
@@ -76,7 +76,6 @@ class GuestClock:
 
     def pause(self, *, is_clock_frozen: bool) -> None:
         self.is_paused, self._is_freezing, self.paused_at_s = True, is_clock_frozen, self._engine.now
-        self.was_frozen = self.was_frozen or is_clock_frozen
 
     def wake(self) -> None:
         if not self.is_paused:
@@ -85,6 +84,7 @@ class GuestClock:
         self.is_paused, self.woke_at_s = False, engine.now
         if self._is_freezing:
             self.frozen_s += shift_s
+            self.thawed_at_s = engine.now
         for due_s, is_timer, call, arguments in self._parked:
             late_s = due_s + shift_s if is_timer and self._is_freezing else engine.now
             jitter_s = engine.rng.uniform(0.0, WAKE_JITTER_S if engine.rng.random() < 0.7 else LATE_JITTER_S)

@@ -115,6 +115,8 @@ def _silent_newcomer(hit: str) -> Callable[[random.Random, float], list[Fault]]:
             _fault(start_s - 20.0, "launch_first"),
             _fault(start_s - 1.0, kind, "", rng.uniform(150.0, 300.0)),
             _fault(start_s, hit, length_s=rng.uniform(60.0, 260.0)),
+            # Without the file system a sleeper cannot see its successor when it wakes.
+            _fault(start_s, rng.choice(("cut_files", "nothing")), length_s=rng.uniform(100.0, 260.0)),
         ]
 
     return family
@@ -195,19 +197,19 @@ def _rate_error(timing: LeaseTiming) -> float:
 
 def _timings(rng: random.Random) -> tuple[LeaseTiming, ...]:
     choice = rng.random()
-    if choice < 0.4:
+    if choice < 0.35:
         return (LeaseTiming(),)
-    if choice < 0.75:
+    if choice < 0.7:
         return (_tight(rng),)
-    return (_tight(rng), _tight(rng), LeaseTiming())
+    return (LeaseTiming(), _tight(rng))  # a roll-out changed them
 
 
 def _tight(rng: random.Random) -> LeaseTiming:
     """Timings that the rules of `findings` just let pass."""
-    retry_s, request_s = rng.uniform(1.0, 5.0), rng.uniform(1.0, 10.0)
+    retry_s, request_s = rng.uniform(1.0, 5.0), rng.choice((rng.uniform(1.0, 10.0), rng.uniform(10.0, 20.0)))
     deadline_s = 3 * retry_s + request_s + rng.uniform(0.0, 10.0)
     stop_s, kill_s = rng.uniform(1.0, 10.0), rng.uniform(1.0, 5.0)
-    watchdog_s, margin_s = rng.uniform(2.0, 6.0), rng.uniform(1.6, 4.0)
+    watchdog_s, margin_s = rng.uniform(1.5, 4.0), rng.uniform(1.6, 3.0)
     return LeaseTiming(
         retry_period_s=retry_s,
         request_timeout_s=request_s,
