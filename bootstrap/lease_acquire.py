@@ -164,9 +164,10 @@ def _dead(memory: AcquireMemory, state: str, name: str, timing: LeaseTiming, now
     if state == TERMINATED:
         sentence = f"{name} is terminated: publish generation {following}"
         return memory, Publish(generation=following, ground="terminated", sentence=sentence)
-    gone_s = now_s - (memory.gone_from_s if memory.gone_from_s is not None else now_s)
+    # An instance that renews is not gone, whatever EC2 has forgotten for a moment.
+    gone_s = min(memory.unchanged_s, now_s - (memory.gone_from_s if memory.gone_from_s is not None else now_s))
     if gone_s >= timing.gone_confirm_s:
-        sentence = f"{name} is unknown to EC2 since {gone_s:.0f} s: publish generation {following}"
+        sentence = f"{name} is unknown to EC2 and unchanged for {gone_s:.0f} s: publish generation {following}"
         return memory, Publish(generation=following, ground="gone", sentence=sentence)
     return _patience(memory, timing, now_s, f"{name} is unknown to EC2: ask again, it may not have spread yet")
 

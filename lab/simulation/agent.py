@@ -47,7 +47,7 @@ class Agent:
         if hold is None:
             return
         self._start(self._renew())
-        self._start(self.move_record(hold.record.generation))
+        self._start(self._move_record(hold.record.generation))
         if not self._machine.is_running:
             is_started = yield from self._start_service(hold)
             if not is_started:
@@ -277,7 +277,7 @@ class Agent:
                 yield sleep(1.5)
         return False
 
-    def move_record(self, generation: int) -> Body:
+    def _move_record(self, generation: int) -> Body:
         machine, world, rules = self._machine, self._world, self._rules
         ttl_s = TTL_S if "constant-ttl" in self._defects else rules.record_ttl_s(TTL_S, generation)
         wanted = Address(zone=machine.zone, ttl_s=ttl_s, generation=generation)

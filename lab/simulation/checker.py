@@ -109,6 +109,10 @@ class Checker:
 
     def confirmed(self, machine: Machine, sent_true_s: float) -> None:
         self._confirmed_s[machine.id] = sent_true_s
+        now = self._world.engine.now
+        if now < machine.cut_when_slow_until_s and now - sent_true_s > 0.4 * machine.timing.request_timeout_s:
+            machine.file_system_cut_until_s = max(machine.file_system_cut_until_s, machine.cut_when_slow_until_s)
+            machine.slow_until_s = machine.cut_when_slow_until_s = now
 
     # records, shots, record and interface
 

@@ -32,12 +32,13 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """One run. `timings` and `rates` are taken in turn by the instances in the order of their launch."""
+    """One run. `timings`, `rates` and `zones` are taken in turn by the instances in the order of their launch."""
 
     seed: int
     policy: FencePolicy
     timings: tuple[LeaseTiming, ...]
     rates: tuple[float, ...]
+    zones: tuple[str, ...]
     faults: tuple[Fault, ...]
 
     @property
@@ -86,6 +87,7 @@ def draw(seed: int) -> Schedule:
         policy=policy,
         timings=timings,
         rates=rates,
+        zones=("a", "b") if family is _late_swap else tuple(rng.choice("abc") for _ in range(5)),
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
     )
 
@@ -163,11 +165,12 @@ def _unknown(rng: random.Random, start_s: float) -> list[Fault]:
 
 def _late_swap(rng: random.Random, start_s: float) -> list[Fault]:
     """The record's change is under way for a long time while the holder changes, back to the zone of before."""
+    heard_s = start_s + rng.uniform(110.0, 130.0)
     return [
         _fault(start_s, "end"),
-        _fault(start_s + 1.0, "silent_route53", "", rng.uniform(50.0, 130.0)),
-        _fault(start_s + rng.uniform(30.0, 70.0), rng.choice(("replace", "replace", "late_record"))),
-        _fault(start_s + rng.uniform(45.0, 90.0), rng.choice(("late_record", "replace"))),
+        _fault(start_s + 1.0, "silent_route53", "", heard_s - start_s - 1.0),
+        _fault(heard_s - 40.0, "launch_first"),
+        _fault(heard_s - rng.uniform(4.0, 15.0), "replace"),
     ]
 
 

@@ -121,7 +121,7 @@ class World:
         machine = Machine(
             self,
             number,
-            rng.choice(ZONES),
+            schedule.zones[number % len(schedule.zones)],
             schedule.timings[number % len(schedule.timings)],
             schedule.rates[number % len(schedule.rates)],
         )
@@ -142,12 +142,6 @@ class World:
         if epoch == machine.epoch and machine.is_up:
             machine.is_lost = False
             self.start_agent(machine)
-
-    def start_record(self, machine: Machine) -> None:
-        """One more run of the step that moves the record."""
-        if machine.is_up and machine.hold is not None:
-            body = Agent(self, machine).move_record(machine.hold.record.generation)
-            machine.processes.append(Process(self.engine, machine.clock, body))
 
     def start_fence(self, machine: Machine) -> None:
         machine.fence = Process(self.engine, machine.clock, self._fence(machine))
