@@ -295,7 +295,7 @@ class Agent:
                     yield sleep(2.0)
                     continue
                 yield from self._call(
-                    "route53",
+                    "route53-change",
                     lambda s=seen: world.cloud.swap(s, wanted, is_compared=is_guarded),
                     may_be_late=True,
                 )

@@ -39,7 +39,7 @@ class ControlPlane:
     def __init__(self, world: World) -> None:
         self._world = world
         self._engine = world.engine
-        self.silent_until_s = {"ec2": -1.0, "group": -1.0, "route53": -1.0}
+        self.silent_until_s = {"ec2": -1.0, "group": -1.0, "route53": -1.0, "route53-change": -1.0}
         self.forgetful_until_s = -1.0
         self.dns = Address(zone="", ttl_s=10, generation=0)
         self.interfaces: dict[str, Machine] = {}

@@ -153,9 +153,14 @@ class Faults:
 
     def silent_route53(self, machine: Machine, length_s: float) -> None:
         self._silent("route53", length_s)
+        self._silent("route53-change", length_s)
+
+    def silent_changes(self, machine: Machine, length_s: float) -> None:
+        """The record can be read, but changes of it do not come through."""
+        self._silent("route53-change", length_s)
 
     def silent_cloud(self, machine: Machine, length_s: float) -> None:
-        for service in ("ec2", "group", "route53"):
+        for service in ("ec2", "group", "route53", "route53-change"):
             self._silent(service, length_s)
 
     def _silent(self, service: str, length_s: float) -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from bootstrap.lease_timing import FencePolicy, LeaseTiming
 
 START_S = 30.0
+PAUSES = ("pause", "freeze")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +119,7 @@ def _silent_newcomer(hit: str) -> Callable[[random.Random, float], list[Fault]]:
             _fault(start_s - 1.0, kind, "", rng.uniform(150.0, 300.0)),
             _fault(start_s, hit, length_s=rng.uniform(60.0, 260.0)),
             # Without the file system a sleeper cannot see its successor when it wakes.
-            _fault(start_s, rng.choice(("cut_files", "nothing")), length_s=rng.uniform(100.0, 260.0)),
+            _fault(start_s, rng.choice(("cut_files", "nothing")) if hit in PAUSES else "nothing", length_s=180.0),
         ]
 
     return family
@@ -168,7 +169,7 @@ def _late_swap(rng: random.Random, start_s: float) -> list[Fault]:
     heard_s = start_s + rng.uniform(110.0, 130.0)
     return [
         _fault(start_s, "end"),
-        _fault(start_s + 1.0, "silent_route53", "", heard_s - start_s - 1.0),
+        _fault(start_s + 1.0, "silent_changes", "", heard_s - start_s - 1.0),
         _fault(heard_s - 40.0, "launch_first"),
         _fault(heard_s - rng.uniform(4.0, 15.0), "replace"),
     ]
