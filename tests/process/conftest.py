@@ -262,6 +262,7 @@ def _build_cloud(aws: StrictAws, health_url: str, target: str) -> dict[str, Any]
                 }
             ],
         },
+        "lease": {"fence": "proof-or-lease", "timing": {"settle_s": 0.2}},
         "deadlines": {"boot_s": 60, "network_interface_s": 20, "mount_s": 10, "record_s": 10, "release_s": 10},
         "state_parameter": "/soloist/demo/state",
         "topic_arn": topic,
