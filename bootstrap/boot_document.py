@@ -3,8 +3,8 @@
 For: the stack renders it (`render_user_data`), the agent reads it (`parse_user_data`); this module is the only place
 that knows its shape. The user data is at the same time valid cloud-config (a `write_files` entry), so that cloud-init,
 where it is installed, does not complain and leaves a copy on disk for people.
-Guarantees: unknown keys, missing keys and wrong types are all reported at once, each with its path; timings of the lease
-that could let two instances write are refused.
+Guarantees: unknown keys, missing keys and wrong types are all reported at once, each with its path; timings of the
+lease that could let two instances write are refused.
 Does not: look at AWS, at the machine or at the clock. Values that only AWS knows (ids) are plain strings here.
 """
 

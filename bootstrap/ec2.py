@@ -96,9 +96,7 @@ class Ec2:
         CloudError; one that EC2 does not know (any more) needs no ending."""
         try:
             with converted(f"terminate {instance_id}"):
-                self._clients.ec2().terminate_instances(
-                    InstanceIds=[instance_id], SkipOsShutdown=True, Force=is_forced
-                )
+                self._clients.ec2().terminate_instances(InstanceIds=[instance_id], SkipOsShutdown=True, Force=is_forced)
         except CloudError as error:
             if error.code != "InvalidInstanceID.NotFound":
                 raise

@@ -18,6 +18,7 @@ import json
 import os
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -106,12 +107,19 @@ def _sync_directory(path: Path) -> None:
         os.close(descriptor)
 
 
+VERBS: dict[str, Callable[..., dict[str, Any]]] = {
+    "look": look,
+    "publish": publish,
+    "rewrite": rewrite,
+    "prune": prune,
+}
+
+
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Carry out one request; its answer, or {"failed": why}."""
-    verbs = {"look": look, "publish": publish, "rewrite": rewrite, "prune": prune}
     arguments = {name: value for name, value in request.items() if name not in ("verb", "number")}
     try:
-        return verbs[request["verb"]](**arguments)
+        return VERBS[request["verb"]](**arguments)
     except OSError as error:
         return {"failed": str(error)}
 

@@ -23,21 +23,21 @@ class Lease(Part):
         FencePolicy,
         Field(
             description=(
-                "When a new instance may take the lease of one that has not released it. proof: only when EC2 says that "
-                "the other one is terminated; while EC2 gives no answer, nobody serves. proof-or-lease: also, where EC2 "
-                "gives no answer, after the other one's lease has run out unrenewed; the service comes back without "
-                "EC2, and the one thing not excluded is an instance that was paused together with its clock: it may "
-                "still write for a moment after it wakes"
+                "When a new instance may take the lease of one that has not released it. proof: only when EC2 says "
+                "that the other one is terminated; while EC2 gives no answer, nobody serves. proof-or-lease: also, "
+                "where EC2 gives no answer, after the other one's lease has run out unrenewed; the service comes back "
+                "without EC2, and what is not excluded is an instance that was paused together with its clock: it "
+                "may still write for a while after it wakes"
             )
         ),
     ] = DEFAULT_POLICY
     retry_period_s: Annotated[Seconds, Field(description="From one renewal to the next")] = _DEFAULT.retry_period_s
-    request_timeout_s: Annotated[
-        Seconds, Field(description="After this a request to the file system is given up")
-    ] = _DEFAULT.request_timeout_s
+    request_timeout_s: Annotated[Seconds, Field(description="After this a request to the file system is given up")] = (
+        _DEFAULT.request_timeout_s
+    )
     renew_deadline_s: Annotated[
         Seconds,
-        Field(description="Without a renewal for this long the service is stopped; longer than stalls of the file system"),
+        Field(description="Without a renewal for this long the service is stopped; longer than a stall"),
     ] = _DEFAULT.renew_deadline_s
     stop_timeout_s: Annotated[
         Seconds, Field(description="How long the service may take to stop then, before it is killed")
@@ -52,7 +52,8 @@ class Lease(Part):
         Seconds, Field(description="Reserve for clocks that run at different rates and for scheduling")
     ] = _DEFAULT.clock_margin_s
     lease_duration_s: Annotated[
-        Seconds, Field(description="A record unchanged for this long is free, where the policy and EC2's silence allow it")
+        Seconds,
+        Field(description="Unchanged for this long a record is free, where policy and silence of EC2 allow it"),
     ] = _DEFAULT.lease_duration_s
     settle_s: Annotated[Seconds, Field(description="From taking the lease to the second look")] = _DEFAULT.settle_s
     gone_confirm_s: Annotated[

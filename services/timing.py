@@ -47,9 +47,7 @@ def lease_findings(lease: Lease) -> Iterator[Finding]:
         )
 
 
-def timing_findings(
-    service: Workload, deadlines: Deadlines, hooks: LifecycleHooks, lease: Lease
-) -> Iterator[Finding]:
+def timing_findings(service: Workload, deadlines: Deadlines, hooks: LifecycleHooks, lease: Lease) -> Iterator[Finding]:
     """Every time-out that could fire while what it waits for is still within its own."""
     need_s = boot_need_s(service, deadlines, lease)
     if deadlines.boot_s < need_s:

@@ -78,15 +78,15 @@ def test_kill_uses_the_kernels_own_switch(tmp_path: Path) -> None:
     assert sent.signals == []
 
 
-@pytest.mark.parametrize("is_directory", [False, True])
-def test_kill_goes_one_by_one_where_the_switch_is_missing_or_fails(tmp_path: Path, is_directory: bool) -> None:
+@pytest.mark.parametrize("switch", ["missing", "failing"])
+def test_kill_goes_one_by_one_where_the_switch_is_missing_or_fails(tmp_path: Path, switch: str) -> None:
     sent = Sent()
     path = group(tmp_path, {"a.service": [11, 12]}, can_kill=False)
-    if is_directory:
+    if switch == "failing":
         (path / "cgroup.kill").mkdir()
     ServiceGroup(path, sent).kill()
     assert sorted(sent.signals) == [(11, signal.SIGKILL), (12, signal.SIGKILL)]
-    assert is_directory or not (path / "cgroup.kill").exists(), "a switch was made that the kernel has not"
+    assert switch == "failing" or not (path / "cgroup.kill").exists(), "a switch was made that the kernel has not"
 
 
 def test_kill_of_a_group_that_is_gone_does_nothing(tmp_path: Path) -> None:
