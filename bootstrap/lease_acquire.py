@@ -3,8 +3,8 @@
 For: the agent's acquire loop and the simulation (tests/property). In this order:
 released, mine before a reboot, terminated by EC2's word -> publish the next generation at once;
 a holder the group counts and that renews -> surplus: wait for its release, at the deadline end myself, never shoot;
-a holder that is leaving and renews -> wait while it drains; any other -> terminate it, first checking that the group
-counts *me*; no proof to be had -> under `proof-or-lease`, unchanged for the holder's own lease duration.
+a holder that is leaving in health and renews -> wait while it drains; any other -> terminate it, first checking that
+the group counts *me*; no proof to be had -> under `proof-or-lease`, unchanged for the holder's own lease duration.
 Guarantees: an unparseable record is held; without the group's word on me nobody is shot; an instance the group is
 ending shoots nobody; every wait has a deadline (GiveUp) and a sentence.
 Does not: publish (lease_publish judges that) or guard the holder's own deadline (lease_renew, fence_rules).
@@ -145,7 +145,7 @@ def _held(
     if not is_asked and group.holder is not None and group.holder.is_counted and holder.state != SHUTTING_DOWN:
         if memory.unchanged_s < record.lease_duration_s:
             return _surplus(memory, name, timing, now_s)
-    elif not is_asked and holder.state != SHUTTING_DOWN and is_renewing(memory, record):
+    elif not is_asked and holder.state != SHUTTING_DOWN and not _is_unhealthy(group) and is_renewing(memory, record):
         since_s = memory.drain_from_s if memory.drain_from_s is not None else now_s
         if now_s - since_s < timing.drain_deadline_s:
             state = group.holder.lifecycle_state if group.holder else "no member of the group"
@@ -153,6 +153,11 @@ def _held(
             memory = replace(memory, drain_from_s=since_s, waiting_from_s=None, surplus_from_s=None)
             return memory, Wait(pause_s=POLL_S, sentence=sentence)
     return _end(memory, observation, record, holder.state, timing, policy, now_s)
+
+
+def _is_unhealthy(group: GroupAnswer) -> bool:
+    """Taken out of service as unhealthy, the holder most likely crashed: nothing of a graceful stop is to be spared."""
+    return group.holder is not None and not group.holder.is_healthy
 
 
 def _why(answer: NoAnswer | object) -> str:
