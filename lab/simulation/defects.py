@@ -15,6 +15,8 @@ from typing import Any
 from bootstrap.lease_actions import Publish
 from bootstrap.lease_observation import GroupAnswer, HolderAnswer, Member, NoAnswer, Observation, Seen
 from bootstrap.lease_publish import Publication
+from lab.simulation.schedule import draw
+from lab.simulation.world import Result, World, real_rules
 
 Change = Callable[[SimpleNamespace], None]
 
@@ -271,3 +273,11 @@ DEFECTS: dict[str, Defect] = {
     "no-dns-guard": Defect(rule="the record moves by look and compare-and-swap", seen_as=("the record went back",)),
     "constant-ttl": Defect(rule="each generation's record differs from the last", seen_as=("the record went back",)),
 }
+
+
+def run_seed(seed: int, defect: str = "", *, is_telling: bool = False) -> Result:
+    """One run of the schedule of `seed`, with at most one rule broken."""
+    rules = real_rules()
+    if defect:
+        DEFECTS[defect].change(rules)
+    return World(draw(seed), frozenset([defect] if defect else []), rules, is_telling).run()
