@@ -1,6 +1,6 @@
 """Rules broken on purpose, one at a time: the simulation must see each of them.
 
-For: tests/property and `python -m lab.simulation --defect NAME`. A defect replaces one rule of `world.real_rules`, or is
+For: tests/property and `python -m lab.simulation --defect NAME`. A defect replaces one rule of `world.real_rules` or is
 a flag that lab.simulation's agent, machine or file server reads by its name.
 Guarantees: each says which rule it breaks and in whose words it may turn up. Does not: combine defects.
 """
@@ -184,14 +184,15 @@ def _nonce_not_read(rules: SimpleNamespace) -> None:
 
 
 def _higher_generation_ignored(rules: SimpleNamespace) -> None:
-    for name in ("before_renewal", "after_renewal"):
-
-        def step(hold: Any, seen: Any, *, real: Any = getattr(rules, name), **given: Any) -> Any:
+    def blind(real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(hold: Any, seen: Any, **given: Any) -> Any:
             if isinstance(seen, Seen) and seen.generation > hold.record.generation:
                 seen = replace(seen, generation=hold.record.generation, record=hold.record)
             return real(hold, seen, **given)
 
-        setattr(rules, name, step)
+        return step
+
+    rules.before_renewal, rules.after_renewal = blind(rules.before_renewal), blind(rules.after_renewal)
 
 
 DEFECTS: dict[str, Defect] = {
