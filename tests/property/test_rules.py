@@ -118,9 +118,9 @@ def test_a_look_without_an_answer_adds_nothing_to_the_wait(found: list) -> None:
     assert memory.unchanged_s <= longest_s
 
 
-@given(seconds, seconds, st.booleans(), st.booleans())
+@given(deadline_s=seconds, now_s=seconds, is_empty=st.booleans(), is_gone=st.booleans())
 def test_a_calm_look_of_the_fence_changes_nothing(
-    deadline_s: float, now_s: float, is_empty: bool, is_gone: bool
+    *, deadline_s: float, now_s: float, is_empty: bool, is_gone: bool
 ) -> None:
     memory = FenceMemory(generation=1, deadline_s=deadline_s)
     step = fence_step(memory, is_cgroup_empty=is_empty, is_mount_gone=is_gone, timing=TIMING, now_s=now_s)
@@ -130,8 +130,10 @@ def test_a_calm_look_of_the_fence_changes_nothing(
         assert step.next_look_s <= deadline_s
 
 
-@given(st.lists(st.floats(0.01, TICK_S), min_size=1, max_size=400), st.booleans(), seconds)
-def test_what_does_not_go_is_reset_at_the_end_of_the_ladder(pauses: list[float], is_lost: bool, at_s: float) -> None:  # noqa: FBT001
+@given(
+    pauses=st.lists(st.floats(0.01, TICK_S), min_size=1, max_size=400), is_lost=st.booleans(), at_s=st.floats(0.0, 60.0)
+)
+def test_what_does_not_go_is_reset_at_the_end_of_the_ladder(*, pauses: list[float], is_lost: bool, at_s: float) -> None:
     memory, now_s = FenceMemory(generation=1, deadline_s=50.0), 0.0
     is_told = False
     for pause_s in pauses:
