@@ -25,6 +25,7 @@ TERMINATING = Member(lifecycle_state="Terminating:Wait", is_healthy=True)
 UNHEALTHY = Member(lifecycle_state="InService", is_healthy=False)
 SILENT = NoAnswer(reason="throttled")
 RUNNING, SHUTTING_DOWN = HolderAnswer(state="running"), HolderAnswer(state="shutting-down")
+NOTHING = OwnRemains()
 
 
 def seen(record: LeaseRecord | None, now_s: float, generation: int = 41) -> Seen:
@@ -49,7 +50,7 @@ class Newcomer:
         holder: HolderAnswer | NoAnswer | None = RUNNING,
         members: GroupAnswer | NoAnswer | None = None,
         refusal: str = "",
-        remains: OwnRemains = OwnRemains(),
+        remains: OwnRemains = NOTHING,
     ) -> Action:
         observation = Observation(
             seen=seen(record, now_s),
