@@ -118,6 +118,15 @@ def test_a_restarted_agent_stops_what_nobody_guards_before_the_next_generation(r
     assert (action.ground, action.generation) == ("own-restart", 42)
 
 
+def test_what_is_left_of_an_earlier_generation_is_stopped_before_anything_else() -> None:
+    left = OwnRemains(nonce="mine", fence_deadline_s=30.0, is_service_stopped=False)
+    for record in (RECORD, released(RECORD), None, released(MINE), replace(MINE, boot_id="boot-0")):
+        action = Newcomer().step(10.0, record, remains=left)
+        assert action == StopOwnService(
+            sentence="something of an earlier generation is left here, the highest is 41: stop it first"
+        )
+
+
 def test_terminated_is_proof_also_without_the_group() -> None:
     action = Newcomer("proof").step(0.0, holder=HolderAnswer(state="terminated"), members=None)
     assert isinstance(action, Publish)
