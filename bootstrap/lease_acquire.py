@@ -32,6 +32,7 @@ from bootstrap.lease_timing import FencePolicy, LeaseTiming
 from bootstrap.lease_watch import AcquireMemory, is_renewing, lease_wait_s, remember
 
 POLL_S = 1.5  # between two looks while something is expected soon
+FRESH_S = 2.0  # an expired lease is judged by a look at most this old: asking EC2 in vain takes longer
 Step = tuple[AcquireMemory, Action]
 
 
@@ -168,9 +169,10 @@ def _dead(memory: AcquireMemory, state: str, name: str, timing: LeaseTiming, now
     if state == TERMINATED:
         sentence = f"{name} is terminated: publish generation {following}"
         return memory, Publish(generation=following, ground="terminated", sentence=sentence)
-    gone_s = now_s - (memory.gone_from_s if memory.gone_from_s is not None else now_s)
+    # An instance that renews is not gone, whatever EC2 has forgotten for a moment.
+    gone_s = min(memory.unchanged_s, now_s - (memory.gone_from_s if memory.gone_from_s is not None else now_s))
     if gone_s >= timing.gone_confirm_s:
-        sentence = f"{name} is unknown to EC2 since {gone_s:.0f} s: publish generation {following}"
+        sentence = f"{name} is unknown to EC2 and unchanged for {gone_s:.0f} s: publish generation {following}"
         return memory, Publish(generation=following, ground="gone", sentence=sentence)
     return _patience(memory, timing, now_s, f"{name} is unknown to EC2: ask again, it may not have spread yet")
 
@@ -236,6 +238,8 @@ def _without_proof(
     need_s = lease_wait_s(record, timing)
     silent_s = now_s - (memory.silent_from_s if memory.silent_from_s is not None else now_s)
     is_due = is_hopeless or record is None or silent_s >= timing.silence_s
+    if is_due and memory.unchanged_s >= need_s and now_s - memory.looked_s > FRESH_S:
+        return memory, Wait(pause_s=0.0, sentence=f"{sentence}; look once more before it is claimed")
     if is_due and memory.unchanged_s >= need_s:
         following = memory.generation + 1
         sentence = f"{sentence}; unchanged for {memory.unchanged_s:.0f} s: publish generation {following}"
