@@ -25,7 +25,7 @@ from bootstrap.fence_rules import LATE_S
 from bootstrap.lease_timing import LeaseTiming
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TIMING = LeaseTiming(stop_timeout_s=1.0, kill_timeout_s=1.0, watchdog_timeout_s=5.0)
+TIMING = LeaseTiming(stop_timeout_s=1.0, kill_timeout_s=2.0, watchdog_timeout_s=5.0)
 OBEDIENT = "import time\ntime.sleep(600)"
 STUBBORN = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
@@ -193,8 +193,8 @@ def test_granted_only_while_a_deadline_is_guarded_and_taken_back_when_let_go(ben
 
 def test_renewed_deadlines_keep_the_service_and_the_device(bench: Bench) -> None:
     bench.start()
-    bench.hold(3)
     service = bench.kernel.add(OBEDIENT)
+    bench.hold(3)
     for _ in range(4):
         assert bench.hold(3).sentence == "generation 1 is guarded further"
         assert service.poll() is None
@@ -203,8 +203,8 @@ def test_renewed_deadlines_keep_the_service_and_the_device(bench: Bench) -> None
 
 def test_past_the_deadline_term_then_nothing_more_where_that_is_enough(bench: Bench) -> None:
     bench.start()
-    bench.hold(0.7)
     service = bench.kernel.add(OBEDIENT)
+    bench.hold(0.7)
     bench.until(lambda: service.poll() is not None, "the service to end")
     assert service.returncode == -signal.SIGTERM
     bench.until(lambda: not bench.is_granted(), "the grant to be withdrawn")
@@ -216,8 +216,8 @@ def test_past_the_deadline_term_then_nothing_more_where_that_is_enough(bench: Be
 
 def test_stubborn_service_is_killed_and_the_machine_lives(bench: Bench) -> None:
     bench.start()
-    bench.hold(0.7)
     service = bench.kernel.add(STUBBORN)
+    bench.hold(0.7)
     bench.until(lambda: service.poll() is not None, "the service to end")
     assert service.returncode == -signal.SIGKILL
     time.sleep(TIMING.kill_timeout_s + 0.5)
@@ -228,11 +228,11 @@ def test_stubborn_service_is_killed_and_the_machine_lives(bench: Bench) -> None:
 def test_what_does_not_go_ends_in_a_reset_and_the_device_is_petted_no_more(bench: Bench, what: str) -> None:
     bench.start()
     bench.kernel.is_killing = False
-    bench.hold(0.5)
     if what == "process":
         bench.kernel.add(STUBBORN)
     else:
         bench.mount()
+    bench.hold(0.5)
     bench.until(bench.was_reset, "the reset")
     bench.petted()
     time.sleep(1.5)
@@ -254,8 +254,8 @@ def test_woken_up_past_its_deadline_it_gives_no_grace_and_past_the_whole_ladder_
 ) -> None:
     timing = replace(TIMING, stop_timeout_s=ladder_s, kill_timeout_s=ladder_s)
     fence = bench.start()
-    bench.hold(0.5, timing=timing)
     service = bench.kernel.add(STUBBORN)
+    bench.hold(0.5, timing=timing)
     fence.send_signal(signal.SIGSTOP)
     time.sleep(0.5 + LATE_S + 0.3)
     assert service.poll() is None
@@ -270,8 +270,8 @@ def test_woken_up_past_its_deadline_it_gives_no_grace_and_past_the_whole_ladder_
 
 def test_lost_is_struck_at_once(bench: Bench) -> None:
     bench.start()
-    bench.hold(60)
     service = bench.kernel.add(STUBBORN)
+    bench.hold(60)
     bench.client.ask(FenceRequest(verb="lost"))
     bench.until(lambda: service.poll() is not None, "the service to end", 5)
     assert not bench.is_granted()
@@ -279,8 +279,8 @@ def test_lost_is_struck_at_once(bench: Bench) -> None:
 
 def test_killed_and_started_again_it_guards_the_same_deadline(bench: Bench) -> None:
     fence = bench.start()
-    bench.hold(2.0)
     service = bench.kernel.add(OBEDIENT)
+    bench.hold(2.0)
     fence.kill()
     fence.wait()
     bench.start()
