@@ -43,6 +43,7 @@ class Kernel:
         self.members: list[subprocess.Popen[bytes]] = []
         self.is_killing = True  # False: processes blocked in the kernel do not die
         self._ending = threading.Event()
+        self._lock = threading.Lock()
         self._show()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -74,6 +75,10 @@ class Kernel:
             self._show()
 
     def _show(self) -> None:
+        with self._lock:
+            self._write()
+
+    def _write(self) -> None:
         alive = [process.pid for process in self.members if process.poll() is None]
         for name, text in (
             ("cgroup.procs", "".join(f"{pid}\n" for pid in alive)),
@@ -119,15 +124,16 @@ class Bench:
         return True
 
     def hold(self, seconds: float, generation: int = 1, timing: LeaseTiming = TIMING) -> FenceAnswer:
-        return self.client.ask(
-            FenceRequest(
-                verb="hold",
-                generation=generation,
-                nonce=f"nonce-{generation}",
-                deadline_s=self.clock.monotonic() + seconds,
-                mounts=("/data",),
-                timing=timing,
-            )
+        return self.client.ask(self.request(seconds, generation, timing))
+
+    def request(self, seconds: float, generation: int = 1, timing: LeaseTiming = TIMING) -> FenceRequest:
+        return FenceRequest(
+            verb="hold",
+            generation=generation,
+            nonce=f"nonce-{generation}",
+            deadline_s=self.clock.monotonic() + seconds,
+            mounts=("/data",),
+            timing=timing,
         )
 
     def mount(self) -> None:
@@ -242,9 +248,8 @@ def test_what_does_not_go_ends_in_a_reset_and_the_device_is_petted_no_more(bench
 def test_it_strikes_also_when_the_agent_hangs_or_is_gone(bench: Bench) -> None:
     """The agent is this test: it says one deadline, closes its connection and is never heard of again."""
     bench.start()
-    bench.hold(0.5)
-    bench.client.__init__(bench.run / SOCKET_NAME)  # type: ignore[misc]
     service = bench.kernel.add(OBEDIENT)
+    FenceClient(bench.run / SOCKET_NAME).ask(bench.request(0.5))
     bench.until(lambda: service.poll() is not None, "the service to end")
 
 
