@@ -174,6 +174,7 @@ class Takeover:
             deadline_s = self._confirmed(own, sent_s, deadline)
             if deadline_s is None:
                 return None
+            deadline.check("the lease was won too late for this boot")
             self._arm(own, deadline_s)
         except (AgentError, StopRequested):
             self._directory.rewrite(released(own), self._timing.request_timeout_s)
