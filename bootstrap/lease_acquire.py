@@ -58,6 +58,9 @@ def acquire_step(
     seen = observation.seen
     if isinstance(seen, NoAnswer):
         return _patience(memory, timing, now_s, f"the lease directory does not answer: {seen.reason}")
+    if not observation.remains.is_service_stopped and not _is_mine(seen.record, me):
+        sentence = f"something of an earlier generation is left here, the highest is {seen.generation}: stop it first"
+        return memory, StopOwnService(sentence=sentence)
     free = _free_at_once(seen, observation, me, now_s)
     if free is not None:
         return memory, free
@@ -70,6 +73,13 @@ def acquire_step(
     return _held(memory, observation, seen.record, timing, policy, now_s)
 
 
+def _is_mine(record: LeaseRecord | None, me: Applicant) -> bool:
+    """Held by this boot of this machine: only the agent can have been restarted."""
+    if record is None or record.is_released:
+        return False
+    return record.instance_id == me.instance_id and record.boot_id == me.boot_id
+
+
 def _free_at_once(seen: Seen, observation: Observation, me: Applicant, now_s: float) -> Action | None:
     """What needs nobody's word: no record, released, or mine."""
     following, record = seen.generation + 1, seen.record
@@ -78,7 +88,7 @@ def _free_at_once(seen: Seen, observation: Observation, me: Applicant, now_s: fl
     if record is None:
         return None
     holder = f"generation {record.generation} of {record.instance_id}"
-    if record.instance_id == me.instance_id and record.boot_id == me.boot_id and not record.is_released:
+    if _is_mine(record, me):
         return _own_remains(record, observation, following, now_s)
     if record.is_released:
         return Publish(

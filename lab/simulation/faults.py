@@ -83,15 +83,14 @@ class Faults:
         self._engine.after(length_s, self._world.cloud.free_stuck)
 
     def kill_agent(self, machine: Machine, length_s: float) -> None:
-        if machine.is_up:
+        if machine.is_executing:
             machine.kill_agent()
+            machine.agent_hit_s = self._engine.now
             delay_s = self._engine.rng.uniform(1.0, 6.0)
-            if not machine.clock.is_paused:
-                self._engine.after(delay_s, self._world.restart_agent, machine, machine.epoch)
-            else:
-                machine.clock.park(is_timer=True, call=self._world.restart_agent, arguments=(machine, machine.epoch))
+            self._engine.after(delay_s, self._world.restart_agent, machine, machine.epoch)
 
     def stop_agent(self, machine: Machine, length_s: float) -> None:
+        machine.agent_hit_s = self._engine.now
         for process in machine.processes:
             process.stopped_until_s = self._engine.now + min(length_s, 60.0)
 

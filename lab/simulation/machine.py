@@ -61,6 +61,7 @@ class Machine:
         self.hold: Hold | None = None
         self.run_nonce = ""  # in /run: lost with the boot
         self.is_lost = False
+        self.agent_hit_s = -1e9  # killed or stopped
         self.is_wanted = True  # the agent keeps the service running
         self.renewal_landed_s = -1.0
 

@@ -139,7 +139,9 @@ class World:
 
     def restart_agent(self, machine: Machine, epoch: int) -> None:
         """systemd starts it again."""
-        if epoch == machine.epoch and machine.is_up:
+        if epoch == machine.epoch and machine.clock.is_paused:
+            machine.clock.park(is_timer=False, call=self.restart_agent, arguments=(machine, epoch))
+        elif epoch == machine.epoch and machine.is_up:
             machine.is_lost = False
             self.start_agent(machine)
 

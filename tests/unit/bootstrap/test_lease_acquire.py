@@ -25,6 +25,7 @@ TERMINATING = Member(lifecycle_state="Terminating:Wait", is_healthy=True)
 UNHEALTHY = Member(lifecycle_state="InService", is_healthy=False)
 SILENT = NoAnswer(reason="throttled")
 RUNNING, SHUTTING_DOWN = HolderAnswer(state="running"), HolderAnswer(state="shutting-down")
+NOTHING = OwnRemains()
 
 
 def seen(record: LeaseRecord | None, now_s: float, generation: int = 41) -> Seen:
@@ -49,7 +50,7 @@ class Newcomer:
         holder: HolderAnswer | NoAnswer | None = RUNNING,
         members: GroupAnswer | NoAnswer | None = None,
         refusal: str = "",
-        remains: OwnRemains = OwnRemains(),
+        remains: OwnRemains = NOTHING,
     ) -> Action:
         observation = Observation(
             seen=seen(record, now_s),
@@ -115,6 +116,15 @@ def test_a_restarted_agent_stops_what_nobody_guards_before_the_next_generation(r
     action = newcomer.step(12.0, MINE, remains=replace(remains, fence_deadline_s=None, is_service_stopped=True))
     assert isinstance(action, Publish)
     assert (action.ground, action.generation) == ("own-restart", 42)
+
+
+def test_what_is_left_of_an_earlier_generation_is_stopped_before_anything_else() -> None:
+    left = OwnRemains(nonce="mine", fence_deadline_s=30.0, is_service_stopped=False)
+    for record in (RECORD, released(RECORD), None, released(MINE), replace(MINE, boot_id="boot-0")):
+        action = Newcomer().step(10.0, record, remains=left)
+        assert action == StopOwnService(
+            sentence="something of an earlier generation is left here, the highest is 41: stop it first"
+        )
 
 
 def test_terminated_is_proof_also_without_the_group() -> None:
