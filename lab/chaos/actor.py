@@ -66,8 +66,9 @@ class Actor:
 
     def begin(self, fault: Fault) -> Undo:
         """Begin one fault; returns what undoes it. For scenarios that decide themselves when it ends."""
-        begin = getattr(self, "_" + fault.kind.replace("-", "_"))
-        undo: Undo = begin(fault, self.target(fault))
+        instance_id = self.target(fault)
+        self.prefer_zone(instance_id, is_moved=fault.is_moved)
+        undo: Undo = getattr(self, "_" + fault.kind.replace("-", "_"))(fault, instance_id)
         return undo
 
     def target(self, fault: Fault) -> str:
@@ -78,6 +79,14 @@ class Actor:
                 return holder
         alive = [one for one in self._world.control_plane.instances() if self._world.hypervisor.machine(one.id)]
         return max(alive, key=lambda one: one.launched_at).id if alive else ""
+
+    def prefer_zone(self, instance_id: str, *, is_moved: bool) -> None:
+        """Have successors of an instance launched in its zone, or in another one."""
+        instance = self._world.control_plane.instance(instance_id) if instance_id else None
+        group = self._world.control_plane.group(self._group)
+        if instance is not None and group is not None:
+            others = [zone for zone in group.zones if zone != instance.zone]
+            self._world.control_plane.prefer_zones(others if is_moved else [instance.zone])
 
     def ask_replacement(self, instance_id: str) -> None:
         """Tell the group that an instance is unhealthy, as an alarm's action would."""
@@ -91,6 +100,7 @@ class Actor:
     def _inflict(self, fault: Fault) -> None:
         try:
             instance_id = self.target(fault)
+            self.prefer_zone(instance_id, is_moved=fault.is_moved)
             undo = getattr(self, "_" + fault.kind.replace("-", "_"))(fault, instance_id)
         except LabError as error:
             self._stage.say(f"{fault.kind} had no effect: {error}")

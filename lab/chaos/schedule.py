@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 TARGETS = ("holder", "newest")
@@ -29,7 +29,8 @@ class Fault:
     """One fault, `at_s` seconds after the schedule's start, undone after `for_s` (0: nothing to undo).
 
     `is_replaced`: shortly after the fault the group is told that the target is unhealthy, as an alarm or the status
-    checks would do, so that a successor is launched while the target may still live.
+    checks would do, so that a successor is launched while the target may still live. `is_moved`: a successor is launched
+    in another zone than the target's, else in the same one, where it needs the same network interface.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Fault:
     target: str = "holder"
     detail: str = ""
     is_replaced: bool = False
+    is_moved: bool = False
 
     @property
     def sentence(self) -> str:
@@ -45,7 +47,8 @@ class Fault:
         text = SENTENCES[self.kind].format(target=f"the {self.target}", detail=self.detail)
         lasting = f" for {self.for_s:.1f} s" if self.for_s else ""
         replaced = ", and the group is told to replace it" if self.is_replaced else ""
-        return f"at {self.at_s:4.1f} s {text}{lasting}{replaced}"
+        moved = " (successors go to another zone)" if self.is_moved else ""
+        return f"at {self.at_s:4.1f} s {text}{lasting}{replaced}{moved}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,7 +117,8 @@ def generate(seed: int, timings: LeaseTimings) -> Schedule:
     faults, at_s = [], FIRST_AT_S
     for _ in range(count):
         kind = source.choice(tuple(SENTENCES))
-        faults.append(_GENERATORS.get(kind, _plain)(source, kind, round(at_s, 1), timings))
+        fault = _GENERATORS.get(kind, _plain)(source, kind, round(at_s, 1), timings)
+        faults.append(replace(fault, is_moved=source.random() < 0.5))
         at_s += source.uniform(0.5, 8.0)
     return Schedule(seed=seed, faults=tuple(faults))
 

@@ -50,6 +50,8 @@ def smaller(schedule: Schedule) -> Iterator[Schedule]:
         simpler = [replace(fault, for_s=round(fault.for_s / 2, 1))] if fault.for_s / 2 >= SHORTEST_S else []
         if fault.is_replaced:
             simpler.append(replace(fault, is_replaced=False))
+        if fault.is_moved:
+            simpler.append(replace(fault, is_moved=False))
         for one in simpler:
             yield replace(schedule, faults=(*faults[:index], one, *faults[index + 1 :]))
     if faults and faults[0].at_s > FIRST_AT_S:
