@@ -172,13 +172,20 @@ def _unreachable(history: History) -> list[Violation]:
             _violation(
                 "unreachable",
                 f"the service did not answer by name within {history.bound_s:.0f} s after the faults: "
-                f"{history.standing or 'nothing is known'}",
+                f"{history.trouble or 'nothing is known'}",
             )
         ]
     took_s = history.reachable_s - history.faults_end_s
     if took_s > history.bound_s:
         return [_violation("unreachable", f"the service answered by name only {took_s:.1f} s after the faults")]
     return []
+
+
+def _misreported(history: History) -> list[Violation]:
+    """The service answers, but what the product says of itself is wrong and stays so."""
+    if history.reachable_s is None or history.told_s is not None:
+        return []
+    return [_violation("misreported", f"the service serves, but this stays wrong: {history.trouble}")]
 
 
 def _blind(history: History) -> list[Violation]:
@@ -206,6 +213,7 @@ RULES: tuple[Callable[[History], list[Violation]], ...] = (
     _generation_back,
     _reported_back,
     _unreachable,
+    _misreported,
     _blind,
 )
 

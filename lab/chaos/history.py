@@ -49,7 +49,8 @@ class History:
     faults_end_s: float = 0.0
     reachable_s: float | None = None  # when the service answered by name again for good after the faults
     bound_s: float = 0.0  # how long after the faults it may take
-    standing: str = ""  # what was missing while it was not reachable
+    told_s: float | None = None  # when state, group, network interface and name all agreed again
+    trouble: str = ""  # what was missing while it was not reachable, or not told rightly
     frames_lost: int = 0
     reports_lost: int = 0
     has_lease: bool = True

@@ -137,7 +137,8 @@ class Recording:
         self._first_event = len(stage.events())
         self._faults_end_s = 0.0
         self._reachable_s: float | None = None
-        self._missing = ""
+        self._told_s: float | None = None
+        self._trouble = ""
         self._stored: Counts = {}
         self._notes: list[str] = []
         self._watch: Watch | None = None
@@ -157,25 +158,32 @@ class Recording:
         return self._stage.world.ledger.times_s_since(self.started_s)
 
     def await_recovery(self) -> None:
-        """Wait until the service serves and has answered for a while without a break; notes when that began."""
+        """Wait until the service has answered by name for a while without a break, and all agrees; notes when."""
         self._faults_end_s = time.monotonic()
         try:
             wait_for(
-                self._is_steady,
+                self._is_back,
                 "the service after the faults",
                 deadline_s=BOUND_S + STEADY_S,
                 poll_s=0.25,
                 describe=lambda: self._stage.standing().missing,
             )
         except LabTimeout as timeout:
-            self._missing = str(timeout)
+            self._trouble = str(timeout)
+
+    def _is_back(self) -> bool:
+        if not self._is_steady():
+            self._reachable_s = None
+            return False
+        if not self._stage.standing().is_good:
+            return False
+        self._told_s = time.monotonic()
+        return True
 
     def _is_steady(self) -> bool:
         now_s = time.monotonic()
         steady_since_s = _steady_since(self.times_s(), now_s)
         if steady_since_s is None or now_s - max(steady_since_s, self._faults_end_s) < STEADY_S:
-            return False
-        if not self._stage.standing().is_good:
             return False
         self._reachable_s = max(steady_since_s, self._faults_end_s)
         return True
@@ -229,7 +237,8 @@ class Recording:
             faults_end_s=self._faults_end_s,
             reachable_s=self._reachable_s,
             bound_s=BOUND_S,
-            standing=self._missing,
+            told_s=self._told_s,
+            trouble=self._trouble,
             frames_lost=watch.frames_lost,
             reports_lost=self._stage.world.ledger.snapshot(time.monotonic()).dropped,
             notes=(*self._notes, f"{watch.lease_writes} lease writes"),

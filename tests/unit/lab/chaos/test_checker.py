@@ -24,6 +24,7 @@ GOOD = History(
     reported=(Reported(number=1, instance_id="i-a", seen_s=1.0), Reported(number=2, instance_id="i-b", seen_s=10.0)),
     faults_end_s=8.0,
     reachable_s=10.0,
+    told_s=10.5,
     bound_s=30.0,
 )
 
@@ -35,7 +36,9 @@ PLANTED = [
     pytest.param({"writes": writes("i-a", 1.0, 10.5) + writes("i-b", 10.0, 11.0)}, "overlap", "i-a wrote 1", id="two"),
     pytest.param({"writes": writes("i-b", 1.0) + writes("i-a", 2.0)}, "overlap", "i-a wrote", id="in the wrong order"),
     pytest.param({"writes": writes("i-a", 1.0) + writes("10.0.0.9", 2.0)}, "overlap", "10.0.0.9", id="a stranger"),
-    pytest.param({"writes": writes("i-a", 1.0, 9.7)}, "late-write", "generation 2 of i-b", id="late, unnoticed by data"),
+    pytest.param(
+        {"writes": writes("i-a", 1.0, 9.7)}, "late-write", "generation 2 of i-b", id="late, unnoticed by data"
+    ),
     pytest.param(
         {"generations": (generation(2, "i-a", 0.5), generation(1, "i-b", 9.5))}, "generation", "after", id="gen back"
     ),
@@ -48,7 +51,8 @@ PLANTED = [
         "the state said generation 1",
         id="reported generation going back",
     ),
-    pytest.param({"reachable_s": None, "standing": "no ENI"}, "unreachable", "no ENI", id="never reachable"),
+    pytest.param({"reachable_s": None, "trouble": "no ENI"}, "unreachable", "no ENI", id="never reachable"),
+    pytest.param({"told_s": None, "trouble": "i-a is stopped"}, "misreported", "i-a is stopped", id="a wrong state"),
     pytest.param({"reachable_s": 38.1}, "unreachable", "only 30.1 s", id="reachable too late"),
     pytest.param({"acknowledged": {"w1": frozenset()}}, "blind", "no write", id="nothing acknowledged"),
     pytest.param({"writes": ()}, "blind", "none was seen", id="a log that saw nothing"),
@@ -92,4 +96,8 @@ def test_without_a_lease_a_machine_that_writes_again_after_another_one_is_an_ove
 
 def test_stretches_follow_the_order_of_arrival() -> None:
     found = stretches(writes("i-b", 2.0) + writes("i-a", 1.0, 3.0))
-    assert [(one.machine, one.first_s, one.writes) for one in found] == [("i-a", 1.0, 1), ("i-b", 2.0, 1), ("i-a", 3.0, 1)]
+    assert [(one.machine, one.first_s, one.writes) for one in found] == [
+        ("i-a", 1.0, 1),
+        ("i-b", 2.0, 1),
+        ("i-a", 3.0, 1),
+    ]
