@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: help demo test prepare lint unit lab images bench schema clean
+.PHONY: help demo test prepare lint unit lab images bench chaos schema clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,9 +33,14 @@ lab: images ## tests with real machines, each file in a namespace of its own
 	  $(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest $$file -q || exit 1; \
 	done
 
-RUNS ?= 3
+bench: RUNS ?= 3
 bench: prepare ## measure recovery over RUNS demo runs; writes bench/results/recovery.json
 	@$(BIN)/python -m bench.recovery --runs $(RUNS)
+
+chaos: RUNS ?= 3
+chaos: SEED ?= 1
+chaos: prepare ## RUNS random schedules of faults from SEED on, against real machines; is there ever a second writer?
+	@$(BIN)/python -m lab.chaos --runs $(RUNS) --seed $(SEED)
 
 schema: prepare ## write services/schema.json from services/spec.py
 	$(BIN)/python -m services schema

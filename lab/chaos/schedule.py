@@ -29,8 +29,8 @@ class Fault:
     """One fault, `at_s` seconds after the schedule's start, undone after `for_s` (0: nothing to undo).
 
     `is_replaced`: shortly after the fault the group is told that the target is unhealthy, as an alarm or the status
-    checks would do, so that a successor is launched while the target may still live. `is_moved`: a successor is launched
-    in another zone than the target's, else in the same one, where it needs the same network interface.
+    checks would do, so that a successor is launched while the target may still live. `is_moved`: successors come up
+    in another zone than the target's, else in the same one, where they need the same network interface.
     """
 
     kind: str

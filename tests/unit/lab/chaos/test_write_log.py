@@ -1,4 +1,4 @@
-"""The write log: on frames captured in the lab (two machines writing one file), and on frames made up for the corners."""
+"""The write log: on frames captured in the lab (two machines writing one file), and on made-up frames for corners."""
 
 import json
 import socket
