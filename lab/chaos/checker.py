@@ -58,6 +58,8 @@ def stretches(writes: Iterable[ServerWrite]) -> tuple[Stretch, ...]:
 
 
 def _lost(history: History) -> list[Violation]:
+    if history.stored is None:
+        return [_violation("unread", "the service could not be asked at the end what it has stored")]
     lost = [
         f"{writer} #{seq}"
         for writer in sorted(history.acknowledged)
@@ -70,8 +72,8 @@ def _lost(history: History) -> list[Violation]:
 def _duplicated(history: History) -> list[Violation]:
     twice = [
         f"{writer} #{seq} ({count} times)"
-        for writer in sorted(history.stored)
-        for seq, count in sorted(history.stored[writer].items())
+        for writer, numbers in sorted((history.stored or {}).items())
+        for seq, count in sorted(numbers.items())
         if count > 1
     ]
     return [_violation("duplicated", f"{len(twice)} writes are stored more than once: {_some(twice)}")] if twice else []

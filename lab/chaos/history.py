@@ -42,7 +42,7 @@ class History:
     """One run. `has_lease` is False only where the product under test is known to have none (planted case)."""
 
     acknowledged: Mapping[str, frozenset[int]]  # by writer
-    stored: Mapping[str, Mapping[int, int]]  # by writer: how many times each number is stored
+    stored: Mapping[str, Mapping[int, int]] | None  # by writer: how often each number is stored; None: no answer
     writes: tuple[ServerWrite, ...]
     generations: tuple[Generation, ...]
     reported: tuple[Reported, ...] = ()

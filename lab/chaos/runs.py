@@ -139,7 +139,7 @@ class Recording:
         self._reachable_s: float | None = None
         self._told_s: float | None = None
         self._trouble = ""
-        self._stored: Counts = {}
+        self._stored: Counts | None = None
         self._notes: list[str] = []
         self._watch: Watch | None = None
 
@@ -182,7 +182,7 @@ class Recording:
 
     def _is_steady(self) -> bool:
         now_s = time.monotonic()
-        steady_since_s = _steady_since(self.times_s(), now_s)
+        steady_since_s = steady_since(self.times_s(), now_s)
         if steady_since_s is None or now_s - max(steady_since_s, self._faults_end_s) < STEADY_S:
             return False
         self._reachable_s = max(steady_since_s, self._faults_end_s)
@@ -263,7 +263,7 @@ def open_chaos_lab(
         raise LabError(f"behind the scenes: {'; '.join(problems)}")
 
 
-def _steady_since(times_s: tuple[float, ...], now_s: float) -> float | None:
+def steady_since(times_s: tuple[float, ...], now_s: float) -> float | None:
     """The beginning of the last stretch of acknowledgements without a break, None when it is silent now."""
     edge_s = now_s
     for at_s in reversed(times_s):

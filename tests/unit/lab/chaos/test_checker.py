@@ -31,6 +31,7 @@ GOOD = History(
 PLANTED = [
     pytest.param({"stored": {"w1": {1: 1, 3: 1}, "w2": {1: 1}}}, "lost", "w1 #2", id="a lost write"),
     pytest.param({"stored": {"w1": {1: 1, 2: 1, 3: 1}}}, "lost", "w2 #1", id="a writer lost as a whole"),
+    pytest.param({"stored": None}, "unread", "could not be asked", id="nobody could ask"),
     pytest.param({"stored": {}}, "lost", "4 acknowledged", id="nothing stored"),
     pytest.param({"stored": {"w1": {1: 1, 2: 2, 3: 1}, "w2": {1: 1}}}, "duplicated", "w1 #2 (2 times)", id="twice"),
     pytest.param({"writes": writes("i-a", 1.0, 10.5) + writes("i-b", 10.0, 11.0)}, "overlap", "i-a wrote 1", id="two"),
