@@ -119,7 +119,7 @@ class Actor:
     def _machine(self, instance_id: str) -> Machine:
         machine = self._world.hypervisor.machine(instance_id)
         if machine is None:
-            raise LabError(f"{instance_id or 'no instance'} is not running")
+            raise LabError(f"{instance_id or 'the target'} is not running")
         return machine
 
     # ------------------------------------------------------------ machines
@@ -255,8 +255,13 @@ class Actor:
 
     def _api(self, fault: Fault, **what: Any) -> Undo:
         self._say(fault, "")
-        self._world.control_plane.faults.add(ApiFault(service=fault.detail, caller=CALLERS, count=UNLIMITED, **what))
-        return self._world.control_plane.faults.clear
+        made = ApiFault(service=fault.detail, caller=CALLERS, count=UNLIMITED, **what)
+        self._world.control_plane.faults.add(made)
+
+        def end() -> None:
+            made.count = made.hits  # used up; another fault of the API may go on
+
+        return end
 
     def _quietly(self, undo: Undo) -> None:
         try:

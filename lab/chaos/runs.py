@@ -112,7 +112,6 @@ class ChaosLab:
         return self.stage.standing().missing
 
     def _write(self, run: Run) -> None:
-        self._out.mkdir(parents=True, exist_ok=True)
         report = {
             "schedule": run.schedule.as_json(),
             "violations": [asdict(violation) for violation in run.violations],
@@ -249,18 +248,22 @@ class Recording:
 def open_chaos_lab(
     kernel: Kernel, images: Images, run_directory: Path, out: Path, *, has_lease: bool = True
 ) -> Iterator[ChaosLab]:
-    """A lab whose service has booted once. Raises LabError with what went wrong behind the scenes."""
-    problems: list[str] = []
+    """A lab whose service has booted once. Raises LabError at the end where the control plane itself had defects."""
+    out.mkdir(parents=True, exist_ok=True)
+    noticed: list[str] = []  # a machine that ends while something is plugged into it is no defect under chaos
     services = write_service_file(run_directory / "services")
     template = synthesize(SERVICE, IMAGE_IDS["1"], run_directory / "cdk.out", services)
-    with open_stage(kernel, images, run_directory / "run", problems) as stage:
+    with open_stage(kernel, images, run_directory / "run", noticed) as stage:
         deploy(stage.world.boto3_client("cloudformation"), template)
         stage.world.client.wait_until_reachable(120.0)
         lab = ChaosLab(stage, out, has_lease=has_lease)
         lab.await_good()
-        yield lab
-    if problems:
-        raise LabError(f"behind the scenes: {'; '.join(problems)}")
+        try:
+            yield lab
+        finally:
+            (out / "noticed.txt").write_text("\n".join([*noticed, *stage.world.control_plane.errors]) + "\n")
+        if stage.world.control_plane.errors:
+            raise LabError(f"the control plane had defects: {'; '.join(stage.world.control_plane.errors)[-2000:]}")
 
 
 def steady_since(times_s: tuple[float, ...], now_s: float) -> float | None:
