@@ -5,10 +5,10 @@ could not have shown a violation (nothing acknowledged, nothing seen on the serv
 Does not: explain; `Violation.sentence` says what was seen.
 
 One writer, exactly: order all data WRITEs by their arrival at the server and cut them into stretches of one machine.
-The stretches must carry strictly increasing generations: each takes the smallest generation that its machine held and
-that is higher than the stretch before. Two machines writing in turns run out of generations at once. Besides, no
-machine may write after a higher generation of another machine was seen in the lease directory, whether or not that one
-has written yet. Both need no agreement of clocks: there is one, the lab's.
+The stretches must carry strictly increasing generations: each takes the smallest generation that its machine had begun
+to publish when the stretch began and that is higher than that of the stretch before. Two machines writing in turns run
+out of generations at once. Besides, no machine may write after a higher generation of another machine was seen in the
+lease directory, whether or not that one has written yet. Both need no agreement of clocks: there is one, the lab's.
 """
 
 from __future__ import annotations
@@ -85,11 +85,11 @@ def _overlap(history: History) -> list[Violation]:
         return _returns(found)
     carried: int | None = None
     for stretch in found:
-        mine = sorted(g.number for g in history.generations if g.holder == stretch.machine)
+        mine = _held(history.generations, stretch.machine, stretch.first_s)
         higher = [number for number in mine if carried is None or number > carried]
         if not higher:
             return [_violation("overlap", _two_writers(found, stretch, carried))]
-        carried = higher[0]
+        carried = min(higher)
     return []
 
 
@@ -119,7 +119,8 @@ def _late(history: History) -> list[Violation]:
         late = [
             write
             for write in history.writes
-            if write.at_s > newer.seen_s and _highest(history.generations, write.machine) < newer.number
+            if write.at_s > newer.seen_s
+            and max(_held(history.generations, write.machine, write.at_s), default=-1) < newer.number
         ]
         if late:
             found.append(
@@ -132,8 +133,9 @@ def _late(history: History) -> list[Violation]:
     return found
 
 
-def _highest(generations: Sequence[Generation], machine: str) -> int:
-    return max((g.number for g in generations if g.holder == machine), default=-1)
+def _held(generations: Sequence[Generation], machine: str, at_s: float) -> list[int]:
+    """The generations that a machine can have held at that moment or before."""
+    return [one.number for one in generations if one.holder == machine and one.offered_s <= at_s]
 
 
 def _generation_back(history: History) -> list[Violation]:

@@ -21,11 +21,16 @@ class ServerWrite:
 
 @dataclass(frozen=True, kw_only=True)
 class Generation:
-    """A generation of the lease as it was first seen in the lease directory, on the server."""
+    """A generation of the lease: it was published at some moment between `offered_s` and `seen_s`.
+
+    `offered_s`: when its holder first sent a record of it to the server (0: before the run); before that moment it
+    cannot have been held. `seen_s`: when it was first seen in the lease directory; from then on it certainly is there.
+    """
 
     number: int
     holder: str
     seen_s: float
+    offered_s: float = 0.0
 
 
 @dataclass(frozen=True, kw_only=True)

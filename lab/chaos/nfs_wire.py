@@ -9,9 +9,11 @@ Sources: RFC 5531 sections 9 and 11 (call message, record marking), RFC 8881 sec
 
 from __future__ import annotations
 
+import json
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from lab.chaos.tcp_stream import TcpSegment, TcpStream, parse_frame
 
@@ -42,8 +44,17 @@ class WriteSeen:
         """
         return self.beginning.lstrip().startswith(b"{") and b'"generation"' in self.beginning
 
+    @property
+    def lease_record(self) -> Mapping[str, Any]:
+        """The record's content; empty where it is none or cut off."""
+        try:
+            record = json.loads(self.beginning) if self.is_lease_record else {}
+        except ValueError:
+            return {}
+        return record if isinstance(record, dict) else {}
 
-BEGINNING = 1024
+
+BEGINNING = 2048
 
 
 class Cursor:

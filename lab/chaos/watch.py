@@ -41,6 +41,8 @@ class Watch:
         self._frames_lost = 0
         self._writes: list[ServerWrite] = []
         self._lease_writes = 0
+        self._offered_s: dict[tuple[int, str], float] = {}
+        self._is_first_look = True
         self._machines: dict[str, str] = {}  # by address
         self._generations: dict[tuple[int, str], Generation] = {}
         self._reported: list[Reported] = []
@@ -52,6 +54,8 @@ class Watch:
 
     def __enter__(self) -> Watch:
         self._follow_ports()
+        self._read_leases()
+        self._is_first_look = False
         for thread in self._threads:
             thread.start()
         return self
@@ -138,9 +142,15 @@ class Watch:
         with self._lock:
             if write.is_lease_record:
                 self._lease_writes += 1
+                self._note_offer(write)
                 return
             machine = self._machines.get(write.client, write.client)
             self._writes.append(ServerWrite(at_s=write.at_s, machine=machine))
+
+    def _note_offer(self, write: WriteSeen) -> None:
+        key = _key(write.lease_record)
+        if key is not None:
+            self._offered_s.setdefault(key, write.at_s)
 
     def _read_leases(self) -> None:
         for point in self._world.control_plane.access_points():
@@ -156,13 +166,15 @@ class Watch:
 
     def _note_generation(self, line: str) -> None:
         try:
-            record = json.loads(line)
-            key = (int(record["generation"]), str(record["instance_id"]))
-        except (ValueError, KeyError, TypeError):
+            key = _key(json.loads(line))
+        except ValueError:
             return  # being written at this moment
         with self._lock:
-            if key not in self._generations:
-                self._generations[key] = Generation(number=key[0], holder=key[1], seen_s=time.monotonic())
+            if key is None or key in self._generations:
+                return
+            now_s = time.monotonic()
+            offered_s = 0.0 if self._is_first_look else self._offered_s.get(key, now_s)
+            self._generations[key] = Generation(number=key[0], holder=key[1], seen_s=now_s, offered_s=offered_s)
 
     def _read_state(self) -> None:
         try:
@@ -173,3 +185,11 @@ class Watch:
         with self._lock:
             if not self._reported or self._reported[-1].number != number:
                 self._reported.append(Reported(number=number, instance_id=instance_id, seen_s=time.monotonic()))
+
+
+def _key(record: Any) -> tuple[int, str] | None:
+    """Number and holder of a lease record; None where it is none."""
+    try:
+        return int(record["generation"]), str(record["instance_id"])
+    except (KeyError, TypeError, ValueError):
+        return None

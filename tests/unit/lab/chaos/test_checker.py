@@ -13,7 +13,7 @@ def writes(machine: str, *seconds: float) -> tuple[ServerWrite, ...]:
 
 
 def generation(number: int, holder: str, seen_s: float) -> Generation:
-    return Generation(number=number, holder=holder, seen_s=seen_s)
+    return Generation(number=number, holder=holder, seen_s=seen_s, offered_s=seen_s - 0.4)
 
 
 GOOD = History(
@@ -39,6 +39,13 @@ PLANTED = [
     pytest.param({"writes": writes("i-a", 1.0) + writes("10.0.0.9", 2.0)}, "overlap", "10.0.0.9", id="a stranger"),
     pytest.param(
         {"writes": writes("i-a", 1.0, 9.7)}, "late-write", "generation 2 of i-b", id="late, unnoticed by data"
+    ),
+    pytest.param({"writes": writes("i-a", 1.0) + writes("i-b", 9.0)}, "overlap", "i-b wrote", id="before its lease"),
+    pytest.param(
+        {"writes": writes("i-a", 1.0, 9.7), "generations": (*GOOD.generations, generation(3, "i-a", 12.0))},
+        "late-write",
+        "i-a wrote 1 times after generation 2",
+        id="late, though it gets a newer lease afterwards",
     ),
     pytest.param(
         {"generations": (generation(2, "i-a", 0.5), generation(1, "i-b", 9.5))}, "generation", "after", id="gen back"
