@@ -35,7 +35,7 @@ PLANTED = [
     pytest.param({"stored": {}}, "lost", "4 acknowledged", id="nothing stored"),
     pytest.param({"stored": {"w1": {1: 1, 2: 2, 3: 1}, "w2": {1: 1}}}, "duplicated", "w1 #2 (2 times)", id="twice"),
     pytest.param({"writes": writes("i-a", 1.0, 10.5) + writes("i-b", 10.0, 11.0)}, "overlap", "i-a wrote 1", id="two"),
-    pytest.param({"writes": writes("i-b", 1.0) + writes("i-a", 2.0)}, "overlap", "i-a wrote", id="in the wrong order"),
+    pytest.param({"writes": writes("i-b", 9.6) + writes("i-a", 9.8)}, "overlap", "i-a wrote", id="in the wrong order"),
     pytest.param({"writes": writes("i-a", 1.0) + writes("10.0.0.9", 2.0)}, "overlap", "10.0.0.9", id="a stranger"),
     pytest.param(
         {"writes": writes("i-a", 1.0, 9.7)}, "late-write", "generation 2 of i-b", id="late, unnoticed by data"
