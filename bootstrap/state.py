@@ -41,6 +41,7 @@ class State:
     network_interface_id: str = ""
     address: str = ""
     record: str = ""
+    generation: int = 0  # of the lease, 0 before it is held; the fencing token
     reason: str = ""
 
 
@@ -55,6 +56,7 @@ def render_state(state: State, entries: list[Entry], updated_at: str, limit: int
         "network_interface_id": state.network_interface_id,
         "address": state.address,
         "record": state.record,
+        "generation": state.generation,
         "sentence": state.sentence,
         "reason": state.reason,
         "updated_at": updated_at,

@@ -41,6 +41,7 @@ def test_document_for_the_parameter() -> None:
         "network_interface_id": "eni-1",
         "address": "10.0.100.10",
         "record": "demo.lab.internal",
+        "generation": 0,
         "sentence": "demo serves",
         "reason": "",
         "updated_at": "now",
