@@ -44,7 +44,7 @@ class Fault:
     @property
     def sentence(self) -> str:
         """For people: what happens, to whom, for how long."""
-        text = SENTENCES[self.kind].format(target=f"the {self.target}", detail=self.detail)
+        text = SENTENCES[self.kind].format(target=f"the {self.target}", detail=self.detail or "every service")
         lasting = f" for {self.for_s:.1f} s" if self.for_s else ""
         replaced = ", and the group is told to replace it" if self.is_replaced else ""
         moved = " (successors go to another zone)" if self.is_moved else ""
@@ -90,7 +90,7 @@ SENTENCES: Mapping[str, str] = {
     "api-delay": "the API answers calls of {detail} late",
     "api-lost-answers": "the API does what calls of {detail} ask but its answers are lost",
 }
-API_SERVICES = ("ec2", "autoscaling", "route53", "")  # empty: any service
+API_SERVICES = ("ec2", "autoscaling", "route53", "")  # empty: every service
 FIRST_AT_S = 1.0
 
 
@@ -153,7 +153,14 @@ def _second_instance(source: random.Random, kind: str, at_s: float, timings: Lea
 
 
 def _api(source: random.Random, kind: str, at_s: float, _timings: LeaseTimings) -> Fault:
-    return Fault(kind=kind, at_s=at_s, for_s=round(source.uniform(3.0, 15.0), 1), detail=source.choice(API_SERVICES))
+    """The API hardly matters to a service at rest, so mostly a replacement is under way at the same time."""
+    return Fault(
+        kind=kind,
+        at_s=at_s,
+        for_s=round(source.uniform(3.0, 15.0), 1),
+        detail=source.choice(API_SERVICES),
+        is_replaced=source.random() < 0.7,
+    )
 
 
 _GENERATORS: Mapping[str, Callable[[random.Random, str, float, LeaseTimings], Fault]] = {
