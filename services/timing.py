@@ -43,7 +43,11 @@ def lease_findings(lease: Lease) -> Iterator[Finding]:
     """Every timing of the lease with which two instances could write at once, or none could ever start."""
     for found in lease_timing.findings(lease.timing()):
         yield Finding(
-            path=f"lease.{found.name}", value=f"{found.value_s:g}", problem=found.problem, remedy=found.remedy
+            path=f"lease.{found.name}",
+            value=f"{found.value_s:g}",
+            problem=found.problem,
+            remedy=found.remedy,
+            depends_on=("lease",),
         )
 
 
