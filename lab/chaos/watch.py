@@ -182,6 +182,8 @@ class Watch:
             number, instance_id = int(state["generation"]), str(state["instance_id"])
         except (self._ssm.exceptions.ClientError, ValueError, KeyError, TypeError):
             return  # not there yet, or of an agent without a lease
+        if not number:
+            return  # an instance that does not hold the lease yet
         with self._lock:
             if not self._reported or self._reported[-1].number != number:
                 self._reported.append(Reported(number=number, instance_id=instance_id, seen_s=time.monotonic()))
