@@ -31,6 +31,7 @@ def main() -> int:
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--reruns", type=int, default=6, help="how many more runs a failing schedule is worth")
+    parser.add_argument("--keep-going", action="store_true", help="play all schedules, make none smaller")
     arguments = parser.parse_args()
     try:
         if not namespace.inside():
@@ -41,7 +42,7 @@ def main() -> int:
         directory = Path(tempfile.mkdtemp(prefix="soloist-"))
         try:
             with open_chaos_lab(kernel, images, directory, OUT) as lab:
-                return play_all(lab, arguments.runs, arguments.seed, arguments.reruns)
+                return play_all(lab, arguments.runs, arguments.seed, None if arguments.keep_going else arguments.reruns)
         finally:
             shutil.rmtree(directory, ignore_errors=True)
     except LabError as error:
@@ -52,21 +53,21 @@ def main() -> int:
         return 130
 
 
-def play_all(lab: ChaosLab, runs: int, seed: int, reruns: int) -> int:
-    """Play `runs` schedules from `seed` on; the first that fails is shrunk and ends it."""
-    began_s, played = time.monotonic(), []
+def play_all(lab: ChaosLab, runs: int, seed: int, reruns: int | None) -> int:
+    """Play `runs` schedules from `seed` on; the first that fails is shrunk and ends it, unless `reruns` is None."""
+    began_s = time.monotonic()
+    played: list[Run] = []
     for number in range(runs):
         schedule = generate(seed + number, TIMINGS)
         print(f"seed {schedule.seed}:\n{schedule.story}", flush=True)
         run = lab.play(schedule)
         played.append(run)
         print(f"  {tell(run)}", flush=True)
-        if run.violations:
+        if run.violations and reruns is not None:
             _shrink(lab, run, reruns)
-            print(summary(played, time.monotonic() - began_s))
-            return 1
-    print(summary(played, time.monotonic() - began_s))
-    return 0
+            break
+    print(summary(played, time.monotonic() - began_s), flush=True)
+    return 1 if any(run.violations for run in played) else 0
 
 
 def _shrink(lab: ChaosLab, failed: Run, reruns: int) -> None:

@@ -47,7 +47,7 @@ class FakeLab:
         return run(schedule, *([OVERLAP] if is_bad else []))
 
 
-def play(lab: FakeLab, *, runs: int, seed: int = 1, reruns: int = 6) -> int:
+def play(lab: FakeLab, *, runs: int, seed: int = 1, reruns: int | None = 6) -> int:
     return play_all(cast(ChaosLab, lab), runs, seed, reruns)
 
 
@@ -90,6 +90,12 @@ def test_a_violation_is_exit_code_1_and_is_made_smaller(capsys: pytest.CaptureFi
     assert "VIOLATED: overlap" in said
     assert "the smallest schedule that failed" in said
     assert len(lab.played[-1].faults) <= len(next(s for s in lab.played if s.seed == lab.played[-1].seed).faults)
+
+
+def test_keeping_going_plays_all_and_still_fails() -> None:
+    lab = FakeLab("freeze", "crash", "cut-efs")
+    assert play(lab, runs=30, reruns=None) == 1
+    assert [schedule.seed for schedule in lab.played] == list(range(1, 31))
 
 
 def test_a_lab_that_breaks_while_shrinking_still_tells_the_story(capsys: pytest.CaptureFixture[str]) -> None:
