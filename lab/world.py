@@ -77,6 +77,7 @@ class World:
         self.hypervisor = Hypervisor(self.machines, self, images.instances, arguments, say)
         self.control_plane = ControlPlane(self.hypervisor, timing, address=CONTROL_ADDRESS, port=4566)
         self.ledger = Ledger()
+        self._has_writer_program = False
         self.file_server: FileServer
         self.client: Machine
 
@@ -134,8 +135,10 @@ class World:
 
     def start_writers(self, name: str, label: str = "w") -> None:
         """Have the client machine write to `name` from now on. One `label` per start: it names the writers."""
-        script = Path(writer_program.__file__).read_text()
-        self.client.exec(f"cat > /root/writer.py <<'END_OF_WRITER'\n{script}\nEND_OF_WRITER")
+        if not self._has_writer_program:  # once: a console carries no more than it must
+            script = Path(writer_program.__file__).read_text()
+            self.client.exec(f"cat > /root/writer.py <<'END_OF_WRITER'\n{script}\nEND_OF_WRITER")
+            self._has_writer_program = True
         target = f"--service {name} --collector {self._collector_address} --label {label}"
         started = self.client.exec(f"systemd-run --quiet --unit=writers-{label} python3 /root/writer.py {target}")
         if started.exit_code:
