@@ -3,8 +3,8 @@
 For: the agent's acquire loop and the simulation (tests/property). In this order:
 released, mine before a reboot, terminated by EC2's word -> publish the next generation at once;
 a holder the group counts and that renews -> surplus: wait for its release, at the deadline end myself, never shoot;
-a holder that is leaving and renews -> wait while it drains; any other -> terminate it, first checking that the group
-counts *me*; no proof to be had -> under `proof-or-lease`, unchanged for the holder's own lease duration.
+a holder that is leaving in health and renews -> wait while it drains; any other -> terminate it, first checking that
+the group counts *me*; no proof to be had -> under `proof-or-lease`, unchanged for the holder's own lease duration.
 Guarantees: an unparseable record is held; without the group's word on me nobody is shot; an instance the group is
 ending shoots nobody; every wait has a deadline (GiveUp) and a sentence.
 Does not: publish (lease_publish judges that) or guard the holder's own deadline (lease_renew, fence_rules).
@@ -32,6 +32,7 @@ from bootstrap.lease_timing import FencePolicy, LeaseTiming
 from bootstrap.lease_watch import AcquireMemory, is_renewing, lease_wait_s, remember
 
 POLL_S = 1.5  # between two looks while something is expected soon
+FRESH_S = 2.0  # an expired lease is judged by a look at most this old: asking EC2 in vain takes longer
 Step = tuple[AcquireMemory, Action]
 
 
@@ -144,7 +145,7 @@ def _held(
     if not is_asked and group.holder is not None and group.holder.is_counted and holder.state != SHUTTING_DOWN:
         if memory.unchanged_s < record.lease_duration_s:
             return _surplus(memory, name, timing, now_s)
-    elif not is_asked and holder.state != SHUTTING_DOWN and is_renewing(memory, record):
+    elif not is_asked and holder.state != SHUTTING_DOWN and not _is_unhealthy(group) and is_renewing(memory, record):
         since_s = memory.drain_from_s if memory.drain_from_s is not None else now_s
         if now_s - since_s < timing.drain_deadline_s:
             state = group.holder.lifecycle_state if group.holder else "no member of the group"
@@ -152,6 +153,11 @@ def _held(
             memory = replace(memory, drain_from_s=since_s, waiting_from_s=None, surplus_from_s=None)
             return memory, Wait(pause_s=POLL_S, sentence=sentence)
     return _end(memory, observation, record, holder.state, timing, policy, now_s)
+
+
+def _is_unhealthy(group: GroupAnswer) -> bool:
+    """Taken out of service as unhealthy, the holder most likely crashed: nothing of a graceful stop is to be spared."""
+    return group.holder is not None and not group.holder.is_healthy
 
 
 def _why(answer: NoAnswer | object) -> str:
@@ -163,9 +169,10 @@ def _dead(memory: AcquireMemory, state: str, name: str, timing: LeaseTiming, now
     if state == TERMINATED:
         sentence = f"{name} is terminated: publish generation {following}"
         return memory, Publish(generation=following, ground="terminated", sentence=sentence)
-    gone_s = now_s - (memory.gone_from_s if memory.gone_from_s is not None else now_s)
+    # An instance that renews is not gone, whatever EC2 has forgotten for a moment.
+    gone_s = min(memory.unchanged_s, now_s - (memory.gone_from_s if memory.gone_from_s is not None else now_s))
     if gone_s >= timing.gone_confirm_s:
-        sentence = f"{name} is unknown to EC2 since {gone_s:.0f} s: publish generation {following}"
+        sentence = f"{name} is unknown to EC2 and unchanged for {gone_s:.0f} s: publish generation {following}"
         return memory, Publish(generation=following, ground="gone", sentence=sentence)
     return _patience(memory, timing, now_s, f"{name} is unknown to EC2: ask again, it may not have spread yet")
 
@@ -231,6 +238,8 @@ def _without_proof(
     need_s = lease_wait_s(record, timing)
     silent_s = now_s - (memory.silent_from_s if memory.silent_from_s is not None else now_s)
     is_due = is_hopeless or record is None or silent_s >= timing.silence_s
+    if is_due and memory.unchanged_s >= need_s and now_s - memory.looked_s > FRESH_S:
+        return memory, Wait(pause_s=0.0, sentence=f"{sentence}; look once more before it is claimed")
     if is_due and memory.unchanged_s >= need_s:
         following = memory.generation + 1
         sentence = f"{sentence}; unchanged for {memory.unchanged_s:.0f} s: publish generation {following}"

@@ -26,6 +26,7 @@ class AcquireMemory:
     text: str = ""
     same_from_s: float = 0.0
     same_until_s: float = 0.0
+    looked_s: float = 0.0  # when the last look returned
     gone_from_s: float | None = None
     silent_from_s: float | None = None  # EC2 or the group give no answer
     unlisted_from_s: float | None = None  # the group does not know me
@@ -47,13 +48,15 @@ def remember(memory: AcquireMemory, observation: Observation, now_s: float) -> A
         memory = _remember_record(memory, seen)
     holder, group = observation.holder, observation.group
     is_silent = isinstance(holder, NoAnswer) or isinstance(group, NoAnswer)
+    gone_s, unlisted_s = memory.gone_from_s, memory.unlisted_from_s
     if isinstance(holder, HolderAnswer):
-        is_gone = holder.state == GONE
-        memory = replace(memory, gone_from_s=_since(memory.gone_from_s, now_s) if is_gone else None)
+        gone_s = _since(gone_s, now_s) if holder.state == GONE else None
     if isinstance(group, GroupAnswer):
-        is_unlisted = group.me is None
-        memory = replace(memory, unlisted_from_s=_since(memory.unlisted_from_s, now_s) if is_unlisted else None)
-    return replace(memory, silent_from_s=_since(memory.silent_from_s, now_s) if is_silent else None)
+        unlisted_s = _since(unlisted_s, now_s) if group.me is None else None
+    silent_s = _since(memory.silent_from_s, now_s) if is_silent else None
+    if (gone_s, unlisted_s, silent_s) == (memory.gone_from_s, memory.unlisted_from_s, memory.silent_from_s):
+        return memory
+    return replace(memory, gone_from_s=gone_s, unlisted_from_s=unlisted_s, silent_from_s=silent_s)
 
 
 def _remember_record(memory: AcquireMemory, seen: Seen) -> AcquireMemory:
@@ -63,13 +66,15 @@ def _remember_record(memory: AcquireMemory, seen: Seen) -> AcquireMemory:
             text=seen.text,
             same_from_s=seen.returned_s,
             same_until_s=seen.returned_s,
+            looked_s=seen.returned_s,
             unlisted_from_s=memory.unlisted_from_s,
             waiting_from_s=memory.waiting_from_s,
             surplus_from_s=memory.surplus_from_s,
         )
     if seen.text != memory.text:
-        return replace(memory, text=seen.text, same_from_s=seen.returned_s, same_until_s=seen.returned_s)
-    return replace(memory, same_until_s=max(memory.same_until_s, seen.sent_s))
+        returned_s = seen.returned_s
+        return replace(memory, text=seen.text, same_from_s=returned_s, same_until_s=returned_s, looked_s=returned_s)
+    return replace(memory, same_until_s=max(memory.same_until_s, seen.sent_s), looked_s=seen.returned_s)
 
 
 def _since(earlier_s: float | None, now_s: float) -> float:

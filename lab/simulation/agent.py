@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from lab.simulation.world import World
 
 API_TIMEOUT_S = 5.0
-WATCH_S = 2.0  # between looks at the target lifecycle state
+WATCH_S = 4.0  # between looks at the target lifecycle state
 TTL_S = 10
 Answer = Any
 
@@ -47,8 +47,7 @@ class Agent:
         if hold is None:
             return
         self._start(self._renew())
-        if "no-dns-guard" in self._defects or self._rng.random() < 0.5:
-            self._start(self.move_record(hold.record.generation))
+        self._start(self._move_record(hold.record.generation))
         if not self._machine.is_running:
             is_started = yield from self._start_service(hold)
             if not is_started:
@@ -68,7 +67,7 @@ class Agent:
 
     def _look(self) -> Body:
         """A fresh look at the highest generation: Seen or NoAnswer."""
-        answer = yield from self._on_files(lambda: None)
+        answer = yield from self._on_files(None)
         return answer
 
     def _on_files(self, operation: Any) -> Body:
@@ -77,7 +76,9 @@ class Agent:
         sent_s = machine.clock.read()
 
         def perform() -> Any:
-            operation()
+            if operation is not None:
+                operation()
+                machine.cached_until_s = -1.0  # a client sees its own changes
             return files.look(machine)
 
         content = yield ask(machine.timing.request_timeout_s, lambda reply: files.request(machine, perform, reply))
@@ -151,6 +152,12 @@ class Agent:
             else:
                 holder = yield from self._call("ec2", lambda: world.cloud.describe(record.instance_id))
                 group = yield from self._call("group", lambda: world.cloud.group(machine, record.instance_id))
+            # Asking may have taken long: judge what is there now, if it is still that holder's.
+            again = yield from self._look()
+            if isinstance(again, NoAnswer) or again.generation == seen.generation:
+                seen = again
+            else:
+                return (yield from self._observe())
         return Observation(seen=seen, holder=holder, group=group, remains=remains)
 
     def _shoot(self, target: Machine, action: Terminate) -> str:
@@ -221,15 +228,13 @@ class Agent:
 
     def _start_service(self, hold: Hold) -> Body:
         machine, world = self._machine, self._world
-        is_attached = yield from self._attach(hold)
-        if not is_attached or not self._may_go_on(hold):
-            return False
-        yield sleep(self._rng.uniform(0.05, 1.0))
+        self._start(self._attach(hold))  # not waited for, unlike the real boot: a start as early as possible
+        yield sleep(self._rng.uniform(0.02, 0.3))
         if not self._may_go_on(hold) or machine.is_cut:
             return False
         machine.generation = hold.record.generation
         machine.mount()
-        yield sleep(self._rng.uniform(0.05, 3.0))
+        yield sleep(self._rng.uniform(0.02, 0.3))
         if not self._may_go_on(hold):
             return False
         machine.start_service()
@@ -260,9 +265,7 @@ class Agent:
                 answer = yield from self._call("ec2", lambda o=owner: world.cloud.describe(o.id))
                 state = answer.state if isinstance(answer, HolderAnswer) else "running"
                 state = None if state == "gone" else state
-            seen = replace(
-                interface, status="in-use" if owner else "available", holder=owner.id if owner else ""
-            )
+            seen = replace(interface, status="in-use" if owner else "available", holder=owner.id if owner else "")
             decision = decide_claim(seen, machine.id, state)
             if owner is not None and "steal-interface" in self._defects:
                 yield from self._call("ec2", lambda o=owner: world.cloud.detach(o, machine))
@@ -274,7 +277,7 @@ class Agent:
                 yield sleep(1.5)
         return False
 
-    def move_record(self, generation: int) -> Body:
+    def _move_record(self, generation: int) -> Body:
         machine, world, rules = self._machine, self._world, self._rules
         ttl_s = TTL_S if "constant-ttl" in self._defects else rules.record_ttl_s(TTL_S, generation)
         wanted = Address(zone=machine.zone, ttl_s=ttl_s, generation=generation)
@@ -283,6 +286,7 @@ class Agent:
             seen = yield from self._call("route53", lambda: world.cloud.dns)
             if isinstance(seen, Address):
                 if (seen.zone, seen.ttl_s) == (wanted.zone, wanted.ttl_s):
+                    world.cloud.adopt(seen, wanted)
                     return
                 look = yield from self._look()
                 if is_guarded and not rules.may_touch(machine.hold, look, now_s=machine.clock.read()).is_given:
@@ -291,7 +295,7 @@ class Agent:
                     yield sleep(2.0)
                     continue
                 yield from self._call(
-                    "route53",
+                    "route53-change",
                     lambda s=seen: world.cloud.swap(s, wanted, is_compared=is_guarded),
                     may_be_late=True,
                 )
@@ -311,12 +315,11 @@ class Agent:
                 machine.hold = step.hold
                 record = step.hold.record
                 seen = yield from self._on_files(lambda r=record: world.files.replace(machine, r))
-                step = rules.after_renewal(
-                    machine.hold, seen, sent_s=sent_s, now_s=machine.clock.read(), timing=timing
-                )
+                step = rules.after_renewal(machine.hold, seen, sent_s=sent_s, now_s=machine.clock.read(), timing=timing)
             if step.action is Renewal.CONFIRMED:
                 machine.hold = step.hold
                 world.checker.confirmed(machine, sent_true_s)
+                before = machine.fence_memory
                 machine.fence_memory, _ = rules.hold_until(
                     machine.fence_memory,
                     machine.hold.record.generation,
@@ -324,6 +327,7 @@ class Agent:
                     is_clear=False,
                     now_s=machine.clock.read(),
                 )
+                world.checker.guarded(machine, before)
             elif step.action in (Renewal.LOST, Renewal.EXPIRED):
                 world.tell(f"{machine.id}: {step.sentence}")
                 machine.is_lost = True
@@ -358,9 +362,7 @@ class Agent:
         yield from self._stop_service()
         if not machine.is_running and not machine.is_mounted and hold is not None and not machine.is_lost:
             self._is_renewing = False
-            machine.fence_memory = self._rules.let_go(
-                machine.fence_memory, is_cgroup_empty=True, is_mount_gone=True
-            )
+            machine.fence_memory = self._rules.let_go(machine.fence_memory, is_cgroup_empty=True, is_mount_gone=True)
             last = machine.hold.record if machine.hold else hold.record
             yield from self._call("ec2", lambda: world.cloud.detach(machine, machine))
             yield from self._on_files(lambda: world.files.replace(machine, released(last)))

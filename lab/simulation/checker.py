@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bootstrap.fence_rules import TICK_S
+from bootstrap.fence_rules import TICK_S, FenceMemory
 from bootstrap.lease_record import LeaseRecord
 from lab.simulation.machine import Machine
 
@@ -54,11 +54,7 @@ class Checker:
     def writers_changed(self, writers: list[Machine]) -> None:
         """`writers`: all machines that could write from now on."""
         now = self._world.engine.now
-        pairs = {
-            (one.id, other.id)
-            for index, one in enumerate(writers)
-            for other in writers[index + 1 :]
-        }
+        pairs = {(one.id, other.id) for index, one in enumerate(writers) for other in writers[index + 1 :]}
         for pair in [pair for pair in self._open if pair not in pairs]:
             self._close(pair, self._open.pop(pair), now)
         for pair in pairs:
@@ -78,9 +74,7 @@ class Checker:
         older, newer = sorted((one, other), key=lambda machine: machine.generation)
         allowed_s, kind = self._allowed_until(older, newer)
         self.overlaps.append(
-            Overlap(
-                older=older.id, newer=newer.id, start_s=start_s, end_s=end_s, allowed_until_s=allowed_s, kind=kind
-            )
+            Overlap(older=older.id, newer=newer.id, start_s=start_s, end_s=end_s, allowed_until_s=allowed_s, kind=kind)
         )
         if end_s > allowed_s:
             self.violation(
@@ -93,21 +87,32 @@ class Checker:
         if publication is None or newer.generation <= older.generation:
             return NONE_S, ""
         ground, published_s = publication
-        woke_s = older.clock.woke_at_s
-        is_relevant = woke_s > self._confirmed_s.get(older.id, -1.0)
-        if world.policy == "proof" or ground != "lease-expired" or not is_relevant:
+        if world.policy == "proof" or ground != "lease-expired":
             return NONE_S, ""
-        if not older.clock.was_frozen:
-            return woke_s + WAKE_S, "woke up late"
         timing, rate = older.timing, older.clock.rate
+        woke_s = older.clock.thawed_at_s
+        if woke_s < published_s - (timing.lease_duration_s + HURRY_S) / rate:
+            woke_s = older.clock.woke_at_s
+            is_relevant = woke_s > self._confirmed_s.get(older.id, -1.0)
+            return (woke_s + WAKE_S, "woke up late") if is_relevant else (NONE_S, "")
         seen_s = timing.retry_period_s + 2 * timing.request_timeout_s + timing.kill_timeout_s + HURRY_S
         ladder_s = timing.ladder_s + timing.watchdog_timeout_s + HURRY_S
         reachable_s = max(woke_s, published_s, older.file_system_cut_until_s, world.files.down_until_s)
         return min(reachable_s + seen_s / rate, woke_s + ladder_s / rate), "its clock stood still"
 
+    def guarded(self, machine: Machine, before: FenceMemory) -> None:
+        """The fence process was told a deadline by a renewal."""
+        after, now_s = machine.fence_memory, machine.clock.read()
+        is_past = before.is_over or (before.deadline_s is not None and now_s >= before.deadline_s)
+        if before.generation == after.generation and is_past and before != after:
+            self.violation(f"generation {after.generation} of {machine.id} was rescued after its deadline")
+
     def confirmed(self, machine: Machine, sent_true_s: float) -> None:
         self._confirmed_s[machine.id] = sent_true_s
-        machine.clock.was_frozen = False
+        now = self._world.engine.now
+        if now < machine.cut_when_slow_until_s and now - sent_true_s > 0.4 * machine.timing.request_timeout_s:
+            machine.file_system_cut_until_s = max(machine.file_system_cut_until_s, machine.cut_when_slow_until_s)
+            machine.slow_until_s = machine.cut_when_slow_until_s = now
 
     # records, shots, record and interface
 
@@ -119,6 +124,20 @@ class Checker:
         if number <= max(self._landed, default=0):
             self.violation(f"{machine.id} published generation {number}, which is not higher than all before")
         self._landed[number] = nonce
+        self._displaced(machine, record)
+
+    def _displaced(self, machine: Machine, record: LeaseRecord) -> None:
+        """Nobody publishes over a holder that is well."""
+        world, now = self._world, self._world.engine.now
+        before = world.files.files.get(record.generation - 1)
+        if before is None or before.is_released or before.instance_id == machine.id:
+            return
+        holder = world.machine(before.instance_id)
+        is_held = holder.boot_id == before.boot_id and holder.hold is not None and not holder.fence_memory.is_over
+        has_thawed = now - holder.clock.thawed_at_s < holder.timing.lease_duration_s
+        is_fresh = now - holder.renewal_landed_s < 0.5 * holder.timing.lease_duration_s
+        if is_held and holder.is_executing and is_fresh and not has_thawed:
+            self.violation(f"{machine.id} published over {holder.id}, which is well and has not released")
 
     def overwritten(self, before: LeaseRecord, after: LeaseRecord) -> None:
         """One file, two records."""

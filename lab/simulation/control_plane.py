@@ -39,7 +39,7 @@ class ControlPlane:
     def __init__(self, world: World) -> None:
         self._world = world
         self._engine = world.engine
-        self.silent_until_s = {"ec2": -1.0, "group": -1.0, "route53": -1.0}
+        self.silent_until_s = {"ec2": -1.0, "group": -1.0, "route53": -1.0, "route53-change": -1.0}
         self.forgetful_until_s = -1.0
         self.dns = Address(zone="", ttl_s=10, generation=0)
         self.interfaces: dict[str, Machine] = {}
@@ -64,7 +64,11 @@ class ControlPlane:
                     engine.at(max(cut_s, silent_s) + rng.uniform(0.0, 5.0), late)
                 elif may_be_late and engine.now >= cut_s and rng.random() < 0.2:
                     operation()  # performed, the answer is lost
-                engine.after(rng.uniform(0.1, 6.0), reply, NoAnswer(reason=f"{service} is unreachable"))
+                engine.after(
+                    rng.uniform(0.05, 0.4) if rng.random() < 0.7 else 6.0,
+                    reply,
+                    NoAnswer(reason=f"{service} is unreachable"),
+                )
                 return
             engine.after(rng.uniform(0.02, 0.3), reply, operation())
 
@@ -191,6 +195,11 @@ class ControlPlane:
         self._world.checker.dns_changed(self.dns.generation, wanted.generation)
         self.dns = wanted
         return True
+
+    def adopt(self, seen: Address, wanted: Address) -> None:
+        """The record is right already: from now on it is that of the newer generation."""
+        if self.dns == seen:
+            self.dns = wanted
 
     def attach(self, machine: Machine) -> bool:
         """False when another instance has it."""

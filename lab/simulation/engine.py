@@ -16,6 +16,7 @@ from typing import Any
 TIMED_OUT = object()
 SHORTEST_S = 1e-4
 WAKE_JITTER_S = 0.05  # after a pause: who runs first is not determined
+LATE_JITTER_S = 0.8
 Reply = Callable[[Any], None]
 Request = tuple[float, Callable[[Reply], None] | None]
 Body = Generator[Request, Any, Any]
@@ -66,7 +67,7 @@ class GuestClock:
         self.is_paused = False
         self.paused_at_s = -1.0
         self.woke_at_s = -1.0
-        self.was_frozen = False
+        self.thawed_at_s = -1e9
         self._is_freezing = False
         self._parked: list[tuple[float, bool, Callable[..., None], tuple[Any, ...]]] = []
 
@@ -75,7 +76,6 @@ class GuestClock:
 
     def pause(self, *, is_clock_frozen: bool) -> None:
         self.is_paused, self._is_freezing, self.paused_at_s = True, is_clock_frozen, self._engine.now
-        self.was_frozen = self.was_frozen or is_clock_frozen
 
     def wake(self) -> None:
         if not self.is_paused:
@@ -84,9 +84,11 @@ class GuestClock:
         self.is_paused, self.woke_at_s = False, engine.now
         if self._is_freezing:
             self.frozen_s += shift_s
+            self.thawed_at_s = engine.now
         for due_s, is_timer, call, arguments in self._parked:
             late_s = due_s + shift_s if is_timer and self._is_freezing else engine.now
-            engine.at(max(late_s, engine.now) + engine.rng.uniform(0.0, WAKE_JITTER_S), call, *arguments)
+            jitter_s = engine.rng.uniform(0.0, WAKE_JITTER_S if engine.rng.random() < 0.7 else LATE_JITTER_S)
+            engine.at(max(late_s, engine.now) + jitter_s, call, *arguments)
         self._parked.clear()
 
     def park(self, *, is_timer: bool, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:

@@ -116,21 +116,14 @@ class Faults:
         machine.slow_s = self._engine.rng.uniform(1.0, machine.timing.request_timeout_s)
 
     def slow_then_cut(self, machine: Machine, length_s: float) -> None:
-        """Answers come just in time, then none."""
-        machine.slow_until_s = self._engine.now + 3 * machine.timing.retry_period_s
-        machine.slow_s = machine.timing.request_timeout_s
-        after_s = self._engine.rng.uniform(0.3, 3.0) * machine.timing.retry_period_s
-        self._engine.after(after_s, self.cut_files, machine, max(0.0, length_s - after_s))
+        """An answer comes just in time, then none."""
+        machine.slow_until_s = self._engine.now + length_s
+        machine.slow_s = 0.95 * machine.timing.request_timeout_s
+        machine.cut_when_slow_until_s = self._engine.now + length_s
 
     def kill_fence_and_cut(self, machine: Machine, length_s: float) -> None:
         self.kill_fence(machine, 0.0)
         self.cut_files(machine, length_s)
-
-    def late_record(self, machine: Machine, length_s: float) -> None:
-        """The record is looked after again while the API is slow to be reached: a swap may land late."""
-        self._world.start_record(machine)
-        self.cut_api(machine, length_s)
-        self._engine.after(self._engine.rng.uniform(0.0, 5.0), self.cut_files, machine, length_s)
 
     def zone_loss(self, machine: Machine, length_s: float) -> None:
         self.cut_both(machine, length_s)
@@ -160,9 +153,14 @@ class Faults:
 
     def silent_route53(self, machine: Machine, length_s: float) -> None:
         self._silent("route53", length_s)
+        self._silent("route53-change", length_s)
+
+    def silent_changes(self, machine: Machine, length_s: float) -> None:
+        """The record can be read, but changes of it do not come through."""
+        self._silent("route53-change", length_s)
 
     def silent_cloud(self, machine: Machine, length_s: float) -> None:
-        for service in ("ec2", "group", "route53"):
+        for service in ("ec2", "group", "route53", "route53-change"):
             self._silent(service, length_s)
 
     def _silent(self, service: str, length_s: float) -> None:

@@ -53,7 +53,11 @@ class FileServer:
                 engine.at(heal_s + engine.rng.uniform(0.0, 1.0), arrive, True)
                 return
             result = operation()
-            slow_s = engine.rng.uniform(0.0, machine.slow_s) if engine.now < machine.slow_until_s else 0.0
+            slow_s = (
+                engine.rng.uniform(0.0, machine.slow_s)
+                if engine.now < machine.slow_until_s and engine.rng.random() < 0.5
+                else 0.0
+            )
             engine.after(engine.rng.uniform(0.002, 0.04) + slow_s, back, result)
 
         def back(result: Any) -> None:

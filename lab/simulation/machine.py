@@ -44,6 +44,7 @@ class Machine:
         self.api_cut_until_s = -1.0
         self.slow_until_s = -1.0
         self.slow_s = 0.0
+        self.cut_when_slow_until_s = -1.0
         self.has_attribute_cache = "cached-look" in world.defects
         self.cached: Content = (0, "", None)
         self.cached_until_s = -1.0

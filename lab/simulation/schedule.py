@@ -8,13 +8,13 @@ Does not: say who is hit; a target such as "holder" is looked up when the fault 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from bootstrap.lease_timing import FencePolicy, LeaseTiming
 
 START_S = 30.0
 PAUSES = ("pause", "freeze")
-UNTIL_PUBLICATION_S = 400.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,12 +33,13 @@ class Fault:
 
 @dataclass(frozen=True, kw_only=True)
 class Schedule:
-    """One run. `timings` and `rates` are taken in turn by the instances in the order of their launch."""
+    """One run. `timings`, `rates` and `zones` are taken in turn by the instances in the order of their launch."""
 
     seed: int
     policy: FencePolicy
     timings: tuple[LeaseTiming, ...]
     rates: tuple[float, ...]
+    zones: tuple[str, ...]
     faults: tuple[Fault, ...]
 
     @property
@@ -58,51 +59,136 @@ class Schedule:
         return lines + [str(fault) for fault in self.faults]
 
 
-# What hits the holder first, what brings a newcomer, what else goes wrong; weights by how much they have to tell.
-MAIN = ("cut_files",) * 5 + ("pause",) * 4 + ("freeze",) * 3 + (
-    "cut_both", "slow_then_cut", "slow_then_cut", "panic", "end", "kill_fence_and_cut", "kill_fence_and_cut",
-    "kill_agent", "stop_agent", "reboot", "zone_loss", "nothing", "nothing", "late_record",
-)  # fmt: skip
-TRIGGER = ("replace", "replace", "launch_first", "unhealthy", "launch_beside", "launch_beside", "nothing")
 EXTRA = (
     "silent_ec2", "silent_group", "silent_route53", "forgetful", "torn", "split", "server_down", "kill_agent",
     "stop_agent", "kill_fence", "reboot", "cut_files", "cut_api", "slow_files", "launch_beside", "replace", "end",
     "pause", "panic",
 )  # fmt: skip
+HITS = (
+    "cut_files", "pause", "freeze", "cut_both", "slow_then_cut", "panic", "end", "kill_agent", "stop_agent", "reboot",
+    "zone_loss", "nothing",
+)  # fmt: skip
+ARRIVALS = ("replace", "launch_beside", "unhealthy", "nothing")
 
 
 def draw(seed: int) -> Schedule:
-    """The schedule of `seed`."""
+    """The schedule of `seed`: one family of dangers in turn, and what else may go wrong at the same time."""
     rng = random.Random(seed)
-    timings = _timings(rng)
+    family = FAMILIES[seed % len(FAMILIES)]
     start_s = START_S + rng.uniform(0.0, 20.0)
-    faults = [Fault(at_s=start_s, kind=rng.choice(MAIN), target="holder", length_s=_length(rng))]
-    trigger_s = start_s + rng.uniform(-10.0, 40.0)
-    faults.append(Fault(at_s=trigger_s, kind=rng.choice(TRIGGER), target="holder"))
-    if rng.random() < 0.55:
-        silent_s = rng.uniform(80.0, 300.0)
-        kind = rng.choice(("silent_ec2", "silent_cloud"))
-        faults.append(Fault(at_s=trigger_s + rng.uniform(1.0, 12.0), kind=kind, target="", length_s=silent_s))
-    if rng.random() < 0.25:
-        faults.append(Fault(at_s=start_s - 5.0, kind="stuck", target="holder", length_s=rng.uniform(100.0, 300.0)))
-    for _ in range(rng.choice((0, 0, 1, 1, 2, 3))):
-        faults.append(
-            Fault(
-                at_s=start_s + rng.uniform(-10.0, 200.0),
-                kind=rng.choice(EXTRA),
-                target=rng.choice(("holder", "newest", "other")),
-                length_s=_length(rng),
-            )
-        )
-    policy: FencePolicy = "proof" if rng.random() < 0.3 else "proof-or-lease"
+    faults = family(rng, start_s)
+    for _ in range(rng.choice((0, 0, 0, 1, 2))):
+        target = rng.choice(("holder", "newest", "other"))
+        faults.append(_fault(start_s + rng.uniform(-10.0, 200.0), rng.choice(EXTRA), target, _length(rng)))
+    timings = _timings(rng)
+    policy: FencePolicy = "proof" if rng.random() < 0.25 else "proof-or-lease"
     rates = tuple(1.0 + rng.uniform(-1.0, 1.0) * min(_rate_error(timing) for timing in timings) for _ in range(4))
     return Schedule(
         seed=seed,
         policy=policy,
         timings=timings,
         rates=rates,
+        zones=("a", "b") if family is _late_swap else tuple(rng.choice("abc") for _ in range(5)),
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
     )
+
+
+def _fault(at_s: float, kind: str, target: str = "holder", length_s: float = 0.0) -> Fault:
+    return Fault(at_s=at_s, kind=kind, target=target, length_s=length_s)
+
+
+def _anything(rng: random.Random, start_s: float) -> list[Fault]:
+    """A hit, an arrival, perhaps silence."""
+    faults = [_fault(start_s, rng.choice(HITS), length_s=_length(rng))]
+    faults.append(_fault(start_s + rng.uniform(-10.0, 40.0), rng.choice(ARRIVALS)))
+    if rng.random() < 0.5:
+        kind = rng.choice(("silent_ec2", "silent_cloud"))
+        faults.append(_fault(start_s + rng.uniform(-5.0, 40.0), kind, "", rng.uniform(80.0, 300.0)))
+    if rng.random() < 0.3:
+        faults.append(_fault(start_s - 5.0, "stuck", length_s=rng.uniform(100.0, 300.0)))
+    return faults
+
+
+def _silent_newcomer(hit: str) -> Callable[[random.Random, float], list[Fault]]:
+    """A holder is hit while a newcomer watches that nobody answers: only the lease can tell."""
+
+    def family(rng: random.Random, start_s: float) -> list[Fault]:
+        kind = rng.choice(("silent_ec2", "silent_cloud"))
+        return [
+            _fault(start_s - 20.0, "launch_first"),
+            _fault(start_s - 1.0, kind, "", rng.uniform(150.0, 300.0)),
+            _fault(start_s, hit, length_s=rng.uniform(60.0, 260.0)),
+            # Without the file system a sleeper cannot see its successor when it wakes.
+            _fault(start_s, rng.choice(("cut_files", "nothing")) if hit in PAUSES else "nothing", length_s=180.0),
+        ]
+
+    return family
+
+
+def _race(rng: random.Random, start_s: float) -> list[Fault]:
+    """Two newcomers see the lease become free in the same moment, and the file server fails over."""
+    return [
+        _fault(start_s - 22.0, "launch_first"),
+        _fault(start_s - 20.0, "launch_first"),
+        _fault(start_s, rng.choice(("replace", "replace", "end")), length_s=1.0),
+        _fault(start_s, "split", "", 200.0),
+    ]
+
+
+def _unreadable(rng: random.Random, start_s: float) -> list[Fault]:
+    """A newcomer meets a record that cannot be read, or a file server that is away for a while."""
+    kind = rng.choice(("torn", "torn", "server_down"))
+    return [
+        _fault(start_s, "launch_first"),
+        _fault(start_s + rng.uniform(0.0, 10.0), kind, "", rng.uniform(10.0, 60.0)),
+        _fault(start_s + 12.0, rng.choice(("silent_cloud", "silent_ec2", "nothing")), "", rng.uniform(60.0, 200.0)),
+    ]
+
+
+def _unwanted(rng: random.Random, start_s: float) -> list[Fault]:
+    """A newcomer that the group is ending itself, beside a holder in trouble."""
+    return [
+        _fault(start_s - 20.0, "launch_first"),
+        _fault(start_s, "replace", "other"),
+        _fault(start_s + rng.uniform(0.0, 12.0), rng.choice(("pause", "panic", "cut_files")), length_s=_length(rng)),
+        _fault(start_s + rng.uniform(10.0, 20.0), rng.choice(("unhealthy", "replace", "nothing"))),
+    ]
+
+
+def _unknown(rng: random.Random, start_s: float) -> list[Fault]:
+    """EC2 does not know a healthy holder for a moment."""
+    return [
+        _fault(start_s, "launch_first"),
+        _fault(start_s + rng.uniform(10.0, 25.0), "forgetful", "", 6.0),
+        _fault(start_s + rng.uniform(30.0, 60.0), "forgetful", "", 6.0),
+    ]
+
+
+def _late_swap(rng: random.Random, start_s: float) -> list[Fault]:
+    """The record's change is under way for a long time while the holder changes, back to the zone of before."""
+    heard_s = start_s + rng.uniform(110.0, 130.0)
+    return [
+        _fault(start_s, "end"),
+        _fault(start_s + 1.0, "silent_changes", "", heard_s - start_s - 1.0),
+        _fault(heard_s - 40.0, "launch_first"),
+        _fault(heard_s - rng.uniform(4.0, 15.0), "replace"),
+    ]
+
+
+FAMILIES: tuple[Callable[[random.Random, float], list[Fault]], ...] = (
+    _anything,
+    _silent_newcomer("cut_files"),
+    _silent_newcomer("slow_then_cut"),
+    _silent_newcomer("pause"),
+    _race,
+    _silent_newcomer("freeze"),
+    _anything,
+    _silent_newcomer("kill_fence_and_cut"),
+    _unreadable,
+    _unwanted,
+    _unknown,
+    _late_swap,
+)
 
 
 def _length(rng: random.Random) -> float:
@@ -115,19 +201,19 @@ def _rate_error(timing: LeaseTiming) -> float:
 
 def _timings(rng: random.Random) -> tuple[LeaseTiming, ...]:
     choice = rng.random()
-    if choice < 0.4:
+    if choice < 0.35:
         return (LeaseTiming(),)
-    if choice < 0.75:
+    if choice < 0.7:
         return (_tight(rng),)
-    return (_tight(rng), _tight(rng), LeaseTiming())
+    return (LeaseTiming(), _tight(rng))  # a roll-out changed them
 
 
 def _tight(rng: random.Random) -> LeaseTiming:
     """Timings that the rules of `findings` just let pass."""
-    retry_s, request_s = rng.uniform(1.0, 5.0), rng.uniform(1.0, 10.0)
+    retry_s, request_s = rng.uniform(1.0, 5.0), rng.choice((rng.uniform(1.0, 10.0), rng.uniform(10.0, 20.0)))
     deadline_s = 3 * retry_s + request_s + rng.uniform(0.0, 10.0)
     stop_s, kill_s = rng.uniform(1.0, 10.0), rng.uniform(1.0, 5.0)
-    watchdog_s, margin_s = rng.uniform(2.0, 6.0), rng.uniform(1.6, 4.0)
+    watchdog_s, margin_s = rng.uniform(1.5, 4.0), rng.uniform(1.6, 3.0)
     return LeaseTiming(
         retry_period_s=retry_s,
         request_timeout_s=request_s,

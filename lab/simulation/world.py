@@ -26,7 +26,8 @@ from lab.simulation.schedule import Schedule
 
 ZONES = ("a", "b", "c")
 LIVENESS_S = 1500.0  # after the last fault, the longest chain of waits that the rules allow
-SERVED_S = 20.0
+SERVED_S = 8.0
+LOOK_S = 4.0
 IDLE_S = 1e6
 
 
@@ -120,7 +121,7 @@ class World:
         machine = Machine(
             self,
             number,
-            rng.choice(ZONES),
+            schedule.zones[number % len(schedule.zones)],
             schedule.timings[number % len(schedule.timings)],
             schedule.rates[number % len(schedule.rates)],
         )
@@ -141,12 +142,6 @@ class World:
         if epoch == machine.epoch and machine.is_up:
             machine.is_lost = False
             self.start_agent(machine)
-
-    def start_record(self, machine: Machine) -> None:
-        """One more run of the step that moves the record."""
-        if machine.is_up and machine.hold is not None:
-            body = Agent(self, machine).move_record(machine.hold.record.generation)
-            machine.processes.append(Process(self.engine, machine.clock, body))
 
     def start_fence(self, machine: Machine) -> None:
         machine.fence = Process(self.engine, machine.clock, self._fence(machine))
@@ -215,7 +210,7 @@ class World:
             self._is_over = True
             self.tell(f"{writers[0].id} serves with generation {writers[0].generation}, nobody else does")
             return
-        self.engine.after(5.0, self._look_for_service)
+        self.engine.after(LOOK_S, self._look_for_service)
 
     def _is_rightful(self, machine: Machine) -> bool:
         return machine.generation == self.files.highest and machine.group_state == "InService" and machine.is_healthy

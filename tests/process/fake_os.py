@@ -46,6 +46,7 @@ class FakeOs:
             self._write({"units": {}, "links": {}, "log": []})
             (self.group / "demo.service").mkdir(parents=True)
             (self.group.parent / "cgroup.procs").write_text("")
+            (self.group / "cgroup.kill").write_text("")
             self._populate({})
 
     # ------------------------------------------------------------------ what a test asks

@@ -298,3 +298,20 @@ def test_unreadable_record_counts_as_held(world: World) -> None:
     assert world.take().hold.record.generation == 8
     assert world.clock.now_s - began_s >= 2 * TIMING.lease_duration_s
     assert world.evidence.terminations == []
+
+
+def test_leaving_holder_may_finish_its_stop_but_one_taken_out_as_unhealthy_is_ended_at_once(world: World) -> None:
+    world.put()
+    world.evidence.on_terminate = lambda _is_forced: world.evidence.say("terminated")
+    world.evidence.group = GroupAnswer(me=ARRIVING, holder=replace(LEAVING, is_healthy=False))
+    began_s = world.clock.now_s
+    assert world.take().hold.record.generation == 8
+    assert world.clock.now_s - began_s < 5
+    assert world.evidence.terminations == [False]
+
+    world.put(generation=9)
+    world.evidence.say("running")
+    world.evidence.group = GroupAnswer(me=ARRIVING, holder=LEAVING)
+    world.clock.at(10, lambda: world.put(generation=9, is_released=True) and None)
+    assert world.take().hold.record.generation == 10
+    assert world.evidence.terminations == [False], "shot while it stopped gracefully"
