@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: help demo test prepare lint unit lab images bench chaos schema clean
+.PHONY: help demo test prepare lint unit lab images simulate bench chaos schema clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -22,8 +22,8 @@ lint: prepare ## style, types, import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 
-unit: prepare ## tests without machines: unit, stacks, contract, process
-	$(BIN)/python -m pytest tests/unit tests/stacks tests/contract tests/process -q
+unit: prepare ## tests without machines: unit, stacks, contract, process, property
+	$(BIN)/python -m pytest tests/unit tests/stacks tests/contract tests/process tests/property -q
 
 images: prepare ## build (or find in the cache) the lab's machine images
 	@$(BIN)/python -m lab.image build
@@ -32,6 +32,12 @@ lab: images ## tests with real machines, each file in a namespace of its own
 	@for file in tests/lab/test_*.py; do \
 	  $(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest $$file -q || exit 1; \
 	done
+
+DEFECT ?=
+simulate: RUNS ?= 100000
+simulate: SEED ?= 0
+simulate: prepare ## the lease's real rules in a simulated world, RUNS=100000 schedules from SEED=0; RUNS=1 tells one
+	@$(BIN)/python -m lab.simulation --runs $(RUNS) --seed $(SEED) $(if $(DEFECT),--defect $(DEFECT))
 
 bench: RUNS ?= 3
 bench: prepare ## measure recovery over RUNS demo runs; writes bench/results/recovery.json

@@ -127,6 +127,13 @@ class Takeover:
         holder_id = record.instance_id if record is not None else self._me.instance_id
         limit = deadline.within(self._timing.request_timeout_s, "ask about the holder")
         holder, group = self._evidence.gather(holder_id, limit)
+        # Asking in vain takes long, and an expired lease is judged by a fresh look only.
+        again = self._directory.look(self._timing.request_timeout_s)
+        if not isinstance(again, NoAnswer) and not isinstance(seen, NoAnswer) and again.generation != seen.generation:
+            return Observation(
+                seen=NoAnswer(reason="a new generation was published meanwhile"), remains=self._remains()
+            )
+        seen = again
         return Observation(
             seen=seen,
             holder=holder if record is not None else None,
@@ -167,6 +174,7 @@ class Takeover:
             deadline_s = self._confirmed(own, sent_s, deadline)
             if deadline_s is None:
                 return None
+            deadline.check("the lease was won too late for this boot")
             self._arm(own, deadline_s)
         except (AgentError, StopRequested):
             self._directory.rewrite(released(own), self._timing.request_timeout_s)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.lease_actions import GiveUp, Publish, Resume, StopOwnService, Terminate, Wait
 from bootstrap.lease_acquire import must_ask
+from bootstrap.lease_actions import GiveUp, Publish, Resume, StopOwnService, Terminate, Wait
 from bootstrap.lease_observation import GroupAnswer, HolderAnswer, NoAnswer, Observation, OwnRemains, Seen
 from bootstrap.lease_publish import Publication
 from bootstrap.lease_record import LeaseRecord, new_record, released
@@ -173,7 +173,7 @@ class Agent:
         nonce = world.new_nonce(machine)
         record = new_record(machine.applicant, machine.timing, generation=generation, nonce=nonce)
         machine.run_nonce = nonce
-        world.publishing(machine, record, action.ground)
+        world.publishing(record, action.ground)
         store = world.files.replace if self._is_overwriting else world.files.link
         seen = yield from self._on_files(lambda: store(machine, record))
         hold = yield from self._confirm(record, seen, sent_s)

@@ -1,6 +1,6 @@
 """Rules broken on purpose, one at a time: the simulation must see each of them.
 
-For: tests/property and `python -m lab.simulation --defect NAME`. A defect replaces one rule of `world.real_rules`, or is
+For: tests/property and `python -m lab.simulation --defect NAME`. A defect replaces one rule of `world.real_rules` or is
 a flag that lab.simulation's agent, machine or file server reads by its name.
 Guarantees: each says which rule it breaks and in whose words it may turn up. Does not: combine defects.
 """
@@ -15,6 +15,8 @@ from typing import Any
 from bootstrap.lease_actions import Publish
 from bootstrap.lease_observation import GroupAnswer, HolderAnswer, Member, NoAnswer, Observation, Seen
 from bootstrap.lease_publish import Publication
+from lab.simulation.schedule import draw
+from lab.simulation.world import Result, World, real_rules
 
 Change = Callable[[SimpleNamespace], None]
 
@@ -182,14 +184,15 @@ def _nonce_not_read(rules: SimpleNamespace) -> None:
 
 
 def _higher_generation_ignored(rules: SimpleNamespace) -> None:
-    for name in ("before_renewal", "after_renewal"):
-
-        def step(hold: Any, seen: Any, *, real: Any = getattr(rules, name), **given: Any) -> Any:
+    def blind(real: Callable[..., Any]) -> Callable[..., Any]:
+        def step(hold: Any, seen: Any, **given: Any) -> Any:
             if isinstance(seen, Seen) and seen.generation > hold.record.generation:
                 seen = replace(seen, generation=hold.record.generation, record=hold.record)
             return real(hold, seen, **given)
 
-        setattr(rules, name, step)
+        return step
+
+    rules.before_renewal, rules.after_renewal = blind(rules.before_renewal), blind(rules.after_renewal)
 
 
 DEFECTS: dict[str, Defect] = {
@@ -271,3 +274,11 @@ DEFECTS: dict[str, Defect] = {
     "no-dns-guard": Defect(rule="the record moves by look and compare-and-swap", seen_as=("the record went back",)),
     "constant-ttl": Defect(rule="each generation's record differs from the last", seen_as=("the record went back",)),
 }
+
+
+def run_seed(seed: int, defect: str = "", *, is_telling: bool = False) -> Result:
+    """One run of the schedule of `seed`, with at most one rule broken."""
+    rules = real_rules()
+    if defect:
+        DEFECTS[defect].change(rules)
+    return World(draw(seed), frozenset([defect] if defect else []), rules, is_telling).run()

@@ -60,11 +60,11 @@ class Faults:
             self._impaired(machine)
 
     def _impaired(self, machine: Machine) -> None:
-        def act(epoch: int) -> None:
+        def act() -> None:
             if machine.clock.is_paused or not machine.is_up or machine.is_cut:
                 self._world.cloud.begin_leaving(machine)
 
-        self._engine.after(self._engine.rng.uniform(*IMPAIRED_S), act, machine.epoch)
+        self._engine.after(self._engine.rng.uniform(*IMPAIRED_S), act)
 
     def panic(self, machine: Machine, length_s: float) -> None:
         if machine.is_up:

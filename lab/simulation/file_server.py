@@ -42,15 +42,18 @@ class FileServer:
         """Perform `operation` on the server, sooner or later, perhaps twice; `reply` with its (last) result."""
         engine, epoch = self._engine, machine.epoch
 
-        def arrive(is_repeated: bool) -> None:
-            if is_repeated and machine.epoch != epoch:
+        def repeat() -> None:
+            if machine.epoch != epoch:
                 return  # the kernel that would have repeated it is gone
-            if is_repeated and machine.clock.is_paused:
-                machine.clock.park(is_timer=False, call=arrive, arguments=(True,))
+            if machine.clock.is_paused:
+                machine.clock.park(is_timer=False, call=repeat, arguments=())
                 return
+            arrive()
+
+        def arrive() -> None:
             heal_s = self._heals_at(machine)
             if heal_s > engine.now:
-                engine.at(heal_s + engine.rng.uniform(0.0, 1.0), arrive, True)
+                engine.at(heal_s + engine.rng.uniform(0.0, 1.0), repeat)
                 return
             result = operation()
             slow_s = (
@@ -65,11 +68,11 @@ class FileServer:
                 return
             heal_s = self._heals_at(machine)
             if heal_s > engine.now:
-                engine.at(heal_s + engine.rng.uniform(0.0, 1.0), arrive, True)
+                engine.at(heal_s + engine.rng.uniform(0.0, 1.0), repeat)
                 return
             reply(result)
 
-        engine.after(engine.rng.uniform(0.002, 0.04), arrive, False)
+        engine.after(engine.rng.uniform(0.002, 0.04), arrive)
 
     def _heals_at(self, machine: Machine) -> float:
         return max(self.down_until_s, machine.file_system_cut_until_s)

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 from bootstrap import fence_rules, lease_acquire, lease_guard, lease_publish, lease_renew
+from bootstrap.ec2 import NetworkInterface
 from bootstrap.fence_rules import FenceAction, fence_step
 from bootstrap.lease_actions import Ground
 from bootstrap.lease_record import LeaseRecord
-from bootstrap.network_interface import NetworkInterface
 from lab.simulation.agent import Agent
 from lab.simulation.checker import Checker, Overlap
 from lab.simulation.control_plane import ControlPlane
@@ -173,7 +173,8 @@ class World:
         self._nonces += 1
         return f"{machine.id}#{self._nonces}"
 
-    def publishing(self, machine: Machine, record: LeaseRecord, ground: Ground) -> None:
+    def publishing(self, record: LeaseRecord, ground: Ground) -> None:
+        """A newcomer is about to publish: a good moment for a sleeper to wake up."""
         self._grounds[record.nonce] = ground
         rng = self.engine.rng
         for sleeper in self.wake_at_publication:

@@ -25,7 +25,7 @@ from bootstrap.fence_rules import LATE_S
 from bootstrap.lease_timing import LeaseTiming
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-TIMING = LeaseTiming(stop_timeout_s=1.0, kill_timeout_s=1.0, watchdog_timeout_s=5.0)
+TIMING = LeaseTiming(stop_timeout_s=1.0, kill_timeout_s=2.0, watchdog_timeout_s=5.0)
 OBEDIENT = "import time\ntime.sleep(600)"
 STUBBORN = (
     "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('up', flush=True)\ntime.sleep(600)"
@@ -43,6 +43,7 @@ class Kernel:
         self.members: list[subprocess.Popen[bytes]] = []
         self.is_killing = True  # False: processes blocked in the kernel do not die
         self._ending = threading.Event()
+        self._lock = threading.Lock()
         self._show()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -74,6 +75,10 @@ class Kernel:
             self._show()
 
     def _show(self) -> None:
+        with self._lock:
+            self._write()
+
+    def _write(self) -> None:
         alive = [process.pid for process in self.members if process.poll() is None]
         for name, text in (
             ("cgroup.procs", "".join(f"{pid}\n" for pid in alive)),
@@ -119,15 +124,16 @@ class Bench:
         return True
 
     def hold(self, seconds: float, generation: int = 1, timing: LeaseTiming = TIMING) -> FenceAnswer:
-        return self.client.ask(
-            FenceRequest(
-                verb="hold",
-                generation=generation,
-                nonce=f"nonce-{generation}",
-                deadline_s=self.clock.monotonic() + seconds,
-                mounts=("/data",),
-                timing=timing,
-            )
+        return self.client.ask(self.request(seconds, generation, timing))
+
+    def request(self, seconds: float, generation: int = 1, timing: LeaseTiming = TIMING) -> FenceRequest:
+        return FenceRequest(
+            verb="hold",
+            generation=generation,
+            nonce=f"nonce-{generation}",
+            deadline_s=self.clock.monotonic() + seconds,
+            mounts=("/data",),
+            timing=timing,
         )
 
     def mount(self) -> None:
@@ -193,8 +199,8 @@ def test_granted_only_while_a_deadline_is_guarded_and_taken_back_when_let_go(ben
 
 def test_renewed_deadlines_keep_the_service_and_the_device(bench: Bench) -> None:
     bench.start()
-    bench.hold(3)
     service = bench.kernel.add(OBEDIENT)
+    bench.hold(3)
     for _ in range(4):
         assert bench.hold(3).sentence == "generation 1 is guarded further"
         assert service.poll() is None
@@ -203,8 +209,8 @@ def test_renewed_deadlines_keep_the_service_and_the_device(bench: Bench) -> None
 
 def test_past_the_deadline_term_then_nothing_more_where_that_is_enough(bench: Bench) -> None:
     bench.start()
-    bench.hold(0.7)
     service = bench.kernel.add(OBEDIENT)
+    bench.hold(0.7)
     bench.until(lambda: service.poll() is not None, "the service to end")
     assert service.returncode == -signal.SIGTERM
     bench.until(lambda: not bench.is_granted(), "the grant to be withdrawn")
@@ -216,8 +222,8 @@ def test_past_the_deadline_term_then_nothing_more_where_that_is_enough(bench: Be
 
 def test_stubborn_service_is_killed_and_the_machine_lives(bench: Bench) -> None:
     bench.start()
-    bench.hold(0.7)
     service = bench.kernel.add(STUBBORN)
+    bench.hold(0.7)
     bench.until(lambda: service.poll() is not None, "the service to end")
     assert service.returncode == -signal.SIGKILL
     time.sleep(TIMING.kill_timeout_s + 0.5)
@@ -228,11 +234,11 @@ def test_stubborn_service_is_killed_and_the_machine_lives(bench: Bench) -> None:
 def test_what_does_not_go_ends_in_a_reset_and_the_device_is_petted_no_more(bench: Bench, what: str) -> None:
     bench.start()
     bench.kernel.is_killing = False
-    bench.hold(0.5)
     if what == "process":
         bench.kernel.add(STUBBORN)
     else:
         bench.mount()
+    bench.hold(0.5)
     bench.until(bench.was_reset, "the reset")
     bench.petted()
     time.sleep(1.5)
@@ -242,9 +248,8 @@ def test_what_does_not_go_ends_in_a_reset_and_the_device_is_petted_no_more(bench
 def test_it_strikes_also_when_the_agent_hangs_or_is_gone(bench: Bench) -> None:
     """The agent is this test: it says one deadline, closes its connection and is never heard of again."""
     bench.start()
-    bench.hold(0.5)
-    bench.client.__init__(bench.run / SOCKET_NAME)  # type: ignore[misc]
     service = bench.kernel.add(OBEDIENT)
+    FenceClient(bench.run / SOCKET_NAME).ask(bench.request(0.5))
     bench.until(lambda: service.poll() is not None, "the service to end")
 
 
@@ -254,8 +259,8 @@ def test_woken_up_past_its_deadline_it_gives_no_grace_and_past_the_whole_ladder_
 ) -> None:
     timing = replace(TIMING, stop_timeout_s=ladder_s, kill_timeout_s=ladder_s)
     fence = bench.start()
-    bench.hold(0.5, timing=timing)
     service = bench.kernel.add(STUBBORN)
+    bench.hold(0.5, timing=timing)
     fence.send_signal(signal.SIGSTOP)
     time.sleep(0.5 + LATE_S + 0.3)
     assert service.poll() is None
@@ -270,8 +275,8 @@ def test_woken_up_past_its_deadline_it_gives_no_grace_and_past_the_whole_ladder_
 
 def test_lost_is_struck_at_once(bench: Bench) -> None:
     bench.start()
-    bench.hold(60)
     service = bench.kernel.add(STUBBORN)
+    bench.hold(60)
     bench.client.ask(FenceRequest(verb="lost"))
     bench.until(lambda: service.poll() is not None, "the service to end", 5)
     assert not bench.is_granted()
@@ -279,8 +284,8 @@ def test_lost_is_struck_at_once(bench: Bench) -> None:
 
 def test_killed_and_started_again_it_guards_the_same_deadline(bench: Bench) -> None:
     fence = bench.start()
-    bench.hold(2.0)
     service = bench.kernel.add(OBEDIENT)
+    bench.hold(2.0)
     fence.kill()
     fence.wait()
     bench.start()

@@ -9,7 +9,7 @@ import pytest
 
 from bootstrap.clock import Deadline, StopRequest
 from bootstrap.ec2 import Ec2, NetworkInterface
-from bootstrap.errors import ClaimRefused, CloudError, DeadlineExceeded, LinkError, StopRequested
+from bootstrap.errors import ClaimRefused, CloudError, DeadlineExceeded, LinkError, NotHolder, StopRequested
 from bootstrap.links import LinkPlan, LinkState
 from bootstrap.network_interface import (
     Claim,
@@ -251,6 +251,26 @@ def test_a_credulous_claim_fails_where_ours_succeeds(clock: FakeClock) -> None:
     fake = FakeInterfaces(interface(), attach_errors=[cloud_error("InternalError")], is_performed_anyway=True)
     with pytest.raises(CloudError):
         Credulous(fake, ZONE, ME, permitted).acquire(clock.deadline())
+
+
+def test_who_does_not_hold_the_lease_attaches_nothing(clock: FakeClock) -> None:
+    fake = FakeInterfaces(interface())
+    refusals = ["the lease directory does not answer: nothing is touched"]
+
+    def permit() -> None:
+        if refusals:
+            raise NotHolder(refusals.pop(0))
+
+    Claim(fake, ZONE, ME, permit).acquire(clock.deadline())
+    assert [call for call in fake.calls if call.startswith("attach")] == ["attach 1"], "verified, it goes on"
+
+    def never() -> None:
+        raise NotHolder("there is generation 2: nothing is touched")
+
+    fake = FakeInterfaces(interface())
+    with pytest.raises(DeadlineExceeded, match="there is generation 2"):
+        Claim(fake, ZONE, ME, never).acquire(clock.deadline(20))
+    assert not any(call.startswith("attach") for call in fake.calls)
 
 
 # ------------------------------------------------------------------ against the strict AWS

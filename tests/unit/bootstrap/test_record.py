@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from bootstrap.clock import StopRequest
-from bootstrap.errors import CloudError, DeadlineExceeded, StopRequested
+from bootstrap.errors import CloudError, DeadlineExceeded, NotHolder, StopRequested
 from bootstrap.record import RecordAction, RecordStore, decide_record, move_record
 from bootstrap.route53 import RecordSet, Route53, normalized
 from tests.unit.bootstrap.conftest import Cloud
@@ -178,3 +178,45 @@ def test_strict_aws_neighbour_is_not_taken_for_the_record(aws: Cloud, zone_id: s
 )
 def test_normalized(name: str, normal: str) -> None:
     assert normalized(name) == normal
+
+
+def test_who_does_not_hold_the_lease_swaps_nothing(clock: FakeClock) -> None:
+    """An old holder that wakes up between its read and its swap, and one whose successor moved the record already."""
+    store = FakeStore(record("10.0.101.10"))
+    refusals = ["generation 1 is not the highest", "the lease directory does not answer"]
+
+    def permit() -> None:
+        if refusals:
+            raise NotHolder(refusals.pop(0))
+
+    move_record(store, WANTED, clock.deadline(), 10, permit)
+    assert refusals == []
+    assert len(store.swaps) == 1, "verified again, it goes on"
+
+    store = FakeStore(record("10.0.101.10"))
+
+    def never() -> None:
+        raise NotHolder("generation 1 is not the highest, there is generation 2: nothing is touched")
+
+    with pytest.raises(DeadlineExceeded, match="there is generation 2"):
+        move_record(store, WANTED, clock.deadline(30), 10, never)
+    assert store.swaps == []
+
+
+def test_lease_is_proven_after_the_read_so_that_a_successors_value_is_never_named(clock: FakeClock) -> None:
+    """Broken on purpose, with the proof before the read, the successor's value would be read and swapped away."""
+    taken: list[str] = []
+    store = FakeStore(record("10.0.101.10"))
+
+    def permit() -> None:
+        if taken:
+            raise NotHolder("there is generation 2")
+
+    def successor() -> None:
+        taken.append("generation 2")
+        store.overwrite(record("10.0.102.10"))
+
+    store.rival = successor  # after the proof: then the swap names an old value and fails
+    with pytest.raises(DeadlineExceeded):
+        move_record(store, WANTED, clock.deadline(30), 10, permit)
+    assert store.held == record("10.0.102.10")
