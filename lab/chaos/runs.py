@@ -230,9 +230,9 @@ class Recording:
         return History(
             acknowledged=self.acknowledged(),
             stored=self._stored,
-            writes=watch.writes,
-            generations=watch.generations,
-            reported=watch.reported,
+            writes=watch.notes.writes,
+            generations=watch.notes.generations,
+            reported=watch.notes.reported,
             faults_end_s=self._faults_end_s,
             reachable_s=self._reachable_s,
             bound_s=BOUND_S,
@@ -240,7 +240,7 @@ class Recording:
             trouble=self._trouble,
             frames_lost=watch.frames_lost,
             reports_lost=self._stage.world.ledger.snapshot(time.monotonic()).dropped,
-            notes=(*self._notes, f"{watch.lease_writes} lease writes"),
+            notes=(*self._notes, f"{watch.notes.lease_writes} lease writes"),
         )
 
 
