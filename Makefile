@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 
-.PHONY: help demo test prepare lint unit lab lab-deploy images bench schema clean simulate
+.PHONY: help demo test prepare lint unit lab lab-deploy images simulate bench chaos schema clean
 
 help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -37,15 +37,20 @@ SERVICE ?= influxdb
 lab-deploy: prepare ## deploy SERVICE's template to the lab's AWS twice (no machines): what is made, and then "no changes"
 	@$(BIN)/python -m lab.redeployment --service $(SERVICE)
 
-SEED ?= 0
 DEFECT ?=
-simulate: RUNS = 100000
+simulate: RUNS ?= 100000
+simulate: SEED ?= 0
 simulate: prepare ## the lease's real rules in a simulated world, RUNS=100000 schedules from SEED=0; RUNS=1 tells one
 	@$(BIN)/python -m lab.simulation --runs $(RUNS) --seed $(SEED) $(if $(DEFECT),--defect $(DEFECT))
 
-RUNS ?= 3
+bench: RUNS ?= 3
 bench: prepare ## measure recovery over RUNS demo runs; writes bench/results/recovery.json
 	@$(BIN)/python -m bench.recovery --runs $(RUNS)
+
+chaos: RUNS ?= 3
+chaos: SEED ?= 1
+chaos: prepare ## RUNS random schedules of faults from SEED on, against real machines; is there ever a second writer?
+	@$(BIN)/python -m lab.chaos --runs $(RUNS) --seed $(SEED)
 
 schema: prepare ## write services/schema.json from services/spec.py
 	$(BIN)/python -m services schema

@@ -28,7 +28,7 @@ from bootstrap.lifecycle import TERMINATED, LifecycleWatch
 from bootstrap.notify import ServiceNotifier
 from bootstrap.parameters import Parameter
 from bootstrap.pulse import Pulse
-from bootstrap.state import BackgroundWriter, Phase, State, render_state, report, write_file
+from bootstrap.state import BackgroundWriter, Phase, State, reassert, render_state, report, write_file
 from bootstrap.steps import Runner
 from bootstrap.supervise import Action, Supervisor
 from bootstrap.timeline import EventFile, Observer, Timeline, log_event
@@ -181,7 +181,8 @@ class Agent:
             log.info("%s", sentence)
             self._adapters.notifier.status(sentence)
             return None
-        self._writer = BackgroundWriter(partial(report, Parameter(clients, document.state_parameter)), self._clock)
+        parameter = Parameter(clients, document.state_parameter)
+        self._writer = BackgroundWriter(partial(report, parameter), self._clock, partial(reassert, parameter))
         self._writer.start()
         return document, identity, clients
 

@@ -1,0 +1,90 @@
+"""Reads the frames that arrive at the file server, with the kernel's own time stamps.
+
+For: `watch` keeps the write log of a run. Guarantees: what the machine behind a port is given is captured after every
+cut (the socket sits on the machine's end of the cable, so a frame that was dropped on its way is not in it); frames
+that the ring had no room for are counted, never ignored. Needs CAP_NET_RAW in the network namespace, which the lab's
+own namespace has without root. Does not: decode; that is `nfs_wire`.
+Source: the kernel's Documentation/networking/packet_mmap.rst (TPACKET_V2 ring), packet(7).
+"""
+
+from __future__ import annotations
+
+import mmap
+import select
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable
+
+PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, TPACKET_V2 = 5, 6, 10, 1
+SOL_PACKET, ETH_P_IP = 263, 0x0800
+FRAME = 1 << 17  # segmentation offload makes frames of up to 64 KiB, headers come on top
+FRAMES = 256
+BLOCK = 1 << 20
+USER, KERNEL = 1, 0
+HEADER = struct.Struct("=IIIHHII")  # status, length, captured length, mac, net, seconds, nanoseconds
+ADDRESS_AT = 32  # struct sockaddr_ll follows the aligned header
+TYPE_AT = ADDRESS_AT + 10  # its sll_pkttype
+OUTGOING = 4
+POLL_S = 0.2
+
+
+class Capture:
+    """All IPv4 frames that arrive at network device `device`, handed to `take(frame, at_s)` from a thread.
+
+    `at_s` is on the lab's monotonic clock. Raises OSError where the device or the right is missing.
+    """
+
+    def __init__(self, device: str, take: Callable[[bytes, float], None]) -> None:
+        self.device = device
+        self.frames_lost = 0
+        self._take = take
+        self._at = 0
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
+        try:
+            self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
+            request = struct.pack("=IIII", BLOCK, FRAMES * FRAME // BLOCK, FRAME, FRAMES)
+            self._socket.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
+            self._ring = mmap.mmap(self._socket.fileno(), FRAMES * FRAME)
+            self._socket.bind((device, ETH_P_IP))
+        except OSError:
+            self._socket.close()
+            raise
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._read, name=f"capture {device}", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        """Hand over what is there, then end."""
+        self._closing.set()
+        self._thread.join(5.0)
+        self._ring.close()
+        self._socket.close()
+
+    def _read(self) -> None:
+        poller = select.poll()
+        poller.register(self._socket, select.POLLIN)
+        while not self._closing.is_set():
+            poller.poll(POLL_S * 1000)
+            self._drain()
+            self._count_lost()
+
+    def _drain(self) -> None:
+        while True:
+            start = self._at * FRAME
+            status, _, captured, mac, _, seconds, nanoseconds = HEADER.unpack_from(self._ring, start)
+            if not status & USER:
+                return
+            if self._ring[start + TYPE_AT] != OUTGOING:
+                frame = self._ring[start + mac : start + mac + captured]
+                self._take(frame, seconds + nanoseconds / 1e9 - time.time() + time.monotonic())
+            struct.pack_into("=I", self._ring, start, KERNEL)
+            self._at = (self._at + 1) % FRAMES
+
+    def _count_lost(self) -> None:
+        try:
+            answer = self._socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
+        except OSError:  # the device is gone, and with it the socket's state
+            return
+        self.frames_lost += struct.unpack("=II", answer)[1]
