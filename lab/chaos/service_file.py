@@ -23,7 +23,7 @@ OVERRIDES: dict[str, Any] = {
         "renew_deadline_s": TIMINGS.renew_deadline_s,
         "stop_timeout_s": 2.0,
         "kill_timeout_s": 2.0,
-        "watchdog_timeout_s": 2.0,
+        "watchdog_timeout_s": 3.0,
         "clock_margin_s": 2.0,
         "lease_duration_s": TIMINGS.lease_duration_s,
         "settle_s": 0.5,
