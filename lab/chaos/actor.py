@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from lab.chaos.schedule import Fault, Schedule
 from lab.cloud.faults import Fault as ApiFault
+from lab.cloud.faults import Faults
 from lab.errors import LabError
 from lab.machines.errors import HardwareRefused
 from lab.machines.machine import Machine
@@ -29,7 +30,6 @@ SETTLED_LIMIT_S = 60.0  # until all faults are undone, the restart of the file s
 SLOTS = 4  # network interfaces an instance may have
 STEP_S = 0.1
 LATE_S = 3.0  # an API answer that is late
-UNLIMITED = 1_000_000
 CALLERS = ":assumed-role/"  # only calls of instances
 AGENT = "soloist-agent.service"
 
@@ -255,19 +255,19 @@ class Actor:
 
     def _api(self, fault: Fault, **what: Any) -> Undo:
         self._say(fault, "")
-        made = ApiFault(service=fault.detail, caller=CALLERS, count=UNLIMITED, **what)
-        self._world.control_plane.faults.add(made)
-
-        def end() -> None:
-            made.count = made.hits  # used up; another fault of the API may go on
-
-        return end
+        faults = self._world.control_plane.faults
+        made = faults.add(ApiFault(service=fault.detail, caller=CALLERS, count=None, **what))
+        return partial(_remove, faults, made.id)
 
     def _quietly(self, undo: Undo) -> None:
         try:
             undo()
         except LabError as error:  # the target ended meanwhile
             self._stage.say(str(error))
+
+
+def _remove(faults: Faults, fault_id: str) -> None:
+    faults.remove(fault_id)
 
 
 def _nothing() -> None:

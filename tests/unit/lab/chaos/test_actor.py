@@ -8,7 +8,7 @@ import pytest
 
 from lab.chaos.actor import Actor
 from lab.chaos.schedule import SENTENCES, Fault
-from lab.cloud.faults import Faults
+from lab.cloud.faults import ApiCall, Faults
 from lab.errors import LabError
 from lab.machines.errors import HardwareRefused
 from lab.machines.machine import ExecResult
@@ -55,7 +55,7 @@ class FakeWorld:
         self.sizes: list[int] = []
         self.unhealthy: list[str] = []
         self.restarts: list[float] = []
-        self.faults = Faults()
+        self.faults = Faults(lambda: 0.0)
         self.hypervisor = SimpleNamespace(machine=self.machines.get)
         self.file_server = SimpleNamespace(restart=self._restart)
         self.network = SimpleNamespace(
@@ -102,7 +102,9 @@ class FakeWorld:
     def state(self) -> tuple[Any, ...]:
         """All that a fault may change and must change back."""
         frozen = [machine.name for machine in self.machines.values() if machine.is_frozen]
-        fault = self.faults.take("ec2", "DescribeInstances", "arn:aws:sts::1:assumed-role/role/i-old")
+        fault = self.faults.take(
+            ApiCall(service="ec2", action="DescribeInstances", caller="arn:aws:sts::1:assumed-role/role/i-old")
+        )
         stopped = [machine.name for machine in self.machines.values() if machine.commands[-1:] and
                    "STOP" in machine.commands[-1]]  # fmt: skip
         size = self.sizes[-1] if self.sizes else 1
