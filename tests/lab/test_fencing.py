@@ -88,18 +88,26 @@ def test_lease_directory_is_mounted_without_any_cache(stage: Stage, booted: Scen
     assert {"hard", "noac", "lookupcache=none"} <= set(line.split()[-1].split(","))
 
 
+def start_alone(machine: Machine) -> str:
+    """Start the service's unit without what it is bound to, which systemd would start with it; its state then."""
+    command = "systemctl start --job-mode=ignore-dependencies influxdb; systemctl is-active influxdb"
+    return said(machine, command).splitlines()[-1]
+
+
 def test_service_starts_neither_without_lease_nor_without_mount(stage: Stage, booted: Scene) -> None:
     before, machine = serving(stage)
     first = generation(machine)
     assert machine.exec("systemctl stop soloist-agent", 60.0).exit_code == 0
-    assert "1" not in said(machine, "cat /run/soloist/granted")
-    assert said(machine, "systemctl start influxdb; systemctl is-active influxdb").splitlines()[-1] != "active"
-    machine.exec("mkdir -p /run/soloist; echo 1 > /run/soloist/granted")
-    assert said(machine, "systemctl start influxdb; systemctl is-active influxdb").splitlines()[-1] != "active"
-    machine.exec("rm /run/soloist/granted")
+    assert said(machine, "ls /run/soloist").split().count("granted") == 0
     for place in ("/var/lib/influxdb", "/srv/soloist/data", "/srv/soloist/lease"):
+        assert said(machine, f"mountpoint {place}").endswith("is not a mountpoint")
         assert machine.exec(f"touch {place}/x").exit_code != 0, f"root could write to {place} without its mount"
-    machine.exec("systemctl start soloist-agent", 120.0)
+    assert start_alone(machine) != "active"
+    machine.exec("echo 1 > /run/soloist/granted")
+    assert start_alone(machine) != "active", "granted, but nothing is mounted"
+    machine.exec("rm /run/soloist/granted; mount -t tmpfs none /var/lib/influxdb")
+    assert start_alone(machine) != "active", "something is mounted, but the lease is not granted"
+    machine.exec("umount /var/lib/influxdb; systemctl start soloist-agent", 120.0)
     until_ready(stage, 60.0 + ALONE_S, lambda standing: standing.instance_id == before.instance_id)
     assert generation(machine) == first + 1
 

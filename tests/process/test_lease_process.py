@@ -71,10 +71,10 @@ def test_somebody_elses_generation_ends_the_service_and_the_instance(surrounding
 
 def test_stopped_agent_cannot_keep_the_service_beyond_the_deadline(surroundings: Surroundings) -> None:
     """As systemd's watchdog is no part of this test, it is the fence alone that ends it."""
-    surroundings.shorten_lease(renew_deadline_s=3.5, stop_timeout_s=1.0, kill_timeout_s=1.0)
+    surroundings.shorten_lease(renew_deadline_s=10.0, stop_timeout_s=1.0, kill_timeout_s=1.0)
     agent = serve(surroundings)
     agent.send_signal(signal.SIGSTOP)
-    surroundings.until(lambda: (surroundings.os.group / "cgroup.kill").exists() and kills(surroundings), 30)
+    surroundings.until(lambda: (surroundings.os.group / "cgroup.kill").exists() and kills(surroundings), 60)
     surroundings.os.set_unit("demo.service", "inactive")
     # The data are still mounted and the agent, which would unmount them, is stopped: the machine is reset.
     surroundings.until(lambda: (surroundings.os.root / "sysrq").read_text() == "b", 30)
