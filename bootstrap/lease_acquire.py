@@ -5,8 +5,8 @@ released, mine before a reboot, terminated by EC2's word -> publish the next gen
 a holder the group counts and that renews -> surplus: wait for its release, at the deadline end myself, never shoot;
 a holder that is leaving in health and renews -> wait while it drains; any other -> terminate it, first checking that
 the group counts *me*; no proof to be had -> under `proof-or-lease`, unchanged for the holder's own lease duration.
-Guarantees: an unparseable record is held; without the group's word on me nobody is shot; an instance the group is
-ending shoots nobody; every wait has a deadline (GiveUp) and a sentence.
+Guarantees: an unparseable record is held, whatever the policy; without the group's word on me nobody is shot; an
+instance the group is ending shoots nobody; every wait has a deadline (GiveUp) and a sentence.
 Does not: publish (lease_publish judges that) or guard the holder's own deadline (lease_renew, fence_rules).
 Sources: EC2 API reference TerminateInstances (Force, SkipOsShutdown), "Eventual consistency"; EC2 user guide
 "Troubleshoot instance termination" (shutting-down may last for hours); Auto Scaling DescribeAutoScalingInstances.
@@ -29,7 +29,7 @@ from bootstrap.lease_observation import (
 )
 from bootstrap.lease_record import Applicant, LeaseRecord
 from bootstrap.lease_timing import FencePolicy, LeaseTiming
-from bootstrap.lease_watch import AcquireMemory, is_renewing, lease_wait_s, remember
+from bootstrap.lease_watch import AcquireMemory, is_renewing, remember
 
 POLL_S = 1.5  # between two looks while something is expected soon
 FRESH_S = 2.0  # an expired lease is judged by a look at most this old: asking EC2 in vain takes longer
@@ -68,8 +68,9 @@ def acquire_step(
     if leaving is not None:
         return memory, leaving
     if seen.record is None:
+        # What cannot be read does not show a renewal either: its silence is no sign of an expired lease.
         sentence = f"generation {seen.generation} cannot be read as a record and counts as held"
-        return _without_proof(memory, None, timing, policy, now_s, sentence)
+        return _patience(memory, timing, now_s, sentence)
     return _held(memory, observation, seen.record, timing, policy, now_s)
 
 
@@ -234,7 +235,7 @@ def _end(
 
 def _without_proof(
     memory: AcquireMemory,
-    record: LeaseRecord | None,
+    record: LeaseRecord,
     timing: LeaseTiming,
     policy: FencePolicy,
     now_s: float,
@@ -245,9 +246,9 @@ def _without_proof(
     """No proof of death now. `is_hopeless`: EC2 answers, and none is to be expected."""
     if policy == "proof":
         return _patience(memory, timing, now_s, f"{sentence}; fence: proof claims nothing without proof of death")
-    need_s = lease_wait_s(record, timing)
+    need_s = record.lease_duration_s
     silent_s = now_s - (memory.silent_from_s if memory.silent_from_s is not None else now_s)
-    is_due = is_hopeless or record is None or silent_s >= timing.silence_s
+    is_due = is_hopeless or silent_s >= timing.silence_s
     if is_due and memory.unchanged_s >= need_s and now_s - memory.looked_s > FRESH_S:
         return memory, Wait(pause_s=0.0, sentence=f"{sentence}; look once more before it is claimed")
     if is_due and memory.unchanged_s >= need_s:

@@ -35,7 +35,7 @@ REFUSAL_HOLDS_S = 20.0  # a refusal to terminate is believed this long, then EC2
 REMEDIES = {
     "surplus": "Nothing is wrong here: another instance serves; look at what made the group launch this one",
     "not-in-group": "Launch instances through the group only",
-    "takeover-deadline": "Find out why the holder named above neither ends nor releases",
+    "takeover-deadline": "Find out why the holder named above neither ends nor releases; docs/failure-modes.md, A8",
 }
 
 

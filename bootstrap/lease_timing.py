@@ -104,13 +104,12 @@ def _takeover(timing: LeaseTiming) -> Iterator[TimingFinding]:
             problem=f"not after terminate_deadline_s, {timing.terminate_deadline_s:g} s, so Force would have no time",
             remedy=f"Raise it above {timing.terminate_deadline_s:g}, or lower terminate_deadline_s",
         )
-    # A record nobody can read costs two lease durations.
-    need_s = max(timing.force_deadline_s, 2 * timing.lease_duration_s) + timing.silence_s + timing.request_timeout_s
+    need_s = max(timing.force_deadline_s, timing.lease_duration_s) + timing.silence_s + timing.request_timeout_s
     if need_s > timing.takeover_deadline_s:
         yield TimingFinding(
             name="takeover_deadline_s",
             value_s=timing.takeover_deadline_s,
-            problem="shorter than the longer of force_deadline_s and two lease_duration_s, with silence_s and "
+            problem="shorter than the longer of force_deadline_s and lease_duration_s, with silence_s and "
             f"request_timeout_s, {need_s:g} s, so every newcomer would end itself just before it may claim",
             remedy=f"Raise it to at least {need_s:g}, or shorten the parts",
         )

@@ -12,10 +12,8 @@ from dataclasses import dataclass, replace
 
 from bootstrap.lease_observation import GONE, GroupAnswer, HolderAnswer, NoAnswer, Observation, Seen
 from bootstrap.lease_record import LeaseRecord
-from bootstrap.lease_timing import LeaseTiming
 
 RENEWALS_MISSED = 3  # a holder unchanged for this many of its periods is not renewing at the moment
-UNREADABLE_LEASES = 2  # the lease duration of a holder nobody can read is unknown: twice the newcomer's own
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,11 +77,6 @@ def _remember_record(memory: AcquireMemory, seen: Seen) -> AcquireMemory:
 
 def _since(earlier_s: float | None, now_s: float) -> float:
     return now_s if earlier_s is None else earlier_s
-
-
-def lease_wait_s(record: LeaseRecord | None, own: LeaseTiming) -> float:
-    """How long the record must stay unchanged before it may be claimed without proof: the holder's own duration."""
-    return UNREADABLE_LEASES * own.lease_duration_s if record is None else record.lease_duration_s
 
 
 def is_renewing(memory: AcquireMemory, record: LeaseRecord) -> bool:

@@ -143,4 +143,4 @@ def test_newcomer_beside_a_live_holder_shoots_only_by_the_groups_word(surroundin
     assert time.monotonic() - began_s >= 2.0, "gone_confirm_s was not waited for"
     assert surroundings.state()["generation"] == 8
     details = {entry["name"]: entry.get("detail", "") for entry in surroundings.state()["timeline"]}
-    assert "is unknown to EC2 since" in details["lease"]
+    assert "is unknown to EC2 and unchanged for" in details["lease"]

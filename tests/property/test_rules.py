@@ -93,6 +93,7 @@ def test_a_newcomer_never_acts_without_grounds(found: list, policy: str) -> None
             assert action.generation == seen.generation + 1
             if action.ground == "lease-expired":
                 assert policy == "proof-or-lease"
+                assert seen.record is not None
                 assert now_s - same_from_s >= TIMING.lease_duration_s - 0.02
             elif action.ground == "terminated":
                 assert observation.holder == HolderAnswer(state="terminated")

@@ -305,15 +305,17 @@ def test_an_expired_lease_is_judged_by_a_fresh_look_only() -> None:
     assert action.sentence.endswith("look once more before it is claimed")
 
 
-def test_an_unreadable_record_is_held_for_twice_the_own_lease() -> None:
-    newcomer = Newcomer()
-    assert isinstance(newcomer.step(0.0, None, holder=None), Wait)
-    action = newcomer.step(179.0, None, holder=None)
-    assert isinstance(action, Wait)
-    assert action.sentence == (
-        "generation 41 cannot be read as a record and counts as held; unchanged for 179 of 180 s"
+@pytest.mark.parametrize("policy", ["proof", "proof-or-lease"])
+def test_an_unreadable_record_is_held_to_the_deadline(policy: FencePolicy) -> None:
+    newcomer = Newcomer(policy)
+    for now_s in (0.0, 100.0, 299.0):
+        action = newcomer.step(now_s, None, holder=None)
+        assert action == Wait(pause_s=1.5, sentence="generation 41 cannot be read as a record and counts as held")
+    action = newcomer.step(300.0, None, holder=None)
+    assert action == GiveUp(
+        reason="takeover-deadline",
+        sentence="not taken over within 300 s: generation 41 cannot be read as a record and counts as held",
     )
-    assert isinstance(newcomer.step(180.0, None, holder=None), Publish)
     assert must_ask(seen(None, 0.0), ME)
 
 

@@ -295,9 +295,12 @@ def test_deadline_of_the_step_ends_it_whatever_the_rules_say(world: World) -> No
 def test_unreadable_record_counts_as_held(world: World) -> None:
     (world.root / file_name(7)).write_text(json.dumps({"generation": 8}))
     began_s = world.clock.now_s
-    assert world.take().hold.record.generation == 8
-    assert world.clock.now_s - began_s >= 2 * TIMING.lease_duration_s
+    with pytest.raises(LeaseRefused, match="generation 7 cannot be read as a record and counts as held") as refused:
+        world.take()
+    assert refused.value.reason == "takeover-deadline"
+    assert world.clock.now_s - began_s >= TIMING.takeover_deadline_s
     assert world.evidence.terminations == []
+    assert not (world.root / file_name(8)).exists()
 
 
 def test_leaving_holder_may_finish_its_stop_but_one_taken_out_as_unhealthy_is_ended_at_once(world: World) -> None:

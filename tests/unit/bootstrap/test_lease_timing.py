@@ -15,7 +15,7 @@ def test_the_defaults_fit_together() -> None:
 
 
 def test_each_inequality_is_named_with_its_remedy() -> None:
-    wrong = replace(DEFAULT, retry_period_s=15.0, kill_timeout_s=20.0, force_deadline_s=60.0, takeover_deadline_s=200.0)
+    wrong = replace(DEFAULT, retry_period_s=15.0, kill_timeout_s=20.0, force_deadline_s=60.0, takeover_deadline_s=120.0)
     assert [str(finding) for finding in findings(wrong)] == [
         "renew_deadline_s (is 45): shorter than 3 retry_period_s and a request_timeout_s, 55 s, so one slow answer of "
         "the file system would stop a healthy service. Raise it to at least 55, or shorten retry_period_s or "
@@ -25,9 +25,9 @@ def test_each_inequality_is_named_with_its_remedy() -> None:
         "least 95, or shorten the parts.",
         "force_deadline_s (is 60): not after terminate_deadline_s, 60 s, so Force would have no time. Raise it above "
         "60, or lower terminate_deadline_s.",
-        "takeover_deadline_s (is 200): shorter than the longer of force_deadline_s and two lease_duration_s, with "
-        "silence_s and request_timeout_s, 220 s, so every newcomer would end itself just before it may claim. Raise "
-        "it to at least 220, or shorten the parts.",
+        "takeover_deadline_s (is 120): shorter than the longer of force_deadline_s and lease_duration_s, with "
+        "silence_s and request_timeout_s, 130 s, so every newcomer would end itself just before it may claim. Raise "
+        "it to at least 130, or shorten the parts.",
     ]
 
 

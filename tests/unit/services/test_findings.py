@@ -179,7 +179,7 @@ ONE_MISTAKE = [
     ([("lease", {"lease_duration_s": 79})], "lease.lease_duration_s", "at least 80"),
     ([("lease", {"renew_deadline_s": 24})], "lease.renew_deadline_s", "at least 25"),
     ([("lease", {"terminate_deadline_s": 120})], "lease.force_deadline_s", "Raise it above 120"),
-    ([("lease", {"takeover_deadline_s": 219})], "lease.takeover_deadline_s", "at least 220"),
+    ([("lease", {"takeover_deadline_s": 159})], "lease.takeover_deadline_s", "at least 160"),
     ([("lease", {"kill_timeout_s": 0})], "lease.kill_timeout_s", "greater than 0"),
     ([("lease", {"fence": "never"})], "lease.fence", "proof-or-lease"),
     ([("lease", {"surplus_deadline_s": 700})], "deadlines.boot_s", "1301 s"),
