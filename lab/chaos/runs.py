@@ -1,13 +1,14 @@
 """One lab that stands, and schedules played in it one after the other, each judged.
 
 For: `python -m lab.chaos` and tests/lab/test_one_writer.py. Guarantees: every run begins with a service that serves by
-name and ends with all faults undone; its writers are its own, so its points are counted apart from those of other
-runs; a run's history and verdict are written to `out` as JSON. Does not: choose schedules.
+name and ends with all faults undone; the writers never stop, and what was acknowledged from a run's beginning to its
+check is that run's; a run's history and verdict are written to `out` as JSON. Does not: choose schedules.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,7 +66,6 @@ class ChaosLab:
         self.actor = Actor(stage)
         self._out = out
         self._has_lease = has_lease
-        self._runs = 0
 
     def is_good(self) -> bool:
         """True when the service serves by name, as far as can be seen from outside."""
@@ -87,8 +87,7 @@ class ChaosLab:
     @contextmanager
     def recording(self) -> Iterator[Recording]:
         """Writers at work and everything recorded; on leaving, the service has been given its time to come back."""
-        self._runs += 1
-        recording = Recording(self.stage, label=f"r{self._runs}w")
+        recording = Recording(self.stage)
         with Watch(self.stage.world, self.stage.service) as watch:
             recording.start()
             yield recording
@@ -129,9 +128,9 @@ class ChaosLab:
 class Recording:
     """What one run leaves behind."""
 
-    def __init__(self, stage: Stage, label: str) -> None:
+    def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._label = label
+        self._checked_s = math.inf
         self.started_s = time.monotonic()
         self._first_event = len(stage.events())
         self._faults_end_s = 0.0
@@ -143,8 +142,7 @@ class Recording:
         self._watch: Watch | None = None
 
     def start(self) -> None:
-        """Start the writers and wait until they are acknowledged."""
-        self._stage.world.start_writers(self._stage.record_name, self._label)
+        """Wait until writes of this run are acknowledged."""
         wait_for(
             lambda: len(self.times_s()) >= WARM_UP_WRITES,
             "the first acknowledged writes of the run",
@@ -188,24 +186,20 @@ class Recording:
         return True
 
     def stop(self, watch: Watch) -> None:
-        """End the writers, let the last reports arrive, and ask the service what it has."""
+        """Ask the service what it has; what was acknowledged before the question must be in the answer."""
         world = self._stage.world
-        world.stop_writers(self._label)
-        time.sleep(
-            0.5
-        )  # reports travel in batches of 0.05 s; what comes later does not count, which errs on the safe side
-        acknowledged = self.acknowledged()
+        self._checked_s = time.monotonic()
         trouble = [""]
 
         def ask() -> bool:
             try:
-                self._stored = count_stored(world.resolve(self._stage.record_name), label=self._label)
+                self._stored = count_stored(world.resolve(self._stage.record_name))
             except CheckFailed as failure:
                 trouble[0] = str(failure)
                 return False
             return True
 
-        if acknowledged:
+        if any(self.acknowledged().values()):
             try:
                 wait_for(ask, "the service's points", deadline_s=CHECK_LIMIT_S, describe=lambda: trouble[0])
             except LabError as error:
@@ -214,9 +208,8 @@ class Recording:
         self._watch = watch
 
     def acknowledged(self) -> dict[str, frozenset[int]]:
-        """The numbers of this run's writers that were acknowledged."""
-        found = self._stage.world.ledger.acknowledged()
-        return {writer: numbers for writer, numbers in found.items() if writer.startswith(self._label)}
+        """The numbers that were acknowledged from the run's beginning to its check."""
+        return self._stage.world.ledger.acknowledged(self.started_s, self._checked_s)
 
     def events(self) -> tuple[Event, ...]:
         """What was said during the run."""
@@ -258,6 +251,7 @@ def open_chaos_lab(
         stage.world.client.wait_until_reachable(120.0)
         lab = ChaosLab(stage, out, has_lease=has_lease)
         lab.await_good()
+        stage.world.start_writers(stage.record_name)
         try:
             yield lab
         finally:

@@ -32,7 +32,7 @@ OVERRIDES: dict[str, Any] = {
         "terminate_deadline_s": 3.0,
         "force_deadline_s": 12.0,
         "drain_deadline_s": 15.0,
-        "surplus_deadline_s": 15.0,
+        "surplus_deadline_s": 8.0,
         "takeover_deadline_s": 60.0,
     },
     "deadlines": {"boot_s": 240.0, "network_interface_s": 40.0, "mount_s": 20.0, "release_s": 5.0},
