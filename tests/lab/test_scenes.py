@@ -52,8 +52,9 @@ for try in $(seq 3000); do
     grep -qs '"started", "name": "{step}"' /run/soloist/timeline.jsonl && break
     sleep 0.01
 done
+systemctl show --property=MainPID --value soloist-agent
 systemctl kill --kill-whom=main --signal=KILL soloist-agent
-grep -s '"started", "name": "{step}"' /run/soloist/timeline.jsonl
+grep -qs '"started", "name": "{step}"' /run/soloist/timeline.jsonl
 """
 
 
@@ -158,10 +159,13 @@ def test_agent_killed_at_a_step_ends_ready_again(stage: Stage, rolled_back: Scen
     assert machine is not None
     killed = machine.exec(KILL_AT_STEP.format(step=step), 90.0)
     assert killed.exit_code == 0, f"{step} was never reached: {killed.output}"
+    killed_pid = killed.output.split()[-1]
 
     def is_ready() -> bool:
-        active = machine.exec("systemctl is-active soloist-agent", 20.0).output.strip() == "active"
-        return active and stage.standing().is_good
+        shown = machine.exec("systemctl show --property=MainPID,ActiveState --value soloist-agent", 20.0).output.split()
+        # systemd may not have noticed the death yet, and the state parameter is still that of the run before
+        is_again = "active" in shown and killed_pid not in shown
+        return is_again and stage.standing().is_good
 
     wait_for(
         is_ready,
