@@ -32,14 +32,18 @@ RANDOM_SEEDS = (1, 2, 3)
 # A machine without the lease that writes into the service's directory all the same, as a broken product would.
 WRITE_WITHOUT_LEASE = """
 set -e
-mkdir -p /tmp/planted
-mount -t nfs4 -o vers=4.1,nosharecache {server}:{path} /tmp/planted
+mkdir -p /planted
+for try in $(seq 40); do  # the network may just be coming up
+    mount -t nfs4 -o vers=4.1,nosharecache {server}:{path} /planted && break
+    sleep 0.5
+done
+mountpoint -q /planted
 for number in $(seq 5); do
-    echo "planted $number" > /tmp/planted/planted
-    sync /tmp/planted/planted
+    echo "planted $number" > /planted/planted
+    sync /planted/planted
     sleep 0.3
 done
-umount /tmp/planted
+umount /planted
 """
 
 
