@@ -4,11 +4,12 @@ For: `watch` keeps the write log of a run. Guarantees: what the machine behind a
 cut (the socket sits on the machine's end of the cable, so a frame that was dropped on its way is not in it); frames
 that the ring had no room for are counted, never ignored. Needs CAP_NET_RAW in the network namespace, which the lab's
 own namespace has without root. Does not: decode; that is `nfs_wire`.
-Source: the kernel's Documentation/networking/packet_mmap.rst (TPACKET_V2 ring), packet(7).
+Source: the kernel's Documentation/networking/packet_mmap.rst (TPACKET_V2 ring) and filter.rst, packet(7), socket(7).
 """
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 import select
 import socket
@@ -20,18 +21,28 @@ from collections.abc import Callable
 PACKET_RX_RING, PACKET_STATISTICS, PACKET_VERSION, TPACKET_V2 = 5, 6, 10, 1
 SOL_PACKET, ETH_P_IP = 263, 0x0800
 FRAME = 1 << 17  # segmentation offload makes frames of up to 64 KiB, headers come on top
-FRAMES = 256
+FRAMES = 512
 BLOCK = 1 << 20
 USER, KERNEL = 1, 0
 HEADER = struct.Struct("=IIIHHII")  # status, length, captured length, mac, net, seconds, nanoseconds
-ADDRESS_AT = 32  # struct sockaddr_ll follows the aligned header
-TYPE_AT = ADDRESS_AT + 10  # its sll_pkttype
+SO_ATTACH_FILTER = 26
 OUTGOING = 4
+PACKET_TYPE_AT = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
+PROTOCOL_AT, TCP = 14 + 9, 6  # of the IPv4 header behind the Ethernet header
+# (code, jump if true, jump if false, operand): what does not count must take no place in the ring.
+ARRIVING_TCP = (
+    (0x20, 0, 0, PACKET_TYPE_AT),  # load the packet's type
+    (0x15, 3, 0, OUTGOING),  # sent by the machine itself: refuse
+    (0x30, 0, 0, PROTOCOL_AT),  # load the protocol
+    (0x15, 0, 1, TCP),
+    (0x06, 0, 0, 0xFFFFFFFF),  # keep the whole frame
+    (0x06, 0, 0, 0),  # refuse
+)
 POLL_S = 0.2
 
 
 class Capture:
-    """All IPv4 frames that arrive at network device `device`, handed to `take(frame, at_s)` from a thread.
+    """All frames with TCP over IPv4 that arrive at device `device`, handed to `take(frame, at_s)` from a thread.
 
     `at_s` is on the lab's monotonic clock. Raises OSError where the device or the right is missing.
     """
@@ -43,6 +54,7 @@ class Capture:
         self._at = 0
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
         try:
+            _attach(self._socket, ARRIVING_TCP)
             self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
             request = struct.pack("=IIII", BLOCK, FRAMES * FRAME // BLOCK, FRAME, FRAMES)
             self._socket.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
@@ -76,9 +88,8 @@ class Capture:
             status, _, captured, mac, _, seconds, nanoseconds = HEADER.unpack_from(self._ring, start)
             if not status & USER:
                 return
-            if self._ring[start + TYPE_AT] != OUTGOING:
-                frame = self._ring[start + mac : start + mac + captured]
-                self._take(frame, seconds + nanoseconds / 1e9 - time.time() + time.monotonic())
+            frame = self._ring[start + mac : start + mac + captured]
+            self._take(frame, seconds + nanoseconds / 1e9 - time.time() + time.monotonic())
             struct.pack_into("=I", self._ring, start, KERNEL)
             self._at = (self._at + 1) % FRAMES
 
@@ -88,3 +99,10 @@ class Capture:
         except OSError:  # the device is gone, and with it the socket's state
             return
         self.frames_lost += struct.unpack("=II", answer)[1]
+
+
+def _attach(target: socket.socket, program: tuple[tuple[int, int, int, int], ...]) -> None:
+    """Have the kernel keep only frames that `program` (classic BPF) accepts."""
+    code = b"".join(struct.pack("=HBBI", *instruction) for instruction in program)
+    place = ctypes.create_string_buffer(code, len(code))
+    target.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("@HP", len(program), ctypes.addressof(place)))
