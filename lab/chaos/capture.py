@@ -28,21 +28,33 @@ HEADER = struct.Struct("=IIIHHII")  # status, length, captured length, mac, net,
 SO_ATTACH_FILTER = 26
 OUTGOING = 4
 PACKET_TYPE_AT = 0xFFFFF000 + 4  # SKF_AD_OFF + SKF_AD_PKTTYPE
-PROTOCOL_AT, TCP = 14 + 9, 6  # of the IPv4 header behind the Ethernet header
-# (code, jump if true, jump if false, operand): what does not count must take no place in the ring.
-ARRIVING_TCP = (
-    (0x20, 0, 0, PACKET_TYPE_AT),  # load the packet's type
-    (0x15, 3, 0, OUTGOING),  # sent by the machine itself: refuse
-    (0x30, 0, 0, PROTOCOL_AT),  # load the protocol
-    (0x15, 0, 1, TCP),
-    (0x06, 0, 0, 0xFFFFFFFF),  # keep the whole frame
-    (0x06, 0, 0, 0),  # refuse
+IP_AT, TCP, SYN = 14, 6, 0x02  # where the IPv4 header begins; protocol; flag
+KEEP, REFUSE = 15, 16
+# What does not count must take no place in the ring: (code, jump if true, jump if false, operand), jumps from the next.
+ARRIVING_DATA = (
+    (0x20, 0, 0, PACKET_TYPE_AT),
+    (0x15, REFUSE - 2, 0, OUTGOING),  # sent by the machine itself
+    (0x30, 0, 0, IP_AT + 9),
+    (0x15, 0, REFUSE - 4, TCP),
+    (0xB1, 0, 0, IP_AT),  # X = length of the IPv4 header
+    (0x50, 0, 0, IP_AT + 13),
+    (0x45, KEEP - 7, 0, SYN),
+    (0x50, 0, 0, IP_AT + 12),
+    (0x74, 0, 0, 4),
+    (0x64, 0, 0, 2),  # A = length of the TCP header
+    (0x0C, 0, 0, 0),
+    (0x07, 0, 0, 0),  # X = length of both
+    (0x28, 0, 0, IP_AT + 2),  # A = length of the packet
+    (0x1C, 0, 0, 0),
+    (0x15, REFUSE - 15, KEEP - 15, 0),  # only an acknowledgement
+    (0x06, 0, 0, 0xFFFFFFFF),
+    (0x06, 0, 0, 0),
 )
 POLL_S = 0.2
 
 
 class Capture:
-    """All frames with TCP over IPv4 that arrive at device `device`, handed to `take(frame, at_s)` from a thread.
+    """All SYNs and TCP segments with data that arrive at `device`, handed to `take(frame, at_s)` from a thread.
 
     `at_s` is on the lab's monotonic clock. Raises OSError where the device or the right is missing.
     """
@@ -54,7 +66,7 @@ class Capture:
         self._at = 0
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
         try:
-            _attach(self._socket, ARRIVING_TCP)
+            _attach(self._socket, ARRIVING_DATA)
             self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
             request = struct.pack("=IIII", BLOCK, FRAMES * FRAME // BLOCK, FRAME, FRAMES)
             self._socket.setsockopt(SOL_PACKET, PACKET_RX_RING, request)
