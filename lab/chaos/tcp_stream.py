@@ -1,7 +1,9 @@
 """One direction of a TCP connection, put in order from captured frames. Pure.
 
 For: `nfs_wire` reads records from what comes out. Guarantees: bytes come out once, in order, also when segments are
-repeated, overlap or arrive out of order; a gap that stays is reported as lost and reading goes on behind it.
+repeated, overlap or arrive out of order; a gap that stays is reported as lost and reading goes on behind it. A stream
+that was picked up in its middle may begin with a repetition of old bytes: what lies between those and the first new
+ones was sent before the capture began, and is skipped without counting as lost.
 Does not: check checksums (captured before they are filled in) or look at acknowledgements.
 Source: RFC 9293 (header format, sequence numbers modulo 2**32); RFC 791 (total length, header length).
 """
@@ -18,6 +20,8 @@ TCP = 6
 SYN = 0x02
 SPACE = 1 << 32
 HELD_SEGMENTS = 256  # kept behind a gap before the gap counts as lost
+UNSURE_SEGMENTS = 256  # after a pick-up without SYN, one hole within as many is the end of repetitions, not a loss
+UNSURE_HELD = 8
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,26 +63,29 @@ class TcpStream:
     """Feed segments of one direction, get bytes in order. `gaps` counts stretches that never came."""
 
     gaps: int = 0
+    _unsure: int = 0  # segments within which a hole does not count
     _next: int | None = None
     _held: dict[int, bytes] = field(default_factory=dict)
 
     def feed(self, segment: TcpSegment) -> tuple[bytes, bool]:
         """(bytes that are in order now, True when something is missing before them)."""
         if segment.is_syn:
-            self._next, self._held = (segment.sequence + 1) % SPACE, {}
+            self._next, self._held, self._unsure = (segment.sequence + 1) % SPACE, {}, 0
             return b"", False
         if not segment.payload:
             return b"", False
         if self._next is None:
-            self._next = segment.sequence
+            self._next, self._unsure = segment.sequence, UNSURE_SEGMENTS
         kept = self._held.get(segment.sequence, b"")
         if len(segment.payload) > len(kept):
             self._held[segment.sequence] = segment.payload
         is_broken = False
-        if len(self._held) > HELD_SEGMENTS:
-            self.gaps += 1
+        if len(self._held) > (UNSURE_HELD if self._unsure else HELD_SEGMENTS):
+            self.gaps += 0 if self._unsure else 1
+            self._unsure = 0
             self._next = min(self._held, key=lambda at: _ahead(self._next or 0, at))
             is_broken = True
+        self._unsure = max(0, self._unsure - 1)
         return self._in_order(), is_broken
 
     def _in_order(self) -> bytes:

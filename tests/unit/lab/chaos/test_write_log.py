@@ -62,9 +62,22 @@ def test_segments_repeated_or_out_of_order_give_each_write_once() -> None:
 def test_a_frame_that_was_never_captured_is_counted_and_reading_goes_on() -> None:
     log = WriteLog()
     frames = [ethernet(call(bytes([number % 256]) * 8), sequence=number * CALL) for number in range(400)]
-    found = [write for frame in frames[:3] + frames[4:] for write in log.feed(frame, 0.0)]
+    syn = ethernet(b"", sequence=-1, flags=SYN)
+    found = [write for frame in [syn, *frames[:3], *frames[4:]] for write in log.feed(frame, 0.0)]
     assert log.gaps == 1
     assert len(found) == 399
+
+
+def test_a_stream_picked_up_at_a_repetition_of_old_bytes_has_lost_nothing() -> None:
+    """Seen on real machines: the first captured frame was sent again, long after what followed it."""
+    log = WriteLog()
+    frames = [ethernet(call(bytes([number % 256]) * 8), sequence=number * CALL) for number in range(900)]
+    found = [write for frame in [frames[3], *frames[100:]] for write in log.feed(frame, 0.0)]
+    assert log.gaps == 0
+    assert len(found) == 801
+    later = [write for frame in [ethernet(call(), sequence=905 * CALL + n * CALL) for n in range(300)]
+             for write in log.feed(frame, 0.0)]  # fmt: skip
+    assert (log.gaps, len(later)) == (1, 300)
 
 
 # ------------------------------------------------------------------ made-up frames
