@@ -95,12 +95,14 @@ class Checker:
             woke_s = older.clock.woke_at_s
             is_relevant = woke_s > self._confirmed_s.get(older.id, -1.0)
             return (woke_s + WAKE_S, "woke up late") if is_relevant else (NONE_S, "")
-        blind_s = woke_s + (timing.ladder_s + timing.watchdog_timeout_s + HURRY_S) / rate
+        # Paused once more, with its clock running on, it cannot go on stopping; awake again, its ladder is over.
+        again_s = older.clock.woke_at_s + WAKE_S if older.clock.woke_at_s > woke_s else woke_s
+        blind_s = max(woke_s + (timing.ladder_s + timing.watchdog_timeout_s + HURRY_S) / rate, again_s)
         if older.agent_hit_s > published_s - timing.lease_duration_s / rate:
             return blind_s, "its clock stood still"  # nobody there to look for a higher generation
         seen_s = timing.retry_period_s + 2 * timing.request_timeout_s + timing.kill_timeout_s + HURRY_S
         reachable_s = max(woke_s, published_s, older.file_system_cut_until_s, world.files.down_until_s)
-        return min(reachable_s + seen_s / rate, blind_s), "its clock stood still"
+        return min(max(reachable_s + seen_s / rate, again_s), blind_s), "its clock stood still"
 
     def guarded(self, machine: Machine, before: FenceMemory) -> None:
         """The fence process was told a deadline by a renewal."""

@@ -30,9 +30,10 @@ def test_no_schedule_violates_anything(worlds: list[World]) -> None:
     assert {world.schedule.seed: world.checker.violations for world in worlds if world.checker.violations} == {}
 
 
-@pytest.mark.parametrize("seed", [114713, 120677, 212936])
-def test_a_schedule_that_once_found_a_fault_of_the_rules_is_clean(seed: int) -> None:
-    assert run_seed(seed).violations == []  # a restarted agent beside its successor; a wait on what cannot be read
+@pytest.mark.parametrize("seed", [69821, 81893, 114713, 120677, 212936])
+def test_a_schedule_that_once_found_a_fault_of_rules_or_checker_is_clean(seed: int) -> None:
+    # twice: paused again while stopping; a restarted agent beside its successor; a wait on what cannot be read
+    assert run_seed(seed).violations == []
 
 
 def test_the_schedules_reach_every_ground_of_a_takeover(worlds: list[World]) -> None:
