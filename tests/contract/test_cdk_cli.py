@@ -66,10 +66,12 @@ class Account:
             "AWS_SHARED_CREDENTIALS_FILE": str(self._home / "credentials"),
             "CDK_HOME": str(self._home),
         }
+        # With CI set, the CLI writes to stdout what it else writes to stderr.
+        kept = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("AWS_")}
         return subprocess.run(
             ["./cdk", "deploy", "--method=direct", "--require-approval=never", "--no-notices", *arguments],
             cwd=ROOT,
-            env={key: value for key, value in os.environ.items() if not key.startswith("AWS_")} | own,
+            env=kept | own,
             capture_output=True,
             text=True,
             timeout=LIMIT_S,
