@@ -64,7 +64,8 @@ class Capture:
         self.frames_lost = 0
         self._take = take
         self._at = 0
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_IP))
+        # Without a protocol it receives nothing until it is bound; with one, everything from every device until then.
+        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         try:
             _attach(self._socket, ARRIVING_DATA)
             self._socket.setsockopt(SOL_PACKET, PACKET_VERSION, TPACKET_V2)
