@@ -3,8 +3,9 @@
 # or on a builder instance.
 #
 # Guarantees: everything an instance needs is in the image afterwards, nothing is downloaded at boot; the agent is
-# enabled, the service never is, and the service cannot start without the agent or without its mounted directories; no
-# service is started while building; the image carries no identity (machine id, SSH host keys, cloud-init state).
+# enabled, the service never is, and the service cannot start without the agent, the fence, the lease or its mounted
+# directories; no service is started while building; the image carries no identity (machine id, SSH host keys,
+# cloud-init state).
 # Does not: know the AWS account, the stack, or anything else an instance is told at boot.
 #
 # Steps (--steps, all by default): packages  Debian packages and fixed user ids
@@ -29,7 +30,7 @@ fail() {
 SERVICE='' UNITS='' DIRECTORIES='' PACKAGES='' SYSTEM_USERS='' VERSION='' NAME='' BUILT_FROM='' AGENT_SOURCE='' WHEELS=''
 EFS_UTILS='' STEPS='packages python agent'
 HERE=$(cd "$(dirname "$0")" && pwd)
-AGENT_PACKAGES='python3 python3-venv nfs-common iproute2 ca-certificates'
+AGENT_PACKAGES='python3 python3-venv nfs-common iproute2 ca-certificates kmod'
 HOME_DIRECTORY=/opt/soloist
 
 while [ $# -gt 0 ]; do
@@ -140,7 +141,13 @@ install_agent() {
     "$HOME_DIRECTORY/venv/bin/python" -m compileall -q -j 1 "$HOME_DIRECTORY/lib" >/dev/null
 
     mkdir -p /srv/soloist/data /srv/soloist/lease /etc/soloist
-    chmod 0755 /srv/soloist /srv/soloist/data /srv/soloist/lease
+    chmod 0755 /srv/soloist
+    chmod 0555 /srv/soloist/data /srv/soloist/lease
+    mkdir -p /etc/tmpfiles.d
+    # Set at boot by systemd-tmpfiles, before anything is mounted: an image that is built without root cannot carry it.
+    for directory in /srv/soloist/data /srv/soloist/lease $DIRECTORIES; do
+        echo "h $directory - - - - +i"
+    done >/etc/tmpfiles.d/soloist.conf
     cat >/etc/soloist/image.json <<TEXT
 {"name": "${NAME:-soloist-$SERVICE-$VERSION}", "version": "$VERSION", "service": "$SERVICE", "built_from": "$BUILT_FROM"}
 TEXT
@@ -166,11 +173,11 @@ install_units() {
         write_drop_in "$unit"
         systemctl --root=/ --quiet disable "$unit"
     done
-    systemctl --root=/ --quiet enable soloist-agent.service
+    systemctl --root=/ --quiet enable soloist-agent.service soloist-fence.service
 }
 
 # What a package put into a data directory (defaults, an empty database) is kept as a template; the mount point itself
-# is empty and read-only by mode, so that writing to it instead of the file system fails early.
+# is empty, read-only by mode and, from boot on, immutable: root, too, cannot write there instead of to the file system.
 empty_mount_point() {
     if [ -d "$1" ] && [ -n "$(ls -A "$1")" ]; then
         mkdir -p "$HOME_DIRECTORY/defaults$(dirname "$1")"
@@ -182,18 +189,27 @@ empty_mount_point() {
     chmod 0555 "$1"
 }
 
-# BindsTo without After: when the agent ends, however it ends, systemd stops the service; and the agent, which is still
-# "activating" when it starts the service, is not waited for (that would be a deadlock). Assert, not Condition: a start
-# without the mount must fail loudly instead of being skipped in silence.
+# BindsTo without After: when the agent or the fence ends, however it ends, systemd stops the service; and the agent,
+# which is still "activating" when it starts the service, is not waited for (that would be a deadlock). Assert, not
+# Condition: a start without the lease or the mount must fail loudly instead of being skipped in silence, and so does an
+# automatic restart after the fence has struck. The slice is the control group that the fence ends.
 write_drop_in() {
     mkdir -p "/etc/systemd/system/$1.d"
     {
         echo '# Written by ami/install.sh.'
         echo '[Unit]'
-        echo 'BindsTo=soloist-agent.service'
+        echo 'BindsTo=soloist-agent.service soloist-fence.service'
+        echo 'AssertPathExists=/run/soloist/granted'
         for directory in $DIRECTORIES; do
             echo "AssertPathIsMountPoint=$directory"
         done
+        case "$1" in
+            *.service)
+                echo '[Service]'
+                echo 'Slice=soloist.slice'
+                echo 'EnvironmentFile=/run/soloist/generation.env'
+                ;;
+        esac
     } >"/etc/systemd/system/$1.d/50-soloist.conf"
     chmod 0644 "/etc/systemd/system/$1.d/50-soloist.conf"
 }

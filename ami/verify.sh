@@ -31,6 +31,9 @@ no_files() { for file in "$@"; do [ ! -e "$file" ] || return 1; done; }
 
 python=/opt/soloist/venv/bin/python
 claim "the agent is enabled" enabled soloist-agent.service
+claim "the fence is enabled" enabled soloist-fence.service
+claim "the fence runs on the standard library alone" sh -c "cd / && PYTHONPATH=/opt/soloist/lib python3 -S -c 'import bootstrap.fence'"
+claim "systemd watches the agent" grep -q '^WatchdogSec=' /etc/systemd/system/soloist-agent.service
 claim "the agent's packages import" "$python" -c 'import boto3, requests, pyroute2'
 claim "the agent's code compiles" "$python" -m compileall -q /opt/soloist/lib/bootstrap
 claim "the agent's code is there" test -f /opt/soloist/lib/bootstrap/__main__.py
@@ -42,7 +45,14 @@ claim "image.json names the service" grep -q "\"service\": \"$SERVICE\"" /etc/so
 for unit in $UNITS; do
     claim "$unit is not enabled" not enabled "$unit"
     claim "nothing pulls $unit in" not wanted_by_anything "$unit"
-    claim "$unit ends with the agent" drop_in_says "$unit" BindsTo=soloist-agent.service
+    claim "$unit ends with agent and fence" drop_in_says "$unit" 'BindsTo=soloist-agent.service soloist-fence.service'
+    claim "$unit needs the lease" drop_in_says "$unit" AssertPathExists=/run/soloist/granted
+    case "$unit" in
+        *.service)
+            claim "$unit runs where the fence strikes" drop_in_says "$unit" Slice=soloist.slice
+            claim "$unit is told its generation" drop_in_says "$unit" EnvironmentFile=/run/soloist/generation.env
+            ;;
+    esac
     claim "$unit does not wait for the agent" not grep -q After= "/etc/systemd/system/$unit.d/50-soloist.conf"
     for directory in $DIRECTORIES; do
         claim "$unit needs $directory to be mounted" drop_in_says "$unit" "AssertPathIsMountPoint=$directory"
@@ -51,6 +61,7 @@ done
 for directory in $DIRECTORIES; do
     claim "$directory is empty" test -z "$(ls -A "$directory")"
     claim "$directory cannot be written to before it is mounted" mode_is "$directory" 555
+    claim "$directory is made immutable at boot" grep -qx "h $directory - - - - +i" /etc/tmpfiles.d/soloist.conf
 done
 claim "/srv/soloist/data and lease exist" test -d /srv/soloist/data -a -d /srv/soloist/lease
 claim "networkd leaves the agent's rules alone" grep -qx ManageForeignRoutingPolicyRules=no /etc/systemd/networkd.conf.d/soloist.conf

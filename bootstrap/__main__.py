@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import sys
 import threading
@@ -16,10 +17,15 @@ from bootstrap.agent import Adapters, Agent
 from bootstrap.clock import StopRequest, SystemClock
 from bootstrap.commands import ChildCommands
 from bootstrap.errors import ExitCode
+from bootstrap.fence_client import FenceClient
+from bootstrap.fence_protocol import SOCKET_NAME
 from bootstrap.imds import DEFAULT_ENDPOINT, HttpTransport, MetadataService
+from bootstrap.instance import Machine
+from bootstrap.lease_worker import LeaseWorker
 from bootstrap.links import KernelLinks
 from bootstrap.notify import ServiceNotifier
 from bootstrap.paths import Paths
+from bootstrap.state import image_version
 
 log = logging.getLogger("bootstrap")
 
@@ -33,12 +39,22 @@ def main() -> ExitCode:
         return ExitCode.SURROUNDINGS
     clock, paths = SystemClock(), Paths()
     endpoint = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or DEFAULT_ENDPOINT
-    adapters = Adapters(
+    worker = LeaseWorker(clock)
+    worker.start()
+    machine = Machine(
         clock=clock,
         paths=paths,
-        metadata=MetadataService(clock, HttpTransport(endpoint)),
         commands=ChildCommands(),
         links=KernelLinks(paths.network_devices),
+        worker=worker,
+        fence=FenceClient(paths.run / SOCKET_NAME),
+        nonce=lambda: secrets.token_hex(16),
+        boot_id=paths.boot_id.read_text(encoding="ascii").strip(),
+        image_version=image_version(paths.image),
+    )
+    adapters = Adapters(
+        machine=machine,
+        metadata=MetadataService(clock, HttpTransport(endpoint)),
         notifier=ServiceNotifier(os.environ.get("NOTIFY_SOCKET", "")),
     )
     return run(adapters)

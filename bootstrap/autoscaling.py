@@ -1,16 +1,19 @@
-"""Auto Scaling as the agent needs it: complete a lifecycle hook, ask for my state, report me unhealthy.
+"""Auto Scaling as the agent needs it: complete a lifecycle hook, ask for states, report me unhealthy.
 
 Guarantees: thin, no loops; foreign errors become CloudError; a hook that is not waiting is an answer, not an error.
 Sources: Auto Scaling API reference: CompleteLifecycleAction (instance id instead of token; ValidationError "No active
-Lifecycle Action found with instance ID ..."), DescribeAutoScalingInstances, SetInstanceHealth.
+Lifecycle Action found with instance ID ..."), DescribeAutoScalingInstances (HealthStatus is documented as
+Healthy and comes as HEALTHY; an instance that no group knows is left out of the answer), SetInstanceHealth.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from bootstrap.aws import Clients, converted
 from bootstrap.errors import CloudError
+from bootstrap.lease_observation import Member
 
 HookResult = Literal["CONTINUE", "ABANDON"]
 
@@ -45,6 +48,18 @@ class AutoScaling:
             answer = self._clients.autoscaling().describe_auto_scaling_instances(InstanceIds=[self._instance_id])
         found = answer["AutoScalingInstances"]
         return str(found[0]["LifecycleState"]) if found else ""
+
+    def members(self, instance_ids: Sequence[str]) -> dict[str, Member]:
+        """Those of `instance_ids` that are in my group, as it sees them. Raises CloudError."""
+        with converted(f"describe {', '.join(instance_ids)} in the group"):
+            answer = self._clients.autoscaling().describe_auto_scaling_instances(InstanceIds=list(instance_ids))
+        return {
+            str(item["InstanceId"]): Member(
+                lifecycle_state=str(item["LifecycleState"]), is_healthy=str(item["HealthStatus"]).upper() == "HEALTHY"
+            )
+            for item in answer["AutoScalingInstances"]
+            if item["AutoScalingGroupName"] == self._group
+        }
 
     def report_unhealthy(self) -> None:
         """Have the group replace this instance now, grace period or not. Raises CloudError."""

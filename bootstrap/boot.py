@@ -1,26 +1,32 @@
 """The boot of an instance, as a graph of steps. Read it beside the picture in docs/architecture.md:
 
-    mount-lease ─┬─ network-interface ──────────┬─ service-start ─ healthy ─ launch-hook
-                 ├─ mount-data ─ directories ───┘
-                 └─ record (in the background, never a condition)
+    mount-lease ─ lease ─┬─ network-interface ──────────┬─ service-start ─ healthy ─ launch-hook
+                         ├─ mount-data ─ directories ───┘
+                         └─ record (in the background, never a condition)
 
-The metadata step comes before: without the boot document there is no graph. The lease has its place right after
-mount-lease: one more step, and `HOLDER` naming it.
+The metadata step comes before: without the boot document there is no graph.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from bootstrap.clock import Deadline
 from bootstrap.directories import ensure_directories
 from bootstrap.file_system import Marker, MountPlan, Unmarked, plan_mounts
 from bootstrap.instance import Instance
+from bootstrap.lease_guard import record_ttl_s
+from bootstrap.lease_takeover import Takeover
 from bootstrap.lifecycle import complete_launch_hook
 from bootstrap.network_interface import make_usable
 from bootstrap.record import move_record
 from bootstrap.service import run_hooks
+from bootstrap.state import write_file
 from bootstrap.steps import Step
+from bootstrap.stop import end_service
 
-HOLDER = ("mount-lease",)  # what must be done before anything of the predecessor is touched
+HOLDER = ("lease",)  # what must be done before anything of the predecessor is touched
+LEASE_SPARE_S = 30.0  # the rules end a wait with a reason of their own before the step's deadline does
 RECORD_RETRY_S = 24 * 3600.0  # the record is tried for this long after a boot
 
 
@@ -33,6 +39,12 @@ def boot_steps(instance: Instance) -> list[Step]:
     boot = Boot(instance)
     return [
         Step(name="mount-lease", run=boot.mount_lease, deadline_s=limits.boot_s),
+        Step(
+            name="lease",
+            after=("mount-lease",),
+            run=boot.lease,
+            deadline_s=document.lease.timing.longest_wait_s + LEASE_SPARE_S,
+        ),
         Step(name="network-interface", after=HOLDER, run=boot.network_interface, deadline_s=limits.network_interface_s),
         Step(name="mount-data", after=HOLDER, run=boot.mount_data, deadline_s=limits.boot_s),
         Step(name="record", after=HOLDER, run=boot.record, deadline_s=RECORD_RETRY_S, is_awaited=False),
@@ -62,6 +74,28 @@ class Boot:
             self._plans(is_lease=True), deadline, self._document.deadlines.mount_s, marker=Unmarked()
         )
 
+    def lease(self, deadline: Deadline) -> str:
+        instance, lease = self._instance, self._instance.lease
+        taken = Takeover(
+            directory=lease.directory,
+            evidence=lease.evidence,
+            fence=lease.fence,
+            me=lease.me,
+            timing=self._document.lease.timing,
+            policy=self._document.lease.fence,
+            mounts=instance.data_mounts,
+            stop_service=lambda: end_service(instance),
+            clock=instance.clock,
+            nonce=lease.nonce,
+        ).run(deadline)
+        generation = taken.hold.record.generation
+        # For the service: its units read the first as their environment (ami/install.sh).
+        write_file(instance.paths.run / "generation.env", f"SOLOIST_GENERATION={generation}")
+        write_file(instance.paths.run / "generation", str(generation))
+        lease.keeper.start(taken.hold, instance.listeners.on_lost, instance.listeners.beat_lease)
+        instance.listeners.on_held(generation)
+        return taken.sentence
+
     def mount_data(self, deadline: Deadline) -> str:
         file_systems = self._instance.file_systems
         root = str(self._instance.paths.data_root)
@@ -77,7 +111,10 @@ class Boot:
 
     def record(self, deadline: Deadline) -> str:
         instance = self._instance
-        return move_record(instance.route53, instance.wanted_record, deadline, self._document.deadlines.record_s)
+        keeper = instance.lease.keeper
+        ttl_s = record_ttl_s(self._document.record.ttl_s, keeper.generation)
+        wanted = replace(instance.wanted_record, ttl_s=ttl_s)
+        return move_record(instance.route53, wanted, deadline, self._document.deadlines.record_s, keeper.permit)
 
     def directories(self, deadline: Deadline) -> str:
         paths, directories = self._instance.paths, self._document.file_system.directories

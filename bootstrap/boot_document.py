@@ -3,7 +3,8 @@
 For: the stack renders it (`render_user_data`), the agent reads it (`parse_user_data`); this module is the only place
 that knows its shape. The user data is at the same time valid cloud-config (a `write_files` entry), so that cloud-init,
 where it is installed, does not complain and leaves a copy on disk for people.
-Guarantees: unknown keys, missing keys and wrong types are all reported at once, each with its path.
+Guarantees: unknown keys, missing keys and wrong types are all reported at once, each with its path; timings of the
+lease that could let two instances write are refused.
 Does not: look at AWS, at the machine or at the clock. Values that only AWS knows (ids) are plain strings here.
 """
 
@@ -15,7 +16,9 @@ import typing
 from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
 from typing import Any, Literal
 
+from bootstrap import lease_timing
 from bootstrap.errors import BadBootDocument
+from bootstrap.lease_timing import FencePolicy, LeaseTiming
 
 DOCUMENT_VERSION = 1
 DOCUMENT_PATH = "/run/soloist/boot-document.json"
@@ -136,6 +139,14 @@ class Deadlines:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Lease:
+    """Who may serve when: the policy `fence` (see bootstrap.lease_timing) and the timings of lease and fence."""
+
+    fence: FencePolicy
+    timing: LeaseTiming
+
+
+@dataclass(frozen=True, kw_only=True)
 class BootDocument:
     """Everything known at deploy time, so that a boot needs as few API calls as possible."""
 
@@ -147,6 +158,7 @@ class BootDocument:
     zones: tuple[Zone, ...]
     record: Record
     file_system: FileSystem
+    lease: Lease
     deadlines: Deadlines
     state_parameter: str
     topic_arn: str
@@ -184,6 +196,9 @@ def parse_tree(tree: object) -> BootDocument:
     document = _build(BootDocument, tree, "", findings)
     if not findings and document.version != DOCUMENT_VERSION:
         findings.append(f"version: is {document.version}, this agent reads {DOCUMENT_VERSION}")
+    if not findings:
+        # Checked when the service file was loaded, and here once more: what is wrong here costs data.
+        findings += [f"lease.timing.{found}" for found in lease_timing.findings(document.lease.timing)]
     if findings:
         raise BadBootDocument(
             "boot document: " + "; ".join(findings), remedy="Bake the image and deploy the stack from the same release"

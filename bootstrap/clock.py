@@ -29,10 +29,11 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's clocks."""
+    """The machine's clocks. Monotonic is CLOCK_BOOTTIME: a lease runs out also while the machine is suspended, and the
+    value means the same in every process of the machine (clock_gettime(2))."""
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(time.CLOCK_BOOTTIME)
 
     def wait(self, event: threading.Event, timeout_s: float) -> bool:
         return event.wait(timeout_s)

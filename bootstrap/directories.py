@@ -66,5 +66,9 @@ def _bind(file_systems: FileSystems, root: str, item: Directory, data: Mount, de
 
 
 def release_directories(file_systems: FileSystems, directories: tuple[Directory, ...], deadline: Deadline) -> list[str]:
-    """Unmount all, last first; the targets that could not be unmounted cleanly."""
-    return [item.target for item in reversed(directories) if not file_systems.unmount(item.target, deadline)]
+    """Unmount all, last first, never lazily; the targets that are still there."""
+    return [
+        item.target
+        for item in reversed(directories)
+        if not file_systems.unmount(item.target, deadline, may_be_lazy=False)
+    ]

@@ -1,9 +1,11 @@
-"""EC2 as the agent needs it: look at one network interface and one instance, attach, detach.
+"""EC2 as the agent needs it: look at one network interface and one instance, attach, detach, end a former holder.
 
-For: `network_interface`. Guarantees: thin, no loops, no decisions; foreign errors become CloudError.
-Does not: force a detach, ever; there is no argument for it.
+For: `network_interface` and `lease_evidence`. Guarantees: thin, no loops, no decisions; foreign errors become
+CloudError. Does not: force a detach, ever; there is no argument for it.
 Sources: EC2 API reference: DescribeNetworkInterfaces, DescribeInstances, AttachNetworkInterface (error codes
-InvalidNetworkInterface.InUse, InvalidParameterValue), DetachNetworkInterface, ModifyNetworkInterfaceAttribute;
+InvalidNetworkInterface.InUse, InvalidParameterValue), DetachNetworkInterface, ModifyNetworkInterfaceAttribute,
+TerminateInstances (idempotent; SkipOsShutdown, Force); EC2 user guide "Methods for terminating an instance" (skip OS
+shutdown: for when a graceful one must be bypassed; force with skip: for an instance stuck in shutting-down);
 "Eventual consistency" (a new id may be NotFound for a while).
 """
 
@@ -88,6 +90,16 @@ class Ec2:
         """Never forced. Raises CloudError."""
         with converted(f"detach {attachment_id}", retryable=DETACH_CODES):
             self._clients.ec2().detach_network_interface(AttachmentId=attachment_id)
+
+    def terminate(self, instance_id: str, *, is_forced: bool) -> None:
+        """End `instance_id` without waiting for its operating system; again with Force where it is stuck. Raises
+        CloudError; one that EC2 does not know (any more) needs no ending."""
+        try:
+            with converted(f"terminate {instance_id}"):
+                self._clients.ec2().terminate_instances(InstanceIds=[instance_id], SkipOsShutdown=True, Force=is_forced)
+        except CloudError as error:
+            if error.code != "InvalidInstanceID.NotFound":
+                raise
 
     def keep_on_termination(self, network_interface_id: str, attachment_id: str) -> None:
         """Make the network interface outlive the instance. Raises CloudError."""

@@ -20,6 +20,7 @@ class ExitCode(IntEnum):
     SURROUNDINGS = 4  # metadata service or operating system refused before anything was claimed
     TIMED_OUT = 5  # a wait passed its deadline
     INCOMPLETE = 6  # stopping did not finish: something may still be mounted or attached
+    LEASE_LOST = 7  # the lease was lost and the group could not be told; systemd starts the agent, which tries again
     DEFECT = 70  # an exception nobody expected; systemd starts the agent again, which is safe at every point
 
 
@@ -95,6 +96,32 @@ class LinkError(AgentError):
     """The network interface is attached, but the operating system cannot use it as asked."""
 
     reason = "network-interface-unusable"
+
+
+class FenceError(AgentError):
+    """The fence does not answer, or refuses to guard what it is told; without it the service must not run."""
+
+    reason = "fence-unavailable"
+
+
+class NotHolder(AgentError):
+    """This instance does not hold the lease, or cannot prove it now; nothing that others use may be touched."""
+
+    reason = "lease-not-held"
+
+
+class LeaseLost(AgentError):
+    """The lease was held and is not any more: somebody else holds it, or its deadline passed unrenewed."""
+
+    reason = "lease-lost"
+
+
+class LeaseRefused(AgentError):
+    """The lease was not taken; `reason` is the rules' own word: surplus, not-in-group, takeover-deadline."""
+
+    def __init__(self, what: str, *, reason: str, remedy: str = "") -> None:
+        super().__init__(what, remedy=remedy)
+        self.reason = reason
 
 
 class StopRequested(Exception):

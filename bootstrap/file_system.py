@@ -49,7 +49,8 @@ class MountPlan:
 def plan_mounts(file_system: FileSystem, *, is_lease: bool, target: str, mount_target_address: str) -> list[MountPlan]:
     """The ways to mount the data or the lease part at `target`, best first. Pure."""
     names = [file_system.dns_name, mount_target_address]
-    required = frozenset({"hard", "noac"} if is_lease else {"hard"})
+    # /proc/self/mountinfo says "lookupcache=none" and "noac" where they are in force (Linux fs/nfs/super.c).
+    required = frozenset({"hard", "noac", "lookupcache=none"} if is_lease else {"hard"})
     extra = f",{LEASE_OPTIONS}" if is_lease else ""
     if file_system.transport == "nfs":
         path = file_system.lease_path if is_lease else file_system.data_path
@@ -139,13 +140,17 @@ class FileSystems:
         if not done.succeeded:
             raise MountError(f"bind {source} to {target}: {done.summary}", remedy="Read the kernel log")
 
-    def unmount(self, target: str, deadline: Deadline) -> bool:
-        """Unmount `target`; False when only lazily or not at all."""
+    def unmount(self, target: str, deadline: Deadline, *, may_be_lazy: bool = True) -> bool:
+        """Unmount `target`; False when only lazily or not at all. Never lazily what may hold unwritten data: what is
+        only detached can be written back at any time, and nobody sees it."""
         if self.mount_at(target) is None:
             return True
         done = self._commands.run(("umount", target), deadline.within(UNMOUNT_S, f"unmount {target}"))
         if self.mount_at(target) is None:
             return True
+        if not may_be_lazy:
+            log.warning("umount %s: %s; it stays", target, done.summary)
+            return False
         log.warning("umount %s: %s; lazily now", target, done.summary)
         self._commands.run(("umount", "-f", "-l", target), deadline.within(UNMOUNT_S, f"unmount {target} lazily"))
         return False

@@ -1,9 +1,9 @@
 """Claims the network interface of this zone, makes it usable, and gives it back.
 
 For: steps network-interface and, when stopping, its release. Guarantees: never taken from an instance that is not
-proven dead, never detached by force; what EC2 shows decides, not what a call returned: after every error it is looked
-at again, because the attachment may have been made and the answer lost. It outlives the instance
-(DeleteOnTermination=false).
+proven dead, and only by an instance that holds the lease at that moment; never detached by force; what EC2 shows
+decides, not what a call returned: after every error it is looked at again, because the attachment may have been made
+and the answer lost. It outlives the instance (DeleteOnTermination=false).
 Does not: announce the address by gratuitous ARP (address and MAC move together), or choose the network interface.
 Sources: EC2 API reference AttachNetworkInterface and "Error codes" ("InvalidNetworkInterface.InUse ... you may also
 receive the InvalidParameterValue error"); EC2 user guide, best practices for configuring network interfaces.
@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
@@ -21,7 +22,7 @@ from bootstrap.aws import PROPAGATION_CODES
 from bootstrap.boot_document import Zone
 from bootstrap.clock import Deadline
 from bootstrap.ec2 import NetworkInterface
-from bootstrap.errors import ClaimRefused, CloudError, DeadlineExceeded, LinkError
+from bootstrap.errors import ClaimRefused, CloudError, DeadlineExceeded, LinkError, NotHolder
 from bootstrap.links import Links, missing, plan_link
 
 log = logging.getLogger(__name__)
@@ -89,15 +90,18 @@ def free_device_index(used: frozenset[int]) -> int:
 class Claim:
     """The claim of one network interface by one instance."""
 
-    def __init__(self, interfaces: NetworkInterfaces, zone: Zone, instance_id: str) -> None:
+    def __init__(self, interfaces: NetworkInterfaces, zone: Zone, instance_id: str, permit: Callable[[], None]) -> None:
+        """`permit` returns while this instance holds the lease and raises NotHolder when it does not."""
         self._interfaces = interfaces
+        self._permit = permit
         self._zone = zone
         self._id = zone.network_interface_id
         self._instance_id = instance_id
         self._attempts = 0
 
     def acquire(self, deadline: Deadline) -> NetworkInterface:
-        """Wait until it is attached to me. Raises ClaimRefused, DeadlineExceeded, CloudError, StopRequested."""
+        """Wait until it is attached to me. Raises ClaimRefused, DeadlineExceeded, CloudError, StopRequested.
+        While the lease cannot be verified nothing is attached; who loses it is asked to stop, which ends this."""
         started_s, said, refused = deadline.clock.monotonic(), "", False
         while True:
             try:
@@ -115,6 +119,8 @@ class Claim:
                 if not again:
                     return self._last_look(error)
                 sentence = str(error)
+            except NotHolder as refusal:
+                sentence = str(refusal)
             if sentence != said:
                 log.info("network interface: %s", sentence)
                 said = sentence
@@ -135,6 +141,7 @@ class Claim:
         # A fresh instance has only its primary: the first try needs no question.
         used = self._interfaces.used_device_indexes(self._instance_id) if self._attempts else frozenset({0})
         self._attempts += 1
+        self._permit()  # last, so that nothing slow comes between
         self._interfaces.attach(self._id, self._instance_id, free_device_index(used))
 
     def _last_look(self, error: CloudError) -> NetworkInterface:
@@ -153,7 +160,8 @@ class Claim:
         return seen
 
     def release(self, deadline: Deadline) -> bool:
-        """Detach it if it is mine and wait until EC2 shows it so; False when that was not seen in time."""
+        """Detach it if it is mine and wait until EC2 shows it so; False when that was not seen in time.
+        Needs no lease: an attachment id is this instance's alone."""
         try:
             while True:
                 try:

@@ -1,7 +1,7 @@
 """Tells systemd that the agent is ready, stopping, or what it is doing.
 
 For: `Type=notify` units. Guarantees: silent no-op where there is no NOTIFY_SOCKET; never blocks or fails the caller.
-Does not: serve the watchdog.
+Does not: judge whether the agent lives (pulse.py does).
 Source: sd_notify(3); an address that begins with "@" is an abstract socket and starts with a NUL byte on the wire.
 """
 
@@ -37,6 +37,9 @@ class ServiceNotifier:
 
     def status(self, sentence: str) -> bool:
         return self.send(f"STATUS={_one_line(sentence)}")
+
+    def alive(self) -> bool:
+        return self.send("WATCHDOG=1")
 
     def stopping(self, sentence: str) -> bool:
         return self.send("STOPPING=1", f"STATUS={_one_line(sentence)}")

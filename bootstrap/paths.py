@@ -17,3 +17,4 @@ class Paths:
     image: Path = Path("/etc/soloist/image.json")
     mountinfo: Path = Path("/proc/self/mountinfo")
     network_devices: Path = Path("/sys/class/net")
+    boot_id: Path = Path("/proc/sys/kernel/random/boot_id")

@@ -2,19 +2,21 @@
 
 For: step record, in the background: Route 53's control plane is far away and no condition of the start.
 Guarantees: a record that is right is left alone; any other is replaced in one atomic batch that names the old values
-exactly, so that a value somebody else wrote in between is never overwritten unseen.
+exactly, so that a value somebody else wrote in between is never overwritten unseen; between the read and the swap this
+instance proves that it holds the lease: who took it before changed the record before, or is seen now (lease_guard).
 Does not: decide who may serve (that is the lease's part), or wait until the name servers know (TTL and INSYNC).
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol
 
 from bootstrap.clock import Deadline
-from bootstrap.errors import CloudError
+from bootstrap.errors import CloudError, NotHolder
 from bootstrap.route53 import RecordSet
 
 log = logging.getLogger(__name__)
@@ -56,8 +58,11 @@ def decide_record(seen: RecordSet | None, wanted: RecordSet) -> RecordDecision:
     return RecordDecision(action=RecordAction.SWAP, sentence=f"{wanted.name} moves from {old} to {address}")
 
 
-def move_record(store: RecordStore, wanted: RecordSet, deadline: Deadline, attempt_s: float) -> str:
+def move_record(
+    store: RecordStore, wanted: RecordSet, deadline: Deadline, attempt_s: float, permit: Callable[[], None]
+) -> str:
     """Bring the record to `wanted`; how, in one sentence. Tries again until `deadline`: each attempt reads afresh.
+    `permit` raises NotHolder unless this instance holds the lease now.
     Raises DeadlineExceeded, StopRequested, CloudError for an error that will not change by itself."""
     pause_s, seen = FIRST_PAUSE_S, "nothing yet"
     started_s = deadline.clock.monotonic()
@@ -68,7 +73,11 @@ def move_record(store: RecordStore, wanted: RecordSet, deadline: Deadline, attem
             decision = decide_record(found, wanted)
             if decision.action is RecordAction.KEEP:
                 return decision.sentence
+            permit()
             store.swap(found, wanted)
+        except NotHolder as refusal:
+            seen = str(refusal)
+            deadline.pause(pause_s, seen)
         except CloudError as error:
             seen = str(error)
             log.warning("record %s: %s", wanted.name, seen)

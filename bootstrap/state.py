@@ -1,7 +1,8 @@
 """The state of this instance for people and programs: a JSON file below /run and the state parameter.
 
 For: operators, the rollout command, reports. Guarantees: building it is pure; the file is whole or the previous one;
-the parameter is written in the background, the latest state wins, a failure is retried and never fails a boot.
+the parameter is written in the background, the latest state wins, a failure is retried and never fails a boot; whoever
+serves says so again where an instance without the lease, or with an older one, has written over it.
 Does not: take part in any decision of the agent.
 """
 
@@ -26,6 +27,7 @@ Phase = Literal["booting", "ready", "unhealthy", "stopping", "stopped", "failed"
 ARRIVING: tuple[Phase, ...] = ("booting", "ready")
 RETRY_S = 5.0
 LONGEST_RETRY_S = 60.0
+REASSERT_S = 20.0  # how long another instance's word may stand above that of the one that serves
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +43,7 @@ class State:
     network_interface_id: str = ""
     address: str = ""
     record: str = ""
+    generation: int = 0  # of the lease, 0 before it is held; the fencing token
     reason: str = ""
 
 
@@ -55,6 +58,7 @@ def render_state(state: State, entries: list[Entry], updated_at: str, limit: int
         "network_interface_id": state.network_interface_id,
         "address": state.address,
         "record": state.record,
+        "generation": state.generation,
         "sentence": state.sentence,
         "reason": state.reason,
         "updated_at": updated_at,
@@ -86,6 +90,24 @@ def report(parameter: Parameter, text: str) -> None:
         parameter.write(text)
 
 
+def is_displaced(present: str, mine: str) -> bool:
+    """Whether `mine`, of an instance that serves, has been written over by one that holds no newer lease. Pure."""
+    own = json.loads(mine)
+    try:
+        other = json.loads(present)
+        is_other = other["instance_id"] != own["instance_id"]
+        return bool(own["phase"] == "ready" and is_other and other.get("generation", 0) <= own["generation"])
+    except (ValueError, KeyError, TypeError):
+        return bool(own["phase"] == "ready")
+
+
+def reassert(parameter: Parameter, text: str) -> None:
+    """Write the state parameter again where it was displaced. Raises CloudError."""
+    if is_displaced(parameter.read(), text):
+        log.info("state: another instance had written over it")
+        parameter.write(text)
+
+
 def image_version(path: Path) -> str:
     """The version in the image's own description, "" where there is none."""
     try:
@@ -108,8 +130,13 @@ def write_file(path: Path, text: str) -> None:
 class BackgroundWriter:
     """Writes the latest offered text by `write`, in its own thread, until it succeeds or a later text replaces it."""
 
-    def __init__(self, write: Callable[[str], None], clock: Clock) -> None:
+    def __init__(
+        self, write: Callable[[str], None], clock: Clock, reassert: Callable[[str], None] = lambda _text: None
+    ) -> None:
+        """`reassert` is given the last written text from time to time."""
         self._write = write
+        self._reassert = reassert
+        self._last_written: str | None = None
         self._clock = clock
         self._lock = threading.Lock()
         self._latest: str | None = None
@@ -144,15 +171,29 @@ class BackgroundWriter:
             log.warning("state: %s", error)
             return False
         with self._lock:
+            self._last_written = text
             if self._latest == text:
                 self._latest = None
                 self._written.set()
         return True
 
+    def look_again(self) -> None:
+        """Have the last written text put back where somebody has written over it."""
+        with self._lock:
+            text = self._last_written
+        if text is None:
+            return
+        try:
+            self._reassert(text)
+        except CloudError as error:
+            log.warning("state: %s", error)
+
     def _run(self) -> None:
         pause_s = RETRY_S
         while True:
-            self._offered.wait()
+            if not self._clock.wait(self._offered, REASSERT_S):
+                self.look_again()
+                continue
             self._offered.clear()
             if self.attempt():
                 pause_s = RETRY_S

@@ -2,6 +2,8 @@
 
 For: a stop that was asked for, and the clean-up after a failed boot. Guarantees: every part is tried whatever became of
 the others; what could not be finished is named, never passed over; safe to run again and on a half-done boot.
+The lease is renewed until it is released, and released only when the service is stopped and the data are written back
+and unmounted (the fence looks by itself); what cannot be unmounted stays mounted, seen by the fence, which resets.
 The network interface is given back too, so that a replacement in the same zone need not wait for this instance's end.
 Does not: change the record (the successor moves it) or remove anything from the file system.
 """
@@ -30,8 +32,13 @@ def release_all(instance: Instance, timeline: Timeline, *, has_served: bool) -> 
         ("service-stop", lambda: _stop_service(instance)),
         ("sync", lambda: _sync(instance)),
         ("unmount", lambda: _unmount(instance)),
+        ("lease-release", lambda: instance.lease.keeper.release()),
         ("detach", lambda: _detach(instance)),
+        ("unmount-lease", lambda: _unmount_lease(instance)),
     ]
+    if instance.lease.keeper.lost is not None:
+        # Nothing more may be written back than unmounting does, and whoever holds now is not to be disturbed.
+        parts = [part for part in parts if part[0] not in ("sync", "detach")]
     if has_served:
         parts.insert(0, ("before-stop", lambda: _before_stop(instance)))
     incomplete: list[str] = []
@@ -44,6 +51,11 @@ def release_all(instance: Instance, timeline: Timeline, *, has_served: bool) -> 
         timeline.finished(name, "failed" if left else "ok", "; ".join(left))
         incomplete += left
     return incomplete
+
+
+def end_service(instance: Instance) -> list[str]:
+    """Stop the service and unmount the data; what is left, in words."""
+    return [*_stop_service(instance), *_unmount(instance)]
 
 
 def _before_stop(instance: Instance) -> list[str]:
@@ -74,8 +86,15 @@ def _unmount(instance: Instance) -> list[str]:
     deadline = _release_deadline(instance, "unmount")
     file_systems, paths = instance.file_systems, instance.paths
     left = release_directories(file_systems, instance.document.file_system.directories, deadline)
-    left += [str(root) for root in (paths.data_root, paths.lease_root) if not file_systems.unmount(str(root), deadline)]
-    return [f"{target} could not be unmounted cleanly" for target in left]
+    if not file_systems.unmount(str(paths.data_root), deadline, may_be_lazy=False):
+        left.append(str(paths.data_root))
+    return [f"{target} could not be unmounted" for target in left]
+
+
+def _unmount_lease(instance: Instance) -> list[str]:
+    root = str(instance.paths.lease_root)
+    is_clean = instance.file_systems.unmount(root, _release_deadline(instance, "unmount the lease directory"))
+    return [] if is_clean else [f"{root} could not be unmounted cleanly"]
 
 
 def _detach(instance: Instance) -> list[str]:

@@ -22,6 +22,9 @@ log = logging.getLogger(__name__)
 
 MOST_RESTARTS = 3
 RESTART_WINDOW_S = 900.0
+ASK_S = 30.0
+RESTART_SPARE_S = 60.0
+CYCLE_SPARE_S = 60.0  # calls to AWS, and whatever else has its own short time-out
 
 
 class Action(Enum):
@@ -79,7 +82,11 @@ def decide(observation: Observation, health: Health, now_s: float) -> Decision:
 class Supervisor:
     """Runs the cycles of one instance."""
 
-    def __init__(self, instance: Instance, stop: StopRequest, say: Callable[[str], None]) -> None:
+    def __init__(
+        self, instance: Instance, stop: StopRequest, say: Callable[[str], None], beat: Callable[[float], None]
+    ) -> None:
+        """`beat` is told, before each cycle, how long it may be until the next one."""
+        self._beat = beat
         self._instance = instance
         self._health = instance.document.service.health
         self._stop = stop
@@ -91,6 +98,7 @@ class Supervisor:
     def run(self) -> Decision:
         """Cycle until somebody asks to stop or the group has accepted that this instance is unhealthy."""
         while True:
+            self._beat(self._health.interval_s + self._longest_cycle_s())
             decision = self.cycle()
             if decision.action in (Action.STOP, Action.REPORT_UNHEALTHY):
                 return decision
@@ -113,8 +121,8 @@ class Supervisor:
         if self._stop.is_requested:
             return Observation(stop_sentence=self._stop.sentence)
         clock = self._instance.clock
-        dead = self._instance.units.dead_units(Deadline(clock, 30.0, "ask for the units"))
-        limit_s = sum(check.timeout_s for check in self._health.checks) + 1.0
+        dead = self._instance.units.dead_units(Deadline(clock, ASK_S, "ask for the units"))
+        limit_s = self._checks_limit_s()
         failures = () if dead else tuple(self._instance.prober.failures(Deadline(clock, limit_s, "health checks")))
         self._misses = self._misses + 1 if dead or failures else 0
         return Observation(
@@ -124,9 +132,18 @@ class Supervisor:
             restarted_at_s=self._restarted_at_s,
         )
 
-    def _restart(self, now_s: float) -> None:
+    def _restart_limit_s(self) -> float:
         service = self._instance.document.service
-        limit_s = (service.start_timeout_s + service.stop_timeout_s) * len(service.units) + 60.0
+        return (service.start_timeout_s + service.stop_timeout_s) * len(service.units) + RESTART_SPARE_S
+
+    def _longest_cycle_s(self) -> float:
+        return ASK_S + self._checks_limit_s() + self._restart_limit_s() + CYCLE_SPARE_S
+
+    def _checks_limit_s(self) -> float:
+        return sum(check.timeout_s for check in self._health.checks) + 1.0
+
+    def _restart(self, now_s: float) -> None:
+        limit_s = self._restart_limit_s()
         self._restarted_at_s = (*self._restarted_at_s, now_s)[-MOST_RESTARTS:]
         self._misses = 0
         try:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
@@ -145,6 +145,7 @@ class Network:
         """Take the port away. Only when no machine has it open any more. No-op when it is gone."""
         with self._lock:
             self._cuts.ports.discard(port.cable)
+            self._cuts.conversations = {pair for pair in self._cuts.conversations if pair[0] != port.cable}
             subprocess.run(["ip", "link", "del", port.cable], capture_output=True, timeout=COMMAND_LIMIT_S)
 
     def cut_port(self, port: Port) -> None:
@@ -154,6 +155,18 @@ class Network:
     def heal_port(self, port: Port) -> None:
         """Undo `cut_port`."""
         self._change(self._cuts.ports.discard, port.cable)
+
+    def cut_conversations(self, port: Port, peers: Iterable[str]) -> None:
+        """Nothing passes this port to or from `peers` (addresses or networks) any more; all else does."""
+        with self._lock:
+            self._cuts.conversations |= {(port.cable, peer) for peer in peers}
+            self._apply()
+
+    def heal_conversations(self, port: Port, peers: Iterable[str]) -> None:
+        """Undo `cut_conversations` for these peers."""
+        with self._lock:
+            self._cuts.conversations -= {(port.cable, peer) for peer in peers}
+            self._apply()
 
     def cut_subnet(self, name: str) -> None:
         """Nothing enters or leaves the subnet, except to the metadata service (which on AWS is in the host)."""

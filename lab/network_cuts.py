@@ -1,7 +1,8 @@
 """Which packets do not pass: the nft rules for cut ports, subnets and zones. Pure text.
 
 Guarantees: one transaction replaces all rules; rules keep no state, so established connections are cut and healed too.
-A port is cut at the bridge (both directions, also between neighbours); subnets and zones are cut where the lab routes.
+A port is cut at the bridge (both directions, also between neighbours), as a whole or for some addresses only; subnets
+and zones are cut where the lab routes.
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ METADATA = "169.254.169.254"
 
 @dataclass
 class Cuts:
-    """What is cut: cables of ports, names of subnets, names of zones."""
+    """What is cut: cables of ports, (cable, address or network behind it), names of subnets, names of zones."""
 
     ports: set[str] = field(default_factory=set)
+    conversations: set[tuple[str, str]] = field(default_factory=set)
     subnets: set[str] = field(default_factory=set)
     zones: set[str] = field(default_factory=set)
 
@@ -35,10 +37,12 @@ def render_ruleset(cuts: Cuts, members: Mapping[str, tuple[str, str]]) -> str:
         "  chain from_ports {",
         "    type filter hook prerouting priority -300; policy accept;",
         *_port_rules("iifname", cuts.ports),
+        *(f'    iifname "{cable}" ip daddr {peer} drop' for cable, peer in sorted(cuts.conversations)),
         "  }",
         "  chain to_ports {",
         "    type filter hook postrouting priority 300; policy accept;",
         *_port_rules("oifname", cuts.ports),
+        *(f'    oifname "{cable}" ip saddr {peer} drop' for cable, peer in sorted(cuts.conversations)),
         "  }",
         "}",
         "table ip soloist {",

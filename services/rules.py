@@ -16,7 +16,7 @@ from services.findings import Finding
 from services.network import Dns, ExistingVpc, NewVpc, Port, ZonePlan
 from services.spec import zone_plans
 from services.storage import FileSystem
-from services.timing import timing_findings
+from services.timing import lease_findings, timing_findings
 
 SYSTEM_DIRECTORIES = frozenset({"bin", "boot", "dev", "lib", "lib64", "proc", "run", "sbin", "sys", "usr"})
 BARE_DIRECTORIES = frozenset({"/etc", "/home", "/opt", "/root", "/srv", "/var", "/var/lib", "/var/log", "/tmp"})
@@ -235,5 +235,6 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Finding]]], ...] = (
     (("region", "zones", "existing_vpc"), _zones_of_region),
     (("region", "zones", "vpc", "existing_vpc", "addresses"), _addresses_fit),
     (("ports",), _ports_once),
-    (("service", "deadlines", "lifecycle_hooks"), timing_findings),
+    (("lease",), lease_findings),
+    (("service", "deadlines", "lifecycle_hooks", "lease"), timing_findings),
 )

@@ -13,6 +13,7 @@ from typing import Annotated
 from pydantic import Field
 
 from services.fields import Address, AmiId, Email, InstanceType, Part, Region, ServiceName, ZoneName
+from services.lease import Lease
 from services.network import DEFAULT_HOST, Dns, ExistingVpc, NewVpc, Port, ZonePlan
 from services.storage import FileSystem
 from services.workload import Deadlines, LifecycleHooks, Workload
@@ -42,6 +43,7 @@ class ServiceFile(Part):
         dict[ZoneName, Address], Field(description=f"Fixed address per zone; default .{DEFAULT_HOST} of each subnet")
     ] = {}
     notify: Annotated[tuple[Email, ...], Field(max_length=20)] = ()
+    lease: Lease = Lease()
     deadlines: Deadlines = Deadlines()
     lifecycle_hooks: LifecycleHooks = LifecycleHooks()
 

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from bootstrap import lease_timing
 from services.findings import Finding
+from services.lease import Lease
 from services.workload import Deadlines, LifecycleHooks, Workload
 
 MOUNT_ATTEMPTS = 2  # by the file system's name, then by the mount target's address
 RELEASE_PARTS = 4  # write back, unmount, detach, complete the terminate hook
 
 
-def boot_need_s(service: Workload, deadlines: Deadlines) -> float:
+def boot_need_s(service: Workload, deadlines: Deadlines, lease: Lease) -> float:
     """How long a boot takes if every step uses up its own deadline; interface and data are waited for side by side."""
     mount_s = MOUNT_ATTEMPTS * deadlines.mount_s
     hooks = len(service.hooks.before_start) + len(service.hooks.after_start)
     return (
-        mount_s  # lease
+        mount_s  # lease directory
+        + lease.timing().longest_wait_s
         + max(deadlines.network_interface_s, mount_s)
         + hooks * service.hooks.timeout_s
         + len(service.units) * service.start_timeout_s
@@ -36,18 +39,31 @@ def stop_need_s(service: Workload, deadlines: Deadlines) -> float:
     )
 
 
-def timing_findings(service: Workload, deadlines: Deadlines, hooks: LifecycleHooks) -> Iterator[Finding]:
+def lease_findings(lease: Lease) -> Iterator[Finding]:
+    """Every timing of the lease with which two instances could write at once, or none could ever start."""
+    for found in lease_timing.findings(lease.timing()):
+        yield Finding(
+            path=f"lease.{found.name}",
+            value=f"{found.value_s:g}",
+            problem=found.problem,
+            remedy=found.remedy,
+            depends_on=("lease",),
+        )
+
+
+def timing_findings(service: Workload, deadlines: Deadlines, hooks: LifecycleHooks, lease: Lease) -> Iterator[Finding]:
     """Every time-out that could fire while what it waits for is still within its own."""
-    need_s = boot_need_s(service, deadlines)
+    need_s = boot_need_s(service, deadlines, lease)
     if deadlines.boot_s < need_s:
         yield Finding(
             path="deadlines.boot_s",
             value=f"{deadlines.boot_s:g}",
-            problem=f"shorter than mounts, network interface, hooks, start and health together, {need_s:g} s",
+            problem=f"shorter than mounts, lease, network interface, hooks, start and health together, {need_s:g} s",
             remedy=f"Raise it to at least {need_s:g}, or shorten the parts",
             depends_on=(
                 "deadlines.network_interface_s",
                 "deadlines.mount_s",
+                "lease",
                 "service.hooks",
                 "service.start_timeout_s",
                 "service.health.start_allowance_s",

@@ -76,7 +76,7 @@ class Workload(Part):
 class Deadlines(Part):
     """How long each wait of a boot or a stop may take; `mount_s` per attempt, `release_s` per part of a release."""
 
-    boot_s: Seconds = 660.0
+    boot_s: Seconds = 1110.0
     network_interface_s: Seconds = 120.0
     mount_s: Seconds = 90.0
     record_s: Seconds = 30.0
@@ -86,5 +86,5 @@ class Deadlines(Part):
 class LifecycleHooks(Part):
     """Heartbeat time-outs of the group's hooks: `boot` must outlast a boot, `drain` a stop, and both stay short."""
 
-    boot_heartbeat_s: HeartbeatSeconds = 900
+    boot_heartbeat_s: HeartbeatSeconds = 1200
     drain_heartbeat_s: HeartbeatSeconds = 150

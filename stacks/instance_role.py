@@ -46,6 +46,7 @@ class InstanceRole(Construct):
                 self._file_system_statement(file_system),
                 *record.statements(),
                 self._group_statement(),
+                self._former_holder_statement(),
                 iam.PolicyStatement(
                     actions=["ssm:GetParameter", "ssm:PutParameter"],
                     resources=[self._arn("ssm", "parameter", state_parameter.lstrip("/"))],
@@ -103,6 +104,14 @@ class InstanceRole(Construct):
                 "autoscaling:SetInstanceHealth",
             ],
             resources=[group_arn_pattern(self._stack, self._service)],
+        )
+
+    def _former_holder_statement(self) -> iam.PolicyStatement:
+        # Before the lease is taken from an instance that has not released it, that instance is ended.
+        return iam.PolicyStatement(
+            actions=["ec2:TerminateInstances"],
+            resources=[self._arn("ec2", "instance", "*")],
+            conditions={"StringEquals": {"aws:ResourceTag/soloist:service": self._service.name}},
         )
 
     def _arn(self, service: str, resource: str, name: str) -> str:

@@ -47,6 +47,7 @@ def boot_user_data(
         ),
         record=boot.Record(hosted_zone_id=record.hosted_zone_id, name=record.name, ttl_s=record.ttl_s),
         file_system=_file_system(stack, service, file_system),
+        lease=boot.Lease(fence=service.lease.fence, timing=service.lease.timing()),
         deadlines=boot.Deadlines(**service.deadlines.model_dump()),
         state_parameter=state_parameter,
         topic_arn=topic_arn,

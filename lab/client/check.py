@@ -12,11 +12,13 @@ import json
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import Counter
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
 Numbers = Mapping[str, AbstractSet[int]]  # by writer
+Counts = Mapping[str, Mapping[int, int]]  # by writer: how often each number is stored
 
 
 class CheckFailed(Exception):
@@ -53,27 +55,42 @@ def compare(acknowledged: Numbers, stored: Numbers) -> Verdict:
 
 def read_stored(address: str, *, port: int = 8086, database: str = "lab", timeout_s: float = 30.0) -> Numbers:
     """All numbers that the service at `address` has stored. Raises CheckFailed."""
-    query = urllib.parse.urlencode({"db": database, "q": 'SELECT "seq" FROM "probe" GROUP BY "writer"'})
+    counts = count_stored(address, port=port, database=database, timeout_s=timeout_s)
+    return {writer: set(seqs) for writer, seqs in counts.items()}
+
+
+def count_stored(
+    address: str, *, label: str = "", port: int = 8086, database: str = "lab", timeout_s: float = 30.0
+) -> Counts:
+    """How often each number is stored, of the writers whose name begins with `label`. Raises CheckFailed."""
+    only = f""" WHERE "writer" =~ /^{label}[0-9]+$/""" if label else ""
+    query = urllib.parse.urlencode({"db": database, "q": f'SELECT "seq" FROM "probe"{only} GROUP BY "writer"'})
     url = f"http://{address}:{port}/query?{query}"
     try:
         with urllib.request.urlopen(url, timeout=timeout_s) as answer:
-            return parse_stored(answer.read())
+            return parse_counts(answer.read())
     except (OSError, urllib.error.URLError) as error:
         raise CheckFailed(f"service at {address} port {port} cannot be asked for its points: {error}") from error
 
 
 def parse_stored(body: bytes) -> Numbers:
     """The numbers by writer in the answer to the query. Raises CheckFailed where it is an error or incomplete."""
+    return {writer: set(seqs) for writer, seqs in parse_counts(body).items()}
+
+
+def parse_counts(body: bytes) -> Counts:
+    """How often each number occurs, by writer. Raises CheckFailed where the answer is an error or incomplete."""
     try:
         result = json.loads(body)["results"][0]
         if "error" in result or result.get("partial"):
             raise CheckFailed(f"the service's answer is {result.get('error', 'partial')}")
-        stored: dict[str, set[int]] = {}
+        stored: dict[str, Counter[int]] = {}
         for series in result.get("series", []):
             if series.get("partial"):
                 raise CheckFailed("the service's answer is partial: raise max-row-limit")
             column = series["columns"].index("seq")
-            stored.setdefault(series["tags"]["writer"], set()).update(int(row[column]) for row in series["values"])
+            counter = stored.setdefault(series["tags"]["writer"], Counter())
+            counter.update(int(row[column]) for row in series["values"])
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         raise CheckFailed(f"the service's answer is not understood: {error!r}") from error
     return stored

@@ -134,6 +134,11 @@ class Ledger:
         with self._lock:
             return tuple(self._times_s)
 
+    def times_s_since(self, from_s: float) -> tuple[float, ...]:
+        """The times of all acknowledgements from `from_s` on, in order."""
+        with self._lock:
+            return tuple(self._times_s[bisect.bisect_left(self._times_s, from_s) :])
+
     def snapshot(self, now_s: float, *, window_s: int = 60) -> LedgerSnapshot:
         """The state at `now_s` with the rate of the last `window_s` whole seconds."""
         with self._lock:

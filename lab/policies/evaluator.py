@@ -1,7 +1,7 @@
 """Asks the evaluator what a role's policies say of a call.
 
 For: `lab.policies.check`. Guarantees: no network; one process for any number of calls, equal ones asked once; bounded
-time. Does not: evaluate by itself: @cloud-copilot/iam-simulate does, pinned in package.json (docs/decisions/010).
+time. Does not: evaluate by itself: @cloud-copilot/iam-simulate does, pinned in package.json (docs/decisions/009).
 """
 
 from __future__ import annotations

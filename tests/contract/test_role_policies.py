@@ -92,6 +92,7 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     _await(lambda: group.lifecycle_state() == "Pending:Wait" or None, "the launch hook")
     group.complete_hook("boot", "CONTINUE")
     ec2.detach(attached.attachment_id)
+    ec2.terminate(instance.id, is_forced=False)
 
 
 @pytest.fixture(scope="module")

@@ -28,6 +28,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 BOOT_PHASES = {
     "metadata",
     "mount-lease",
+    "lease",
     "network-interface",
     "mount-data",
     "record",

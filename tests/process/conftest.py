@@ -52,6 +52,39 @@ class Surroundings:
         self.started.append(process)
         return process
 
+    def start_fence(self) -> subprocess.Popen[bytes]:
+        """The real fence, over the fake machine's control group and mounts; a reset shows in the file sysrq."""
+        root = self.os.root
+        argv = [sys.executable, "-S", "-m", "bootstrap.fence", "--run", str(self.os.paths.run)]
+        argv += ["--group", str(self.os.group), "--mountinfo", str(self.os.paths.mountinfo)]
+        argv += ["--watchdogs", str(root / "watchdog*"), "--sysrq", str(root / "sysrq")]
+        (root / "sysrq").touch()
+        log = (root / f"fence-{len(self.started)}.log").open("wb")
+        process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=log, start_new_session=True)
+        self.started.append(process)
+        return process
+
+    def change_document(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Tell agents that start from now on something else."""
+        lines = self.metadata["user-data"].splitlines()
+        (line,) = [line.strip() for line in lines if line.strip().startswith("{")]
+        tree = json.loads(line)
+        change(tree)
+        self.metadata["user-data"] = render_user_data(json.dumps(tree))
+
+    def shorten_lease(self, **timing_s: float) -> None:
+        """Other timings of the lease, which must keep the rules."""
+        fast = {"retry_period_s": 0.5, "request_timeout_s": 2.0}
+        self.change_document(lambda tree: tree["lease"]["timing"].update({**fast, **timing_s}))
+
+    def shorten_boot(self, seconds: float) -> None:
+        self.change_document(lambda tree: tree["deadlines"].update({"boot_s": seconds}))
+
+    def generations(self) -> list[dict[str, Any]]:
+        """The records in the lease directory, oldest first."""
+        found = sorted(self.os.paths.lease_root.glob("generation-*"))
+        return [json.loads(path.read_text()) for path in found]
+
     def state(self) -> dict[str, Any]:
         try:
             tree: dict[str, Any] = json.loads((self.os.paths.run / "state.json").read_text())
@@ -71,7 +104,7 @@ class Surroundings:
             if seen := look():
                 return seen
             time.sleep(0.05)
-        logs = "".join(path.read_text() for path in sorted(self.os.root.glob("agent-*.log")))
+        logs = "".join(path.read_text() for path in sorted(self.os.root.glob("*.log")))
         raise AssertionError(f"not seen within {timeout_s} s; state {self.state()}\n{logs}")
 
     def record(self) -> list[str]:
@@ -157,6 +190,10 @@ def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Su
             notifications=notifications,
             **world,
         )
+        fake.need_grant()
+        fake.paths.run.mkdir(parents=True, exist_ok=True)
+        (fake.root / "boot_id").write_text("boot-1")
+        here.start_fence()
         try:
             yield here
         finally:
@@ -262,6 +299,7 @@ def _build_cloud(aws: StrictAws, health_url: str, target: str) -> dict[str, Any]
                 }
             ],
         },
+        "lease": {"fence": "proof-or-lease", "timing": {"settle_s": 0.2, "gone_confirm_s": 2.0, "retry_period_s": 1.0}},
         "deadlines": {"boot_s": 60, "network_interface_s": 20, "mount_s": 10, "record_s": 10, "release_s": 10},
         "state_parameter": "/soloist/demo/state",
         "topic_arn": topic,

@@ -2,7 +2,8 @@
 
 For: process-level and unit tests of the agent. Mounts are lines of a mountinfo file, units and links are JSON; the
 "file system" is the plain directory at the mount point, on which the real data_root.py works. As on the real machine,
-`systemctl start` exits 0 and starts nothing while the service's data directory is not a mount point.
+`systemctl start` exits 0 and starts nothing while the service's data directory is not a mount point or, where a fence
+runs beside it (`needs_grant`), the lease is not granted. The service's control group says whether a unit is active.
 """
 
 from __future__ import annotations
@@ -43,6 +44,10 @@ class FakeOs:
             root.mkdir(parents=True, exist_ok=True)
             self.paths.mountinfo.write_text("20 1 8:1 / / rw,relatime - ext4 /dev/root rw\n")
             self._write({"units": {}, "links": {}, "log": []})
+            (self.group / "demo.service").mkdir(parents=True)
+            (self.group.parent / "cgroup.procs").write_text("")
+            (self.group / "cgroup.kill").write_text("")
+            self._populate({})
 
     # ------------------------------------------------------------------ what a test asks
     def unit(self, name: str) -> str:
@@ -57,6 +62,17 @@ class FakeOs:
     def set_unit(self, name: str, state: str) -> None:
         with self._state() as state_tree:
             state_tree["units"][name] = state
+            self._populate(state_tree["units"])
+
+    @property
+    def group(self) -> Path:
+        """The service's control group."""
+        return self.root / "cgroup/soloist.slice"
+
+    def need_grant(self) -> None:
+        """From now on units start only while the fence grants it."""
+        with self._state() as state_tree:
+            state_tree["needs_grant"] = True
 
     def forbid(self, part: str) -> None:
         """Commands with `part` in them fail from now on, in every process."""
@@ -132,11 +148,17 @@ class FakeOs:
             units = state["units"]
             if verb == "show":
                 return Completed(exit_code=0, output=units.get(unit, "inactive") + "\n")
-            if verb == "start" and any(str(self.root / "service") in mount for mount in self.mounts()):
+            is_granted = not state.get("needs_grant") or (self.paths.run / "granted").exists()
+            if verb == "start" and is_granted and any(str(self.root / "service") in at for at in self.mounts()):
                 units[unit] = "active"
             elif verb in ("stop", "kill"):
                 units[unit] = "inactive"
+            self._populate(units)
         return OK
+
+    def _populate(self, units: dict[str, str]) -> None:
+        populated = int("active" in units.values())
+        (self.group / "cgroup.events").write_text(f"populated {populated}\nfrozen 0\n")
 
     # ------------------------------------------------------------------ Links
     def find(self, mac: str) -> tuple[str, int] | None:

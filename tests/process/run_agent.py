@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import secrets
 import signal
 import sys
 from pathlib import Path
@@ -15,7 +16,11 @@ from pathlib import Path
 from bootstrap.__main__ import run
 from bootstrap.agent import Adapters
 from bootstrap.clock import SystemClock
+from bootstrap.fence_client import FenceClient
+from bootstrap.fence_protocol import SOCKET_NAME
 from bootstrap.imds import HttpTransport, MetadataService
+from bootstrap.instance import Machine
+from bootstrap.lease_worker import LeaseWorker
 from bootstrap.notify import ServiceNotifier
 from bootstrap.timeline import Event
 from tests.process.fake_os import FakeOs
@@ -30,13 +35,21 @@ def main(root: str, kill_at: str = "") -> int:
             os.kill(os.getpid(), signal.SIGKILL)
 
     clock, fake = SystemClock(), FakeOs(Path(root))
+    machine = Machine(
+        clock=clock,
+        paths=fake.paths,
+        commands=fake,
+        links=fake,
+        worker=LeaseWorker(clock),
+        fence=FenceClient(fake.paths.run / SOCKET_NAME),
+        nonce=lambda: secrets.token_hex(16),
+        boot_id=(Path(root) / "boot_id").read_text(),
+        image_version="1",
+    )
     return run(
         Adapters(
-            clock=clock,
-            paths=fake.paths,
+            machine=machine,
             metadata=MetadataService(clock, HttpTransport(os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"])),
-            commands=fake,
-            links=fake,
             notifier=ServiceNotifier(os.environ.get("NOTIFY_SOCKET", "")),
             observers=[kill_myself],
         )

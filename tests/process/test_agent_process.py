@@ -13,6 +13,7 @@ from tests.process.conftest import ADDRESS, REGION, Surroundings
 STEPS = (
     "metadata",
     "mount-lease",
+    "lease",
     "network-interface",
     "mount-data",
     "record",

@@ -54,6 +54,13 @@ def test_interfaces_are_attached_by_id_and_only_to_instances_of_this_service(any
     assert by_tag["Condition"] == {"StringEquals": {"aws:ResourceTag/soloist:service": "monitor"}}
 
 
+def test_a_former_holder_is_ended_only_where_it_is_of_this_service(any_template):
+    (statement,) = by_action(any_template, "ec2:TerminateInstances")
+    assert actions(statement) == ["ec2:TerminateInstances"]
+    assert ":instance/*" in json.dumps(statement["Resource"])
+    assert statement["Condition"] == {"StringEquals": {"aws:ResourceTag/soloist:service": "monitor"}}
+
+
 @pytest.mark.parametrize("logical_id", ["InstanceRole", "RecordFirst"])
 def test_only_this_a_record_may_be_created_and_deleted(template, logical_id):
     (statement,) = by_action(template, "route53:ChangeResourceRecordSets", logical_id)

@@ -12,11 +12,15 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bootstrap import data_root
+from bootstrap import data_root, lease_files
 from bootstrap.boot_document import BootDocument, parse_tree
 from bootstrap.clock import Deadline, StopRequest
 from bootstrap.ec2 import NetworkInterface
-from bootstrap.errors import CloudError
+from bootstrap.errors import CloudError, FenceError
+from bootstrap.fence_protocol import FenceAnswer, FenceRequest
+from bootstrap.fence_rules import FenceMemory, hold_until, let_go, lost
+from bootstrap.instance import Listeners, Machine
+from bootstrap.lease_observation import NoAnswer
 from tests.process.fake_os import FakeOs
 
 ME = "i-me"
@@ -55,6 +59,92 @@ class FakeClock:
 
     def deadline(self, seconds: float = 60.0, stop: StopRequest | None = None) -> Deadline:
         return Deadline(self, seconds, "test", stop)
+
+
+def permitted() -> None:
+    """The lease is held."""
+
+
+class DirectWorker:
+    """lease_files.py in this process, over a real directory. With `silent` set nothing is answered any more."""
+
+    def __init__(self) -> None:
+        self.silent = ""
+        self.asked: list[str] = []
+
+    def ask(self, timeout_s: float, **request: Any) -> dict[str, Any] | NoAnswer:
+        self.asked.append(request["verb"])
+        if self.silent:
+            return NoAnswer(reason=self.silent)
+        answer = lease_files.answer(request)
+        return NoAnswer(reason=str(answer["failed"])) if "failed" in answer else answer
+
+
+class FakeFence:
+    """The fence's own rules without its process. `is_empty` and `is_gone` are what it sees of service and mounts."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self._clock = clock
+        self.memory = FenceMemory()
+        self.nonce = ""
+        self.is_empty = self.is_gone = True
+        self.is_dead = False
+        self.requests: list[FenceRequest] = []
+
+    def ask(self, request: FenceRequest) -> FenceAnswer:
+        if self.is_dead:
+            raise FenceError("the fence does not answer: it has ended")
+        self.requests.append(request)
+        is_accepted, sentence, now_s = True, "", self._clock.monotonic()
+        is_clear = self.is_empty and self.is_gone
+        if request.verb == "hold":
+            memory, sentence = hold_until(
+                self.memory, request.generation, request.deadline_s, is_clear=is_clear, now_s=now_s
+            )
+            is_accepted = memory.generation == request.generation and (memory.deadline_s or 0) >= request.deadline_s
+            if is_accepted:
+                self.memory, self.nonce = memory, request.nonce
+        elif request.verb == "lost":
+            self.memory = lost(self.memory, now_s=now_s)
+        elif request.verb == "let-go":
+            self.memory = let_go(self.memory, is_cgroup_empty=self.is_empty, is_mount_gone=self.is_gone)
+            is_accepted = self.memory.deadline_s is None
+            sentence = "" if is_accepted else "something is left"
+        return FenceAnswer(
+            is_accepted=is_accepted,
+            sentence=sentence,
+            generation=self.memory.generation,
+            nonce=self.nonce,
+            deadline_s=self.memory.deadline_s,
+            is_over=self.memory.is_over,
+            is_clear=is_clear,
+        )
+
+    def await_ready(self, deadline: Deadline) -> FenceAnswer:
+        return self.ask(FenceRequest(verb="look"))
+
+    def verbs(self) -> list[str]:
+        return [request.verb for request in self.requests]
+
+
+def fake_machine(machine: FakeOs, clock: FakeClock) -> Machine:
+    """Everything of a machine that is not AWS, with a fence and a lease directory of its own."""
+    return Machine(
+        clock=clock,
+        paths=machine.paths,
+        commands=machine,
+        links=machine,
+        worker=DirectWorker(),
+        fence=FakeFence(clock),
+        nonce=lambda: "nonce-1",
+        boot_id="boot-1",
+        image_version="1",
+    )
+
+
+def listeners() -> Listeners:
+    """Nobody listens."""
+    return Listeners(on_held=lambda _: None, on_lost=lambda _: None, beat_lease=lambda: None)
 
 
 def cloud_error(code: str, *, retryable: bool = True) -> CloudError:
@@ -180,6 +270,7 @@ def document_tree(target: str = "/var/lib/demo", **changes: Any) -> dict[str, An
                 }
             ],
         },
+        "lease": {"fence": "proof-or-lease", "timing": {}},
         "deadlines": {"boot_s": 600, "network_interface_s": 300, "mount_s": 20, "record_s": 10, "release_s": 30},
         "state_parameter": "/soloist/demo/state",
         "topic_arn": "arn:aws:sns:us-east-1:123456789012:soloist-demo",

@@ -14,7 +14,7 @@ from bootstrap.imds import Identity
 from bootstrap.instance import Instance, build_instance
 from bootstrap.steps import Step
 from tests.process.fake_os import FakeOs
-from tests.unit.bootstrap.fakes import ME, FakeClock, document
+from tests.unit.bootstrap.fakes import ME, FakeClock, document, fake_machine, listeners
 
 
 def identity(zone: str = "us-east-1a") -> Identity:
@@ -25,11 +25,9 @@ def build(machine: FakeOs, clock: FakeClock, zone: str = "us-east-1a") -> Instan
     return build_instance(
         document(),
         identity(zone),
-        clock=clock,
-        paths=machine.paths,
-        commands=machine,
-        links=machine,
+        machine=fake_machine(machine, clock),
         clients=Clients("us-east-1"),
+        listeners=listeners(),
     )
 
 
@@ -45,7 +43,7 @@ def faults(steps: list[Step]) -> list[str]:
     found = [
         f"{step.name} does not wait for {one}"
         for step in steps
-        if step.name not in HOLDER
+        if step.name not in (*HOLDER, "mount-lease")
         for one in HOLDER
         if one not in needs(steps, step.name)
     ]
@@ -64,6 +62,7 @@ def test_graph_keeps_the_rules(machine: FakeOs, clock: FakeClock) -> None:
     assert faults(steps) == []
     assert [step.name for step in steps] == [
         "mount-lease",
+        "lease",
         "network-interface",
         "mount-data",
         "record",
@@ -80,7 +79,9 @@ def test_graph_keeps_the_rules(machine: FakeOs, clock: FakeClock) -> None:
     [
         ("service-start", {"after": ("network-interface",)}, "service-start does not wait for mount-data"),
         ("service-start", {"after": ("directories",)}, "service-start does not wait for network-interface"),
-        ("network-interface", {"after": ()}, "network-interface does not wait for mount-lease"),
+        ("network-interface", {"after": ("mount-lease",)}, "network-interface does not wait for lease"),
+        ("mount-data", {"after": ("mount-lease",)}, "mount-data does not wait for lease"),
+        ("record", {"after": ("mount-lease",)}, "record does not wait for lease"),
         ("record", {"is_awaited": True}, "the boot waits for the record"),
         ("healthy", {"after": ("service-start", "record")}, "something waits for the record"),
     ],

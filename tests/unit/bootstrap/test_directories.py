@@ -96,4 +96,6 @@ def test_release_names_what_stays(world: World, clock: FakeClock) -> None:
     target = str(world.machine.root / "service")
     world.machine.hung.add(target)
     assert release_directories(world.file_systems, world.directories, clock.deadline()) == [target]
+    assert world.file_systems.mount_at(target) is not None, "detached lazily it could still be written back"
+    world.machine.hung.clear()
     assert release_directories(world.file_systems, world.directories, clock.deadline()) == []

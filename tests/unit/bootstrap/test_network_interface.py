@@ -9,7 +9,7 @@ import pytest
 
 from bootstrap.clock import Deadline, StopRequest
 from bootstrap.ec2 import Ec2, NetworkInterface
-from bootstrap.errors import ClaimRefused, CloudError, DeadlineExceeded, LinkError, StopRequested
+from bootstrap.errors import ClaimRefused, CloudError, DeadlineExceeded, LinkError, NotHolder, StopRequested
 from bootstrap.links import LinkPlan, LinkState
 from bootstrap.network_interface import (
     Claim,
@@ -21,7 +21,17 @@ from bootstrap.network_interface import (
 )
 from tests.process.fake_os import FakeOs
 from tests.unit.bootstrap.conftest import Cloud
-from tests.unit.bootstrap.fakes import ME, OTHER, FakeClock, FakeInterfaces, cloud_error, document, held_by, interface
+from tests.unit.bootstrap.fakes import (
+    ME,
+    OTHER,
+    FakeClock,
+    FakeInterfaces,
+    cloud_error,
+    document,
+    held_by,
+    interface,
+    permitted,
+)
 
 ZONE = document().zones[0]
 
@@ -85,7 +95,7 @@ def test_free_device_index(used: set[int], free: int) -> None:
 
 
 def claim(fake: Any) -> Claim:
-    return Claim(fake, ZONE, ME)
+    return Claim(fake, ZONE, ME, permitted)
 
 
 def test_available_is_attached_without_asking_for_the_instance(clock: FakeClock) -> None:
@@ -233,14 +243,34 @@ class Credulous(Claim):
 
 def test_a_thief_is_seen(clock: FakeClock) -> None:
     fake = FakeInterfaces(held_by(OTHER), states={OTHER: "running"})
-    Thief(fake, ZONE, ME).acquire(clock.deadline())
+    Thief(fake, ZONE, ME, permitted).acquire(clock.deadline())
     assert fake.crimes == ["detached from i-other, which is running"]
 
 
 def test_a_credulous_claim_fails_where_ours_succeeds(clock: FakeClock) -> None:
     fake = FakeInterfaces(interface(), attach_errors=[cloud_error("InternalError")], is_performed_anyway=True)
     with pytest.raises(CloudError):
-        Credulous(fake, ZONE, ME).acquire(clock.deadline())
+        Credulous(fake, ZONE, ME, permitted).acquire(clock.deadline())
+
+
+def test_who_does_not_hold_the_lease_attaches_nothing(clock: FakeClock) -> None:
+    fake = FakeInterfaces(interface())
+    refusals = ["the lease directory does not answer: nothing is touched"]
+
+    def permit() -> None:
+        if refusals:
+            raise NotHolder(refusals.pop(0))
+
+    Claim(fake, ZONE, ME, permit).acquire(clock.deadline())
+    assert [call for call in fake.calls if call.startswith("attach")] == ["attach 1"], "verified, it goes on"
+
+    def never() -> None:
+        raise NotHolder("there is generation 2: nothing is touched")
+
+    fake = FakeInterfaces(interface())
+    with pytest.raises(DeadlineExceeded, match="there is generation 2"):
+        Claim(fake, ZONE, ME, never).acquire(clock.deadline(20))
+    assert not any(call.startswith("attach") for call in fake.calls)
 
 
 # ------------------------------------------------------------------ against the strict AWS
@@ -250,7 +280,7 @@ def zone_of(network_interface_id: str) -> Any:
 
 def test_strict_aws_attach_again_and_release(aws: Cloud, clock: FakeClock) -> None:
     instance, eni = aws.run_instance(), aws.network_interface()
-    ours = Claim(Ec2(aws.clients), zone_of(eni), instance)
+    ours = Claim(Ec2(aws.clients), zone_of(eni), instance, permitted)
     for _ in range(2):
         seen = ours.acquire(clock.deadline())
         assert (seen.holder, seen.attachment_status, seen.delete_on_termination) == (instance, "attached", False)
@@ -261,8 +291,8 @@ def test_strict_aws_attach_again_and_release(aws: Cloud, clock: FakeClock) -> No
 
 def test_strict_aws_live_holder_keeps_it_until_it_is_terminated(aws: Cloud, clock: FakeClock) -> None:
     old, new, eni = aws.run_instance(), aws.run_instance(), aws.network_interface()
-    Claim(Ec2(aws.clients), zone_of(eni), old).acquire(clock.deadline())
-    newcomer = Claim(Ec2(aws.clients), zone_of(eni), new)
+    Claim(Ec2(aws.clients), zone_of(eni), old, permitted).acquire(clock.deadline())
+    newcomer = Claim(Ec2(aws.clients), zone_of(eni), new, permitted)
     with pytest.raises(ClaimRefused, match=f"{old}, which is running"):
         newcomer.acquire(clock.deadline(20))
     assert Ec2(aws.clients).network_interface(eni).holder == old
@@ -272,7 +302,7 @@ def test_strict_aws_live_holder_keeps_it_until_it_is_terminated(aws: Cloud, cloc
 
 
 def test_strict_aws_unknown_interface_is_a_named_timeout(aws: Cloud, clock: FakeClock) -> None:
-    ours = Claim(Ec2(aws.clients), zone_of("eni-0123456789abcdef0"), aws.run_instance())
+    ours = Claim(Ec2(aws.clients), zone_of("eni-0123456789abcdef0"), aws.run_instance(), permitted)
     with pytest.raises(DeadlineExceeded, match=r"InvalidNetworkInterfaceID\.NotFound"):
         ours.acquire(clock.deadline(20))
 

@@ -9,11 +9,11 @@ import boto3
 import pytest
 
 from bootstrap.clock import StopRequest
-from bootstrap.errors import CloudError, DeadlineExceeded, StopRequested
+from bootstrap.errors import CloudError, DeadlineExceeded, NotHolder, StopRequested
 from bootstrap.record import RecordAction, RecordStore, decide_record, move_record
 from bootstrap.route53 import RecordSet, Route53, normalized
 from tests.unit.bootstrap.conftest import Cloud
-from tests.unit.bootstrap.fakes import FakeClock, cloud_error
+from tests.unit.bootstrap.fakes import FakeClock, cloud_error, permitted
 
 NAME = "demo.lab.internal"
 WANTED = RecordSet(name=NAME, values=("10.0.100.10",), ttl_s=10)
@@ -72,7 +72,7 @@ def test_decide_record(seen: RecordSet | None, action: RecordAction, sentence: s
 
 def test_right_record_is_left_alone(clock: FakeClock) -> None:
     store = FakeStore(WANTED)
-    assert move_record(store, WANTED, clock.deadline(), 10) == f"{NAME} already is 10.0.100.10"
+    assert move_record(store, WANTED, clock.deadline(), 10, permitted) == f"{NAME} already is 10.0.100.10"
     assert store.swaps == []
 
 
@@ -82,7 +82,7 @@ def test_right_record_is_left_alone(clock: FakeClock) -> None:
 def test_error_is_retried_with_growing_pauses(clock: FakeClock, code: str) -> None:
     store = FakeStore(record("10.0.101.10"))
     store.errors = [cloud_error(code) for _ in range(6)]
-    move_record(store, WANTED, clock.deadline(), 10)
+    move_record(store, WANTED, clock.deadline(), 10, permitted)
     assert store.held == WANTED
     assert clock.waits == [1, 2, 4, 8, 16, 20]
 
@@ -90,14 +90,14 @@ def test_error_is_retried_with_growing_pauses(clock: FakeClock, code: str) -> No
 def test_lost_answer_is_found_done(clock: FakeClock) -> None:
     store = FakeStore(record("10.0.101.10"))
     store.errors, store.is_performed_anyway = [cloud_error("ReadTimeoutError")], True
-    assert move_record(store, WANTED, clock.deadline(), 10) == f"{NAME} already is 10.0.100.10"
+    assert move_record(store, WANTED, clock.deadline(), 10, permitted) == f"{NAME} already is 10.0.100.10"
     assert len(store.swaps) == 1
 
 
 def test_rival_write_is_seen_before_it_is_replaced(clock: FakeClock) -> None:
     store = FakeStore(record("10.0.101.10"))
     store.rival = lambda: store.overwrite(record("10.0.102.10"))
-    move_record(store, WANTED, clock.deadline(), 10)
+    move_record(store, WANTED, clock.deadline(), 10, permitted)
     assert store.swaps == [(record("10.0.102.10"), WANTED)]
 
 
@@ -105,7 +105,7 @@ def test_young_role_is_given_one_attempts_time(clock: FakeClock) -> None:
     store = FakeStore(None)
     store.errors = [cloud_error("AccessDenied", retryable=False) for _ in range(20)]
     with pytest.raises(CloudError, match="AccessDenied"):
-        move_record(store, WANTED, clock.deadline(600), 10)
+        move_record(store, WANTED, clock.deadline(600), 10, permitted)
     assert 10 < sum(clock.waits) < 20
 
 
@@ -113,11 +113,11 @@ def test_deadline_and_stop_end_it(clock: FakeClock) -> None:
     store = FakeStore(None)
     store.errors = [cloud_error("Throttling") for _ in range(99)]
     with pytest.raises(DeadlineExceeded, match="last seen: call: Throttling"):
-        move_record(store, WANTED, clock.deadline(30), 10)
+        move_record(store, WANTED, clock.deadline(30), 10, permitted)
     stop = StopRequest()
     stop.request("SIGTERM received")
     with pytest.raises(StopRequested, match="SIGTERM"):
-        move_record(store, WANTED, clock.deadline(30, stop), 10)
+        move_record(store, WANTED, clock.deadline(30, stop), 10, permitted)
 
 
 def never_overwrites_unseen(move: Callable[[Any], object]) -> bool:
@@ -135,7 +135,7 @@ def test_unconditional_upsert_is_seen(clock: FakeClock) -> None:
         store.overwrite(WANTED)
 
     assert not never_overwrites_unseen(upsert)
-    assert never_overwrites_unseen(lambda store: move_record(store, WANTED, clock.deadline(), 10))
+    assert never_overwrites_unseen(lambda store: move_record(store, WANTED, clock.deadline(), 10, permitted))
 
 
 # ------------------------------------------------------------------ against the strict AWS
@@ -149,9 +149,9 @@ def zone_id(aws: Cloud) -> str:
 def test_strict_aws_creates_keeps_and_moves(aws: Cloud, clock: FakeClock, zone_id: str) -> None:
     store: RecordStore = Route53(aws.clients, zone_id)
     assert store.address_record(NAME) is None
-    assert move_record(store, WANTED, clock.deadline(), 10).endswith("create 10.0.100.10")
-    assert move_record(store, WANTED, clock.deadline(), 10).endswith("already is 10.0.100.10")
-    assert move_record(store, record("10.0.101.10"), clock.deadline(), 10).endswith("to 10.0.101.10")
+    assert move_record(store, WANTED, clock.deadline(), 10, permitted).endswith("create 10.0.100.10")
+    assert move_record(store, WANTED, clock.deadline(), 10, permitted).endswith("already is 10.0.100.10")
+    assert move_record(store, record("10.0.101.10"), clock.deadline(), 10, permitted).endswith("to 10.0.101.10")
     assert store.address_record(NAME) == record("10.0.101.10")
     assert clock.waits == []
 
@@ -178,3 +178,45 @@ def test_strict_aws_neighbour_is_not_taken_for_the_record(aws: Cloud, zone_id: s
 )
 def test_normalized(name: str, normal: str) -> None:
     assert normalized(name) == normal
+
+
+def test_who_does_not_hold_the_lease_swaps_nothing(clock: FakeClock) -> None:
+    """An old holder that wakes up between its read and its swap, and one whose successor moved the record already."""
+    store = FakeStore(record("10.0.101.10"))
+    refusals = ["generation 1 is not the highest", "the lease directory does not answer"]
+
+    def permit() -> None:
+        if refusals:
+            raise NotHolder(refusals.pop(0))
+
+    move_record(store, WANTED, clock.deadline(), 10, permit)
+    assert refusals == []
+    assert len(store.swaps) == 1, "verified again, it goes on"
+
+    store = FakeStore(record("10.0.101.10"))
+
+    def never() -> None:
+        raise NotHolder("generation 1 is not the highest, there is generation 2: nothing is touched")
+
+    with pytest.raises(DeadlineExceeded, match="there is generation 2"):
+        move_record(store, WANTED, clock.deadline(30), 10, never)
+    assert store.swaps == []
+
+
+def test_lease_is_proven_after_the_read_so_that_a_successors_value_is_never_named(clock: FakeClock) -> None:
+    """Broken on purpose, with the proof before the read, the successor's value would be read and swapped away."""
+    taken: list[str] = []
+    store = FakeStore(record("10.0.101.10"))
+
+    def permit() -> None:
+        if taken:
+            raise NotHolder("there is generation 2")
+
+    def successor() -> None:
+        taken.append("generation 2")
+        store.overwrite(record("10.0.102.10"))
+
+    store.rival = successor  # after the proof: then the swap names an old value and fails
+    with pytest.raises(DeadlineExceeded):
+        move_record(store, WANTED, clock.deadline(30), 10, permit)
+    assert store.held == record("10.0.102.10")

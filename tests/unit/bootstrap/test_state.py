@@ -10,7 +10,17 @@ import pytest
 
 from bootstrap.errors import CloudError
 from bootstrap.notify import ServiceNotifier
-from bootstrap.state import BackgroundWriter, State, image_version, may_replace, render_state, report, write_file
+from bootstrap.state import (
+    BackgroundWriter,
+    State,
+    image_version,
+    is_displaced,
+    may_replace,
+    reassert,
+    render_state,
+    report,
+    write_file,
+)
 from bootstrap.timeline import Entry, Event, EventFile, Timeline
 from tests.unit.bootstrap.fakes import FakeClock, cloud_error
 
@@ -41,6 +51,7 @@ def test_document_for_the_parameter() -> None:
         "network_interface_id": "eni-1",
         "address": "10.0.100.10",
         "record": "demo.lab.internal",
+        "generation": 0,
         "sentence": "demo serves",
         "reason": "",
         "updated_at": "now",
@@ -155,3 +166,46 @@ def test_arriving_instance_writes_without_asking() -> None:
     parameter = FakeParameter(said("i-1", "ready"))
     report(parameter, said("i-2", "booting"))  # type: ignore[arg-type]
     assert (parameter.present, parameter.reads) == (said("i-2", "booting"), 0)
+
+
+def held(instance_id: str, phase: str, generation: int) -> str:
+    return json.dumps({"instance_id": instance_id, "phase": phase, "generation": generation})
+
+
+@pytest.mark.parametrize(
+    ("present", "mine", "expected"),
+    [
+        (held("i-2", "booting", 0), held("i-1", "ready", 5), True),  # a surplus instance boots beside the holder
+        (held("i-2", "failed", 0), held("i-1", "ready", 5), True),  # and has ended itself
+        (held("i-2", "stopped", 4), held("i-1", "ready", 5), True),  # a predecessor that woke up late
+        (held("i-2", "booting", 6), held("i-1", "ready", 5), False),  # the successor has the lease
+        (held("i-2", "booting", 0), held("i-1", "failed", 5), False),  # not serving: nothing to say
+        (held("i-1", "ready", 5), held("i-1", "ready", 5), False),
+        ("{}", held("i-1", "ready", 5), True),
+        ("", held("i-1", "ready", 5), True),
+    ],
+)
+def test_who_serves_is_displaced_only_by_who_holds_no_newer_lease(present: str, mine: str, *, expected: bool) -> None:
+    assert is_displaced(present, mine) == expected
+
+
+def test_the_last_written_state_is_put_back_when_somebody_has_written_over_it(clock: FakeClock) -> None:
+    parameter = FakeParameter("")
+    writer = BackgroundWriter(parameter.write, clock, lambda text: reassert(parameter, text))  # type: ignore[arg-type]
+    writer.look_again()
+    assert parameter.reads == 0  # nothing was said yet
+    writer.offer(held("i-1", "ready", 5))
+    assert writer.attempt()
+    parameter.present = held("i-2", "booting", 0)
+    writer.look_again()
+    assert parameter.present == held("i-1", "ready", 5)
+
+
+def test_a_failure_to_look_again_fails_nothing(clock: FakeClock) -> None:
+    def refuse(_text: str) -> None:
+        raise cloud_error("Throttling")
+
+    writer = BackgroundWriter(lambda _text: None, clock, refuse)
+    writer.offer(held("i-1", "ready", 5))
+    assert writer.attempt()
+    writer.look_again()

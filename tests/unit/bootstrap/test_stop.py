@@ -15,7 +15,7 @@ from bootstrap.network_interface import Claim
 from bootstrap.stop import release_all
 from bootstrap.timeline import Timeline
 from tests.process.fake_os import OK, FakeOs
-from tests.unit.bootstrap.fakes import ME, FakeClock, FakeInterfaces, document, held_by
+from tests.unit.bootstrap.fakes import ME, FakeClock, FakeInterfaces, document, held_by, permitted
 from tests.unit.bootstrap.test_boot import build
 
 
@@ -27,7 +27,7 @@ class World:
         self.timeline = Timeline(clock, [])
         plain: Any = build(machine, clock)
         self.instance: Instance = replace(
-            plain, document=document(self.target), claim=Claim(self.interfaces, plain.zone, ME)
+            plain, document=document(self.target), claim=Claim(self.interfaces, plain.zone, ME, permitted)
         )
         machine.refusing["say-goodbye"] = OK
 
@@ -79,8 +79,8 @@ def test_hung_file_system_is_named_and_the_rest_still_done(world: World) -> None
     world.machine.hung = {world.root, world.target}
     assert world.release() == [
         f"{world.root} was not written back in time",
-        f"{world.target} could not be unmounted cleanly",
-        f"{world.root} could not be unmounted cleanly",
+        f"{world.target} could not be unmounted",
+        f"{world.root} could not be unmounted",
     ]
     assert world.interfaces.seen.status == "available"
     assert world.outcomes()["unmount"] == "failed"

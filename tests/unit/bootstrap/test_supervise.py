@@ -80,9 +80,10 @@ class World:
         self.machine, self.clock, self.group = machine, clock, FakeGroup()
         self.stop = StopRequest()
         self.said: list[str] = []
+        self.beats: list[float] = []
         instance: Any = build(machine, clock)
         object.__setattr__(instance, "auto_scaling", self.group)
-        self.supervisor = Supervisor(instance, self.stop, self.said.append)
+        self.supervisor = Supervisor(instance, self.stop, self.said.append, self.beats.append)
         machine.refusing["probe"] = OK
         for unit in instance.document.service.units:
             machine.set_unit(unit, "active")

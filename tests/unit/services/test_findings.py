@@ -168,13 +168,21 @@ ONE_MISTAKE = [
         "overlaps",
     ),
     # impossible timings
-    ([("deadlines.boot_s", 599)], "deadlines.boot_s", "600 s"),
-    ([("service.start_timeout_s", 500)], "deadlines.boot_s", "at least 980"),
-    ([("service.units.1", "second.service"), ("lifecycle_hooks.drain_heartbeat_s", 200)], "deadlines.boot_s", "720 s"),
-    ([("service.hooks.before_start", [["/bin/a"], ["/bin/b"], ["/bin/c"]])], "deadlines.boot_s", "690 s"),
-    ([("lifecycle_hooks.boot_heartbeat_s", 660)], "lifecycle_hooks.boot_heartbeat_s", "above 660"),
+    ([("deadlines.boot_s", 1050)], "deadlines.boot_s", "1051 s"),
+    ([("service.start_timeout_s", 500)], "deadlines.boot_s", "at least 1431"),
+    ([("service.units.1", "second.service"), ("lifecycle_hooks.drain_heartbeat_s", 200)], "deadlines.boot_s", "1171 s"),
+    ([("service.hooks.before_start", [["/bin/a"], ["/bin/b"], ["/bin/c"]])], "deadlines.boot_s", "1141 s"),
+    ([("lifecycle_hooks.boot_heartbeat_s", 1110)], "lifecycle_hooks.boot_heartbeat_s", "above 1110"),
     ([("lifecycle_hooks.drain_heartbeat_s", 120)], "lifecycle_hooks.drain_heartbeat_s", "above 120"),
     ([("service.hooks.before_stop", [["/bin/a"]])], "lifecycle_hooks.drain_heartbeat_s", "150 s"),
+    # timings of the lease with which two could write, or none could start
+    ([("lease", {"lease_duration_s": 79})], "lease.lease_duration_s", "at least 80"),
+    ([("lease", {"renew_deadline_s": 24})], "lease.renew_deadline_s", "at least 25"),
+    ([("lease", {"terminate_deadline_s": 120})], "lease.force_deadline_s", "Raise it above 120"),
+    ([("lease", {"takeover_deadline_s": 159})], "lease.takeover_deadline_s", "at least 160"),
+    ([("lease", {"kill_timeout_s": 0})], "lease.kill_timeout_s", "greater than 0"),
+    ([("lease", {"fence": "never"})], "lease.fence", "proof-or-lease"),
+    ([("lease", {"surplus_deadline_s": 700})], "deadlines.boot_s", "1301 s"),
     ([("service.health.checks.0.timeout_s", 120)], "service.health.checks[0].timeout_s", "whole start allowance"),
 ]
 

@@ -31,7 +31,7 @@ def test_every_shipped_profile_is_good_and_points_at_the_schema(profile):
     service = load_service(profile)
     assert service.name == profile.stem
     assert profile.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
-    assert service.deadlines.boot_s >= boot_need_s(service.service, service.deadlines)
+    assert service.deadlines.boot_s >= boot_need_s(service.service, service.deadlines, service.lease)
     assert service.lifecycle_hooks.drain_heartbeat_s > stop_need_s(service.service, service.deadlines)
 
 

@@ -71,3 +71,12 @@ def test_a_cut_zone_or_subnet_keeps_itself_and_the_metadata_service(cuts: Cuts, 
 
 def test_a_cut_of_a_subnet_that_is_gone_leaves_no_rule() -> None:
     assert rules(Cuts(subnets={"subnet-x"}, zones={"x"})) == []
+
+
+def test_cut_conversations_are_dropped_at_the_cable_in_both_directions_and_nothing_else_is() -> None:
+    assert rules(Cuts(conversations={("c4", "10.0.0.4"), ("c4", "10.0.200.0/24")})) == [
+        'iifname "c4" ip daddr 10.0.0.4 drop',
+        'iifname "c4" ip daddr 10.0.200.0/24 drop',
+        'oifname "c4" ip saddr 10.0.0.4 drop',
+        'oifname "c4" ip saddr 10.0.200.0/24 drop',
+    ]

@@ -1,0 +1,274 @@
+"""Carries out a schedule on the machines of a running lab, and undoes it.
+
+For: `lab.chaos.runs` and the fixed scenarios of tests/lab. Guarantees: each fault is begun and ended at its time as
+well as threads can; a target that is not there any more is noted, not an error; after `play` everything is undone,
+also when it was interrupted. Does not: judge, or wait for anybody to recover.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from lab.chaos.schedule import Fault, Schedule
+from lab.cloud.faults import Fault as ApiFault
+from lab.cloud.faults import Faults
+from lab.errors import LabError
+from lab.machines.errors import HardwareRefused
+from lab.machines.machine import Machine
+from lab.stage import Stage
+from lab.world import CLIENT_SUBNET, CONTROL_ADDRESS
+
+REPLACED_AFTER_S = 1.0  # from the fault until the group is told
+SETTLED_LIMIT_S = 60.0  # until all faults are undone, the restart of the file server included
+SLOTS = 4  # network interfaces an instance may have
+STEP_S = 0.1
+LATE_S = 3.0  # an API answer that is late
+CALLERS = ":assumed-role/"  # only calls of instances
+AGENT = "soloist-agent.service"
+
+Undo = Callable[[], None]
+
+
+class Actor:
+    """Faults on one stage."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._world = stage.world
+        self._group = f"soloist-{stage.service}"
+        self._auto_scaling: Any = stage.world.boto3_client("autoscaling")
+        self._cuts: list[tuple[str, tuple[str, ...]]] = []  # (instance, peers), also for interfaces that come later
+        self._lock = threading.Lock()
+
+    def play(self, schedule: Schedule) -> None:
+        """Begin and end every fault at its time, then make sure that nothing is left."""
+        started_s = time.monotonic()
+        moments = sorted(
+            [(fault.at_s, number) for number, fault in enumerate(schedule.faults)], key=lambda moment: moment[0]
+        )
+        with ThreadPoolExecutor(max_workers=len(moments) or 1) as threads:
+            running: list[Future[None]] = []
+            for at_s, number in moments:
+                time.sleep(max(0.0, started_s + at_s - time.monotonic()))
+                running.append(threads.submit(self._inflict, schedule.faults[number]))
+            while not all(one.done() for one in running):
+                self._cut_new_interfaces()
+                time.sleep(STEP_S)
+            for one in running:
+                one.result()
+
+    def begin(self, fault: Fault) -> Undo:
+        """Begin one fault; returns what undoes it. For scenarios that decide themselves when it ends."""
+        instance_id = self.target(fault)
+        self.prefer_zone(instance_id, is_moved=fault.is_moved)
+        undo: Undo = getattr(self, "_" + fault.kind.replace("-", "_"))(fault, instance_id)
+        return undo
+
+    def target(self, fault: Fault) -> str:
+        """The instance that the fault's target is now; empty when there is none."""
+        if fault.target == "holder":
+            holder = self._stage.standing().instance_id
+            if holder and self._world.hypervisor.machine(holder) is not None:
+                return holder
+        alive = [one for one in self._world.control_plane.instances() if self._world.hypervisor.machine(one.id)]
+        return max(alive, key=lambda one: one.launched_at).id if alive else ""
+
+    def prefer_zone(self, instance_id: str, *, is_moved: bool) -> None:
+        """Have successors of an instance launched in its zone, or in another one."""
+        instance = self._world.control_plane.instance(instance_id) if instance_id else None
+        group = self._world.control_plane.group(self._group)
+        if instance is not None and group is not None:
+            others = [zone for zone in group.zones if zone != instance.zone]
+            self._world.control_plane.prefer_zones(others if is_moved else [instance.zone])
+
+    def ask_replacement(self, instance_id: str) -> None:
+        """Tell the group that an instance is unhealthy, as an alarm's action would."""
+        try:
+            self._auto_scaling.set_instance_health(
+                InstanceId=instance_id, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False
+            )
+        except ClientError as error:  # it is leaving already
+            self._stage.say(f"{instance_id} is not replaced: {error}")
+
+    def _inflict(self, fault: Fault) -> None:
+        try:
+            instance_id = self.target(fault)
+            self.prefer_zone(instance_id, is_moved=fault.is_moved)
+            undo = getattr(self, "_" + fault.kind.replace("-", "_"))(fault, instance_id)
+        except LabError as error:
+            self._stage.say(f"{fault.kind} had no effect: {error}")
+            return
+        ends_s = time.monotonic() + fault.for_s
+        if fault.is_replaced and instance_id:
+            time.sleep(min(REPLACED_AFTER_S, fault.for_s))
+            self.ask_replacement(instance_id)
+        time.sleep(max(0.0, ends_s - time.monotonic()))
+        self._quietly(undo)
+
+    def _say(self, fault: Fault, instance_id: str) -> None:
+        lasting = f" for {fault.for_s:.1f} s" if fault.for_s else ""
+        self._stage.say(f"fault: {fault.kind} {fault.detail} {instance_id or '(no instance)'}{lasting}")
+
+    def _machine(self, instance_id: str) -> Machine:
+        machine = self._world.hypervisor.machine(instance_id)
+        if machine is None:
+            raise LabError(f"{instance_id or 'the target'} is not running")
+        return machine
+
+    # ------------------------------------------------------------ machines
+    def _crash(self, fault: Fault, instance_id: str) -> Undo:
+        self._machine(instance_id)
+        self._say(fault, instance_id)
+        self._world.crash(instance_id)
+        return _nothing
+
+    def _freeze(self, fault: Fault, instance_id: str) -> Undo:
+        machine = self._machine(instance_id)
+        machine.freeze()
+        self._say(fault, instance_id)
+        return partial(self._thaw, instance_id, machine)
+
+    def _thaw(self, instance_id: str, machine: Machine) -> None:
+        if machine.is_running():
+            machine.thaw()
+            self._stage.say(f"{instance_id} goes on")
+
+    def _agent_kill(self, fault: Fault, instance_id: str) -> Undo:
+        self._signal(fault, instance_id, "KILL")
+        return _nothing
+
+    def _agent_stop(self, fault: Fault, instance_id: str) -> Undo:
+        self._signal(fault, instance_id, "STOP")
+        return partial(self._agent_goes_on, instance_id)
+
+    def _signal(self, fault: Fault, instance_id: str, name: str) -> None:
+        machine = self._machine(instance_id)
+        self._say(fault, instance_id)
+        machine.exec(f"systemctl kill --kill-whom=main --signal={name} {AGENT}", 10.0)
+
+    def _agent_goes_on(self, instance_id: str) -> None:
+        machine = self._world.hypervisor.machine(instance_id)
+        if machine is not None:
+            machine.exec(f"systemctl kill --kill-whom=main --signal=CONT {AGENT}", 10.0)
+
+    # ------------------------------------------------------------- network
+    def _cut_efs(self, fault: Fault, instance_id: str) -> Undo:
+        return self._cut(fault, instance_id, self._mount_targets())
+
+    def _cut_api(self, fault: Fault, instance_id: str) -> Undo:
+        return self._cut(fault, instance_id, (CONTROL_ADDRESS,))
+
+    def _cut_clients(self, fault: Fault, instance_id: str) -> Undo:
+        return self._cut(fault, instance_id, (CLIENT_SUBNET.cidr,))
+
+    def _cut_all(self, fault: Fault, instance_id: str) -> Undo:
+        return self._cut(fault, instance_id, (*self._mount_targets(), CONTROL_ADDRESS, CLIENT_SUBNET.cidr))
+
+    def _mount_targets(self) -> tuple[str, ...]:
+        return tuple(target.address for target in self._world.control_plane.mount_targets())
+
+    def _cut(self, fault: Fault, instance_id: str, peers: tuple[str, ...]) -> Undo:
+        self._machine(instance_id)
+        self._say(fault, instance_id)
+        with self._lock:
+            self._cuts.append((instance_id, peers))
+        self._cut_new_interfaces()
+        return partial(self._heal, instance_id, peers)
+
+    def _cut_new_interfaces(self) -> None:
+        with self._lock:
+            cuts = list(self._cuts)
+        for instance_id, peers in cuts:
+            for port in self._ports(instance_id):
+                self._world.network.cut_conversations(port, peers)
+
+    def _heal(self, instance_id: str, peers: tuple[str, ...]) -> None:
+        with self._lock:
+            self._cuts.remove((instance_id, peers))
+        for port in self._ports(instance_id):
+            self._world.network.heal_conversations(port, peers)
+        self._stage.say(f"{instance_id} reaches {', '.join(peers)} again")
+        self._cut_new_interfaces()  # another cut may hold for the same peers
+
+    def _ports(self, instance_id: str) -> list[Any]:
+        machine: Any = self._world.hypervisor.machine(instance_id)
+        found = []
+        for slot in range(SLOTS) if machine is not None else ():
+            try:
+                found.append(machine.port(slot))
+            except HardwareRefused:
+                continue
+        return found
+
+    def _zone_loss(self, fault: Fault, instance_id: str) -> Undo:
+        instance = self._world.control_plane.instance(instance_id) if instance_id else None
+        if instance is None:
+            raise LabError("there is no instance whose zone could be lost")
+        self._say(fault, f"{instance_id} in {instance.zone}")
+        self._world.control_plane.set_zone_available(instance.zone, available=False)
+        self._world.network.cut_zone(instance.zone)
+        return partial(self._zone_is_back, instance.zone)
+
+    def _zone_is_back(self, zone: str) -> None:
+        self._world.network.heal_zone(zone)
+        self._world.control_plane.set_zone_available(zone, available=True)
+        self._stage.say(f"{zone} is back")
+
+    def _efs_restart(self, fault: Fault, _instance_id: str) -> Undo:
+        self._say(fault, "the file server")
+        away_s = self._world.file_server.restart(pause_s=fault.for_s)
+        self._stage.say(f"the file server is back after {away_s:.1f} s")
+        return _nothing
+
+    # ------------------------------------------------------------- the API
+    def _replace(self, fault: Fault, instance_id: str) -> Undo:
+        self._say(fault, instance_id)
+        if instance_id:
+            self.ask_replacement(instance_id)
+        return _nothing
+
+    def _launch_first(self, fault: Fault, instance_id: str) -> Undo:
+        self._say(fault, f"beside {instance_id}")
+        self._size(2)
+        return partial(self._size, 1)
+
+    def _size(self, count: int) -> None:
+        self._auto_scaling.update_auto_scaling_group(
+            AutoScalingGroupName=self._group, MinSize=1, MaxSize=count, DesiredCapacity=count
+        )
+
+    def _api_errors(self, fault: Fault, _instance_id: str) -> Undo:
+        return self._api(fault, code="InternalFailure", status=500)
+
+    def _api_delay(self, fault: Fault, _instance_id: str) -> Undo:
+        return self._api(fault, delay_s=LATE_S)
+
+    def _api_lost_answers(self, fault: Fault, _instance_id: str) -> Undo:
+        return self._api(fault, lose_answer=True)
+
+    def _api(self, fault: Fault, **what: Any) -> Undo:
+        self._say(fault, "")
+        faults = self._world.control_plane.faults
+        made = faults.add(ApiFault(service=fault.detail, caller=CALLERS, count=None, **what))
+        return partial(_remove, faults, made.id)
+
+    def _quietly(self, undo: Undo) -> None:
+        try:
+            undo()
+        except LabError as error:  # the target ended meanwhile
+            self._stage.say(str(error))
+
+
+def _remove(faults: Faults, fault_id: str) -> None:
+    faults.remove(fault_id)
+
+
+def _nothing() -> None:
+    """For faults that need not be undone."""

@@ -1,0 +1,36 @@
+"""A run told for people. Pure text.
+
+Guarantees: names the violated rules first, then what happened, second by second, then how to play it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.chaos.checker import stretches
+from lab.chaos.runs import Run
+
+
+def tell(run: Run, *, with_events: bool = False) -> str:
+    """One line for a good run; for a bad one every violation, and with `with_events` the whole story."""
+    writers = " -> ".join(stretch.machine for stretch in stretches(run.history.writes)) or "nobody"
+    if not run.violations:
+        return f"good: {run.acknowledged:,} acknowledged, written by {writers}, {run.duration_s:.0f} s"
+    lines = [f"VIOLATED: {violation.rule}: {violation.sentence}" for violation in run.violations]
+    if with_events:
+        zero_s = run.events[0].at_s if run.events else 0.0
+        lines += [f"  {event.at_s - zero_s:6.1f} s  {event.sentence}" for event in run.events]
+        lines.append(f"  data was written by {writers}")
+    lines.append(f"play it again: make chaos RUNS=1 SEED={run.schedule.seed}")
+    return "\n  ".join(lines)
+
+
+def summary(runs: Sequence[Run], took_s: float) -> str:
+    """All runs in a few words."""
+    acknowledged = sum(run.acknowledged for run in runs)
+    bad = [run for run in runs if run.violations]
+    faults = sum(len(run.schedule.faults) for run in runs)
+    return (
+        f"{len(runs)} schedules with {faults} faults, {acknowledged:,} acknowledged writes, "
+        f"{len(bad)} schedules with violations, {took_s:.0f} s; details: build/chaos"
+    )

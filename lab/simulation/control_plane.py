@@ -1,0 +1,213 @@
+"""EC2, Auto Scaling and Route 53 of the simulated world: slow, sometimes silent, eventually consistent.
+
+Guarantees, which are the assumptions the lease rests on: EC2 says `terminated` only after the guest has ended; an
+existing instance is unknown for at most FORGETFUL_S in a row; a change batch is all or nothing.
+Does not: promise anything else: a request may be performed without an answer, or land long after its caller gave up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.lease_observation import GONE, GroupAnswer, HolderAnswer, Member, NoAnswer
+from lab.simulation.engine import Reply
+from lab.simulation.machine import Machine
+
+if TYPE_CHECKING:
+    from lab.simulation.world import World
+
+FORGETFUL_S = 6.0
+STALE_S = 3.0
+REMEMBERED_S = 200.0  # how long a terminated instance is described (an hour on AWS)
+COUNTED = ("Pending:Wait", "InService")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Address:
+    """The DNS record. `generation` is the checker's knowledge, not part of what Route 53 compares."""
+
+    zone: str
+    ttl_s: int
+    generation: int
+
+
+class ControlPlane:
+    """What the calls do, and what the group does by itself."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._engine = world.engine
+        self.silent_until_s = {"ec2": -1.0, "group": -1.0, "route53": -1.0, "route53-change": -1.0}
+        self.forgetful_until_s = -1.0
+        self.dns = Address(zone="", ttl_s=10, generation=0)
+        self.interfaces: dict[str, Machine] = {}
+        self._state_changes: dict[str, tuple[float, str]] = {}
+
+    def request(
+        self,
+        caller: Machine,
+        service: str,
+        operation: Callable[[], Any],
+        reply: Reply,
+        *,
+        may_be_late: bool = False,
+    ) -> None:
+        """One call. `may_be_late`: it changes something, and sits in a socket that outlives its caller's patience."""
+        engine, rng, epoch = self._engine, self._engine.rng, caller.epoch
+
+        def arrive() -> None:
+            cut_s, silent_s = caller.api_cut_until_s, self.silent_until_s[service]
+            if engine.now < cut_s or engine.now < silent_s:
+                if may_be_late and caller.epoch == epoch and rng.random() < 0.3:
+                    engine.at(max(cut_s, silent_s) + rng.uniform(0.0, 5.0), late)
+                elif may_be_late and engine.now >= cut_s and rng.random() < 0.2:
+                    operation()  # performed, the answer is lost
+                engine.after(
+                    rng.uniform(0.05, 0.4) if rng.random() < 0.7 else 6.0,
+                    reply,
+                    NoAnswer(reason=f"{service} is unreachable"),
+                )
+                return
+            engine.after(rng.uniform(0.02, 0.3), reply, operation())
+
+        def late() -> None:
+            if caller.epoch == epoch:
+                operation()
+
+        engine.after(rng.uniform(0.02, 0.3), arrive)
+
+    # EC2
+
+    def describe(self, instance_id: str) -> HolderAnswer:
+        machine = self._world.machine(instance_id)
+        now, rng = self._engine.now, self._engine.rng
+        if now < self.forgetful_until_s or (machine.is_dead and now > self._changed_s(machine) + REMEMBERED_S):
+            return HolderAnswer(state=GONE)
+        changed_s, before = self._state_changes.get(instance_id, (-1e9, ""))
+        if now < changed_s + STALE_S and rng.random() < 0.3:
+            return HolderAnswer(state=before)
+        return HolderAnswer(state=machine.ec2_state)
+
+    def _changed_s(self, machine: Machine) -> float:
+        return self._state_changes.get(machine.id, (-1e9, ""))[0]
+
+    def set_state(self, machine: Machine, state: str) -> None:
+        self._state_changes[machine.id] = (self._engine.now, machine.ec2_state)
+        machine.ec2_state = state
+
+    def terminate(self, machine: Machine, *, is_forced: bool, is_shut_down: bool = False) -> str:
+        """TerminateInstances; the answer is always "accepted"."""
+        rng, engine = self._engine.rng, self._engine
+        if machine.ec2_state == "terminated":
+            return "accepted"
+        if machine.ec2_state == "shutting-down":
+            if is_forced and machine.is_stuck and rng.random() < 0.2:
+                machine.is_stuck = False
+                self._finish(machine, rng.uniform(2.0, 10.0))
+            return "accepted"
+        self.set_state(machine, "shutting-down")
+        machine.group_state = "Terminating"
+        if not machine.is_stuck:
+            self._finish(machine, rng.uniform(2.0, 20.0) if is_shut_down else rng.uniform(0.2, 4.0))
+        engine.after(rng.uniform(2.0, 15.0), self.ensure_member)
+        return "accepted"
+
+    def _finish(self, machine: Machine, seconds: float) -> None:
+        self._engine.after(seconds, self._end_guest, machine)
+
+    def _end_guest(self, machine: Machine) -> None:
+        machine.die("terminated")
+        self._engine.after(self._engine.rng.uniform(1.0, 25.0), self._terminated, machine)
+
+    def _terminated(self, machine: Machine) -> None:
+        self.set_state(machine, "terminated")
+        if self.interfaces.get(machine.zone) is machine:
+            del self.interfaces[machine.zone]
+
+    def free_stuck(self) -> None:
+        """The hosts obey again."""
+        for machine in self._world.machines:
+            if machine.is_stuck:
+                machine.is_stuck = False
+                if machine.ec2_state == "shutting-down":
+                    self._finish(machine, self._engine.rng.uniform(1.0, 10.0))
+
+    # Auto Scaling
+
+    def group(self, me: Machine, holder_id: str) -> GroupAnswer:
+        return GroupAnswer(me=self._member(me), holder=self._member(self._world.machine(holder_id)))
+
+    def _member(self, machine: Machine) -> Member | None:
+        if machine.ec2_state == "terminated":
+            return None
+        return Member(lifecycle_state=machine.group_state, is_healthy=machine.is_healthy)
+
+    def is_counted(self, machine: Machine) -> bool:
+        return machine.is_healthy and machine.group_state in COUNTED
+
+    def ensure_member(self) -> None:
+        """Min = max = 1."""
+        if not any(self.is_counted(machine) for machine in self._world.machines):
+            self._world.launch("the group has no instance")
+
+    def begin_leaving(self, machine: Machine) -> None:
+        """Terminate hook and replacement at the same time."""
+        if not machine.group_state.startswith("Terminating"):
+            machine.group_state = "Terminating:Wait"
+            machine.leaving_from_s = self._engine.now
+            self._engine.after(self._engine.rng.uniform(40.0, 90.0), self.complete_leaving, machine)
+            self._engine.after(self._engine.rng.uniform(0.5, 8.0), self.ensure_member)
+
+    def complete_leaving(self, machine: Machine) -> None:
+        """The hook was answered or has timed out."""
+        if machine.group_state == "Terminating:Wait":
+            self.terminate(machine, is_forced=False, is_shut_down=True)
+
+    def report_unhealthy(self, machine: Machine) -> str:
+        if machine.is_healthy and self.is_counted(machine):
+            machine.is_healthy = False
+            self._engine.after(self._engine.rng.uniform(0.5, 6.0), self.begin_leaving, machine)
+        return "accepted"
+
+    def abandon(self, machine: Machine) -> str:
+        """The launch hook is answered with ABANDON, or the group is told to replace it."""
+        if machine.group_state == "InService":
+            return self.report_unhealthy(machine)
+        return self.terminate(machine, is_forced=False)
+
+    def in_service(self, machine: Machine) -> str:
+        """CONTINUE; in a launch-first replacement the older instance now leaves."""
+        if machine.group_state == "Pending:Wait":
+            machine.group_state = "InService"
+            for other in self._world.machines:
+                if other is not machine and other.group_state == "InService":
+                    self.begin_leaving(other)
+        return "accepted"
+
+    # Route 53 and network interfaces
+
+    def swap(self, seen: Address, wanted: Address, *, is_compared: bool = True) -> bool:
+        """DELETE exactly what was seen, CREATE what is wanted; False when the former is not there any more."""
+        if is_compared and (self.dns.zone, self.dns.ttl_s) != (seen.zone, seen.ttl_s):
+            return False
+        self._world.checker.dns_changed(self.dns.generation, wanted.generation)
+        self.dns = wanted
+        return True
+
+    def adopt(self, seen: Address, wanted: Address) -> None:
+        """The record is right already: from now on it is that of the newer generation."""
+        if self.dns == seen:
+            self.dns = wanted
+
+    def attach(self, machine: Machine) -> bool:
+        """False when another instance has it."""
+        return self.interfaces.setdefault(machine.zone, machine) is machine
+
+    def detach(self, machine: Machine, by: Machine) -> bool:
+        """Detach from `machine`."""
+        if self.interfaces.get(machine.zone) is machine:
+            self._world.checker.interface_taken(machine, by)
+            del self.interfaces[machine.zone]
+        return True

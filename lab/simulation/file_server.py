@@ -1,0 +1,139 @@
+"""The lease directory as an NFS client meets it: late writes, lost replies, repeated requests, torn reads.
+
+Guarantees: what a hard mount does: a request that cannot be sent is repeated by the kernel until it lands, even after
+the process that made it has given up; one whose answer was lost is repeated too and then meets its own effect (EEXIST).
+Does not: model the data file system; lab.simulation.machine keeps what of it matters (mounted, dirty).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.lease_observation import Seen
+from bootstrap.lease_record import LeaseRecord
+from lab.simulation.engine import Reply
+
+if TYPE_CHECKING:
+    from lab.simulation.machine import Machine
+    from lab.simulation.world import World
+
+CONVERGE_S = 0.5  # how long two mount targets may disagree after a fail-over (fault "split")
+CACHE_S = 60.0  # attribute cache of a mount without noac (defect "cached-look")
+EEXIST, DONE = "EEXIST", "done"
+Content = tuple[int, str, LeaseRecord | None]
+
+
+class FileServer:
+    """Generation files and the faults between them and each machine."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._engine = world.engine
+        self._has_one_file = "one-record" in world.defects
+        self.files: dict[int, LeaseRecord] = {}
+        self.highest = 0
+        self.down_until_s = -1.0
+        self.torn_until_s = -1.0
+        self.split_until_s = -1.0
+        self.created_s: dict[int, float] = {}
+
+    def request(self, machine: Machine, operation: Callable[[], Any], reply: Reply) -> None:
+        """Perform `operation` on the server, sooner or later, perhaps twice; `reply` with its (last) result."""
+        engine, epoch = self._engine, machine.epoch
+
+        def repeat() -> None:
+            if machine.epoch != epoch:
+                return  # the kernel that would have repeated it is gone
+            if machine.clock.is_paused:
+                machine.clock.park(is_timer=False, call=repeat, arguments=())
+                return
+            arrive()
+
+        def arrive() -> None:
+            heal_s = self._heals_at(machine)
+            if heal_s > engine.now:
+                engine.at(heal_s + engine.rng.uniform(0.0, 1.0), repeat)
+                return
+            result = operation()
+            slow_s = (
+                engine.rng.uniform(0.0, machine.slow_s)
+                if engine.now < machine.slow_until_s and engine.rng.random() < 0.5
+                else 0.0
+            )
+            engine.after(engine.rng.uniform(0.002, 0.04) + slow_s, back, result)
+
+        def back(result: Any) -> None:
+            if machine.epoch != epoch:
+                return
+            heal_s = self._heals_at(machine)
+            if heal_s > engine.now:
+                engine.at(heal_s + engine.rng.uniform(0.0, 1.0), repeat)
+                return
+            reply(result)
+
+        engine.after(engine.rng.uniform(0.002, 0.04), arrive)
+
+    def _heals_at(self, machine: Machine) -> float:
+        return max(self.down_until_s, machine.file_system_cut_until_s)
+
+    def look(self, machine: Machine) -> Content:
+        """The highest generation and its content, as this machine sees it now."""
+        now = self._engine.now
+        if machine.has_attribute_cache:
+            if now < machine.cached_until_s:
+                return machine.cached
+            machine.cached_until_s = now + CACHE_S
+        content: Content
+        if self.highest == 0:
+            content = (0, "", None)
+        elif now < self.torn_until_s:
+            content = (self.highest, "{", None)
+        else:
+            record = self._visible(machine, self.highest)
+            content = (self.highest, f"{record.nonce} {record.renewals} {record.is_released}", record)
+        machine.cached = content
+        return content
+
+    def _visible(self, machine: Machine, generation: int) -> LeaseRecord:
+        own = machine.split_files.get(generation)
+        if own is not None and self._engine.now < self.created_s[generation] + CONVERGE_S:
+            return own
+        return self.files[generation]
+
+    def link(self, machine: Machine, record: LeaseRecord) -> str:
+        """Publish; EEXIST where the name is taken, by whomever."""
+        number = record.generation
+        if number in self.files:
+            is_other = self.files[number].nonce != record.nonce
+            if is_other and self._engine.now < min(self.split_until_s, self.created_s[number] + CONVERGE_S):
+                machine.split_files[number] = record  # acknowledged by another mount target, and taken back later
+                return DONE
+            return EEXIST
+        self.files[number] = record
+        self.created_s[number] = self._engine.now
+        self.highest = max(self.highest, number)
+        self._world.landed(machine, record)
+        return DONE
+
+    def replace(self, machine: Machine, record: LeaseRecord) -> str:
+        """rename() over the own file."""
+        number = record.generation
+        is_new = record.renewals == 0
+        if self._has_one_file and self.files:
+            self._world.checker.overwritten(self.files[self.highest], record)
+            self.files.clear()
+            self.highest = 0
+        self.files[number] = record
+        self.created_s.setdefault(number, self._engine.now)
+        self.highest = max(self.highest, number)
+        machine.renewal_landed_s = self._engine.now
+        if is_new:
+            self._world.landed(machine, record)
+        return DONE
+
+
+def as_seen(content: Content, sent_s: float, returned_s: float) -> Seen:
+    """What the lease store hands to the rules."""
+    generation, text, record = content
+    return Seen(generation=generation, record=record, text=text, sent_s=sent_s, returned_s=returned_s)

@@ -1,0 +1,227 @@
+"""What happens in one run: policy, timings, clock rates and faults, drawn from a seed.
+
+Guarantees: every timing drawn passes `bootstrap.lease_timing.findings`; clock rates stay within what `clock_margin_s`
+covers; all faults have ended by `quiet_s`, after which somebody must get through.
+Does not: say who is hit; a target such as "holder" is looked up when the fault begins.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from bootstrap.lease_timing import FencePolicy, LeaseTiming
+
+START_S = 30.0
+PAUSES = ("pause", "freeze")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """`kind` names a method of lab.simulation.faults.Faults; `target` is holder, newest or other."""
+
+    at_s: float
+    kind: str
+    target: str = "holder"
+    length_s: float = 0.0
+
+    def __str__(self) -> str:
+        length = f" for {self.length_s:.1f} s" if self.length_s else ""
+        return f"{self.at_s:.1f} s: {self.kind} {self.target}{length}"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Schedule:
+    """One run. `timings`, `rates` and `zones` are taken in turn by the instances in the order of their launch."""
+
+    seed: int
+    policy: FencePolicy
+    timings: tuple[LeaseTiming, ...]
+    rates: tuple[float, ...]
+    zones: tuple[str, ...]
+    faults: tuple[Fault, ...]
+
+    @property
+    def quiet_s(self) -> float:
+        return max((fault.at_s + fault.length_s for fault in self.faults), default=START_S) + 1.0
+
+    def story(self) -> list[str]:
+        """For people."""
+        lines = [f"seed {self.seed}, fence: {self.policy}"]
+        for index, timing in enumerate(dict.fromkeys(self.timings)):
+            lines.append(
+                f"timing {index}: retry {timing.retry_period_s:.1f}, request {timing.request_timeout_s:.1f}, deadline "
+                f"{timing.renew_deadline_s:.1f}, stop {timing.stop_timeout_s:.1f}, kill {timing.kill_timeout_s:.1f}, "
+                f"watchdog {timing.watchdog_timeout_s:.1f}, margin {timing.clock_margin_s:.1f}, lease "
+                f"{timing.lease_duration_s:.1f}"
+            )
+        return lines + [str(fault) for fault in self.faults]
+
+
+EXTRA = (
+    "silent_ec2", "silent_group", "silent_route53", "forgetful", "torn", "split", "server_down", "kill_agent",
+    "stop_agent", "kill_fence", "reboot", "cut_files", "cut_api", "slow_files", "launch_beside", "replace", "end",
+    "pause", "panic",
+)  # fmt: skip
+HITS = (
+    "cut_files", "pause", "freeze", "cut_both", "slow_then_cut", "panic", "end", "kill_agent", "stop_agent", "reboot",
+    "zone_loss", "nothing",
+)  # fmt: skip
+ARRIVALS = ("replace", "launch_beside", "unhealthy", "nothing")
+
+
+def draw(seed: int) -> Schedule:
+    """The schedule of `seed`: one family of dangers in turn, and what else may go wrong at the same time."""
+    rng = random.Random(seed)
+    family = FAMILIES[seed % len(FAMILIES)]
+    start_s = START_S + rng.uniform(0.0, 20.0)
+    faults = family(rng, start_s)
+    for _ in range(rng.choice((0, 0, 0, 1, 2))):
+        target = rng.choice(("holder", "newest", "other"))
+        faults.append(_fault(start_s + rng.uniform(-10.0, 200.0), rng.choice(EXTRA), target, _length(rng)))
+    timings = _timings(rng)
+    policy: FencePolicy = "proof" if rng.random() < 0.25 else "proof-or-lease"
+    rates = tuple(1.0 + rng.uniform(-1.0, 1.0) * min(_rate_error(timing) for timing in timings) for _ in range(4))
+    return Schedule(
+        seed=seed,
+        policy=policy,
+        timings=timings,
+        rates=rates,
+        zones=("a", "b") if family is _late_swap else tuple(rng.choice("abc") for _ in range(5)),
+        faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
+    )
+
+
+def _fault(at_s: float, kind: str, target: str = "holder", length_s: float = 0.0) -> Fault:
+    return Fault(at_s=at_s, kind=kind, target=target, length_s=length_s)
+
+
+def _anything(rng: random.Random, start_s: float) -> list[Fault]:
+    """A hit, an arrival, perhaps silence."""
+    faults = [_fault(start_s, rng.choice(HITS), length_s=_length(rng))]
+    faults.append(_fault(start_s + rng.uniform(-10.0, 40.0), rng.choice(ARRIVALS)))
+    if rng.random() < 0.5:
+        kind = rng.choice(("silent_ec2", "silent_cloud"))
+        faults.append(_fault(start_s + rng.uniform(-5.0, 40.0), kind, "", rng.uniform(80.0, 300.0)))
+    if rng.random() < 0.3:
+        faults.append(_fault(start_s - 5.0, "stuck", length_s=rng.uniform(100.0, 300.0)))
+    return faults
+
+
+def _silent_newcomer(hit: str) -> Callable[[random.Random, float], list[Fault]]:
+    """A holder is hit while a newcomer watches that nobody answers: only the lease can tell."""
+
+    def family(rng: random.Random, start_s: float) -> list[Fault]:
+        kind = rng.choice(("silent_ec2", "silent_cloud"))
+        return [
+            _fault(start_s - 20.0, "launch_first"),
+            _fault(start_s - 1.0, kind, "", rng.uniform(150.0, 300.0)),
+            _fault(start_s, hit, length_s=rng.uniform(60.0, 260.0)),
+            # Without the file system a sleeper cannot see its successor when it wakes.
+            _fault(start_s, rng.choice(("cut_files", "nothing")) if hit in PAUSES else "nothing", length_s=180.0),
+        ]
+
+    return family
+
+
+def _race(rng: random.Random, start_s: float) -> list[Fault]:
+    """Two newcomers see the lease become free in the same moment, and the file server fails over."""
+    return [
+        _fault(start_s - 22.0, "launch_first"),
+        _fault(start_s - 20.0, "launch_first"),
+        _fault(start_s, rng.choice(("replace", "replace", "end")), length_s=1.0),
+        _fault(start_s, "split", "", 200.0),
+    ]
+
+
+def _unreadable(rng: random.Random, start_s: float) -> list[Fault]:
+    """A newcomer meets a record that cannot be read, or a file server that is away for a while."""
+    kind = rng.choice(("torn", "torn", "server_down"))
+    return [
+        _fault(start_s, "launch_first"),
+        _fault(start_s + rng.uniform(0.0, 10.0), kind, "", rng.uniform(10.0, 60.0)),
+        _fault(start_s + 12.0, rng.choice(("silent_cloud", "silent_ec2", "nothing")), "", rng.uniform(60.0, 200.0)),
+    ]
+
+
+def _unwanted(rng: random.Random, start_s: float) -> list[Fault]:
+    """A newcomer that the group is ending itself, beside a holder in trouble."""
+    return [
+        _fault(start_s - 20.0, "launch_first"),
+        _fault(start_s, "replace", "other"),
+        _fault(start_s + rng.uniform(0.0, 12.0), rng.choice(("pause", "panic", "cut_files")), length_s=_length(rng)),
+        _fault(start_s + rng.uniform(10.0, 20.0), rng.choice(("unhealthy", "replace", "nothing"))),
+    ]
+
+
+def _unknown(rng: random.Random, start_s: float) -> list[Fault]:
+    """EC2 does not know a healthy holder for a moment."""
+    return [
+        _fault(start_s, "launch_first"),
+        _fault(start_s + rng.uniform(10.0, 25.0), "forgetful", "", 6.0),
+        _fault(start_s + rng.uniform(30.0, 60.0), "forgetful", "", 6.0),
+    ]
+
+
+def _late_swap(rng: random.Random, start_s: float) -> list[Fault]:
+    """The record's change is under way for a long time while the holder changes, back to the zone of before."""
+    heard_s = start_s + rng.uniform(110.0, 130.0)
+    return [
+        _fault(start_s, "end"),
+        _fault(start_s + 1.0, "silent_changes", "", heard_s - start_s - 1.0),
+        _fault(heard_s - 40.0, "launch_first"),
+        _fault(heard_s - rng.uniform(4.0, 15.0), "replace"),
+    ]
+
+
+FAMILIES: tuple[Callable[[random.Random, float], list[Fault]], ...] = (
+    _anything,
+    _silent_newcomer("cut_files"),
+    _silent_newcomer("slow_then_cut"),
+    _silent_newcomer("pause"),
+    _race,
+    _silent_newcomer("freeze"),
+    _anything,
+    _silent_newcomer("kill_fence_and_cut"),
+    _unreadable,
+    _unwanted,
+    _unknown,
+    _late_swap,
+)
+
+
+def _length(rng: random.Random) -> float:
+    return rng.choice((rng.uniform(2.0, 30.0), rng.uniform(30.0, 120.0), rng.uniform(90.0, 260.0)))
+
+
+def _rate_error(timing: LeaseTiming) -> float:
+    return min(0.01, (timing.clock_margin_s - 1.0) / (2.5 * timing.lease_duration_s))
+
+
+def _timings(rng: random.Random) -> tuple[LeaseTiming, ...]:
+    choice = rng.random()
+    if choice < 0.35:
+        return (LeaseTiming(),)
+    if choice < 0.7:
+        return (_tight(rng),)
+    return (LeaseTiming(), _tight(rng))  # a roll-out changed them
+
+
+def _tight(rng: random.Random) -> LeaseTiming:
+    """Timings that the rules of `findings` just let pass."""
+    retry_s, request_s = rng.uniform(1.0, 5.0), rng.choice((rng.uniform(1.0, 10.0), rng.uniform(10.0, 20.0)))
+    deadline_s = 3 * retry_s + request_s + rng.uniform(0.0, 10.0)
+    stop_s, kill_s = rng.uniform(1.0, 10.0), rng.uniform(1.0, 5.0)
+    watchdog_s, margin_s = rng.uniform(1.5, 4.0), rng.uniform(1.6, 3.0)
+    return LeaseTiming(
+        retry_period_s=retry_s,
+        request_timeout_s=request_s,
+        renew_deadline_s=deadline_s,
+        stop_timeout_s=stop_s,
+        kill_timeout_s=kill_s,
+        watchdog_timeout_s=watchdog_s,
+        clock_margin_s=margin_s,
+        lease_duration_s=deadline_s + stop_s + kill_s + watchdog_s + margin_s,
+        surplus_deadline_s=rng.uniform(60.0, 300.0),
+    )

@@ -1,0 +1,171 @@
+"""Lease and fence on real machines: guards of the unit, a stopped agent, a killed fence, an instance cut off from EFS.
+
+Run inside the lab's namespace: `python -m lab.namespace -- python -m pytest tests/lab/test_fencing.py`.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bootstrap.lease_timing import LeaseTiming
+from lab.machines.errors import MachineEnded, MachineTimeout
+from lab.machines.machine import Machine
+from lab.report.model import Phase, Scene
+from lab.scenes import deploy_scene, first_boot_scene
+from lab.stage import Stage
+from lab.standing import Standing
+from lab.synthesis import Template
+from lab.waiting import wait_for
+from tests.lab.test_scenes import directory, stage, templates
+
+__all__ = ["directory", "stage", "templates"]  # fixtures
+
+pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
+TIMING = LeaseTiming()
+ALONE_S = 20.0  # boot, polling and a busy machine on top of what is measured
+
+
+@pytest.fixture(scope="module")
+def booted(stage: Stage, templates: dict[str, tuple[Template, Phase]]) -> Scene:
+    deploy_scene(stage, *templates["1"])
+    scene = first_boot_scene(stage)
+    assert scene.healed, scene.reason
+    return scene
+
+
+def serving(stage: Stage) -> tuple[Standing, Machine]:
+    standing = stage.standing()
+    machine = stage.world.hypervisor.machine(standing.instance_id)
+    assert machine is not None
+    return standing, machine
+
+
+def said(machine: Machine, command: str, timeout_s: float = 20.0) -> str:
+    """What `command` prints; empty while the machine does not answer."""
+    try:
+        return machine.exec(command, timeout_s).output.strip()
+    except (MachineTimeout, MachineEnded):
+        return ""
+
+
+def generation(machine: Machine) -> int:
+    return int(json.loads(said(machine, "cat /run/soloist/state.json"))["generation"])
+
+
+def until_ready(stage: Stage, timeout_s: float, is_so: Callable[[Standing], bool] = lambda _: True) -> Standing:
+    def look() -> Standing | None:
+        standing = stage.standing()
+        return standing if standing.is_good and is_so(standing) else None
+
+    return wait_for(
+        look, "a good standing", deadline_s=timeout_s, poll_s=0.5, describe=lambda: stage.standing().missing
+    )
+
+
+def test_fence_stands_with_a_device_and_locked_memory(stage: Stage, booted: Scene) -> None:
+    _, machine = serving(stage)
+    log = said(machine, "journalctl -u soloist-fence --no-pager -o cat")
+    assert "watchdog: /dev/watchdog" in log, log
+    locked = said(machine, "grep VmLck /proc/$(systemctl show -p MainPID --value soloist-fence)/status")
+    assert int(locked.split()[1]) > 1000, locked
+
+
+def test_service_knows_its_generation_and_runs_where_the_fence_strikes(stage: Stage, booted: Scene) -> None:
+    _, machine = serving(stage)
+    environment = said(machine, "tr '\\0' '\\n' < /proc/$(pgrep -x influxd)/environ")
+    assert f"SOLOIST_GENERATION={generation(machine)}" in environment.splitlines()
+    assert said(machine, "cat /proc/$(pgrep -x influxd)/cgroup") == "0::/soloist.slice/influxdb.service"
+
+
+def test_lease_directory_is_mounted_without_any_cache(stage: Stage, booted: Scene) -> None:
+    _, machine = serving(stage)
+    (line,) = [line for line in said(machine, "cat /proc/self/mountinfo").splitlines() if "/srv/soloist/lease" in line]
+    assert {"hard", "noac", "lookupcache=none"} <= set(line.split()[-1].split(","))
+
+
+def start_alone(machine: Machine) -> str:
+    """Start the service's unit without what it is bound to, which systemd would start with it; its state then."""
+    command = "systemctl start --job-mode=ignore-dependencies influxdb; systemctl is-active influxdb"
+    return said(machine, command).splitlines()[-1]
+
+
+def test_service_starts_neither_without_lease_nor_without_mount(stage: Stage, booted: Scene) -> None:
+    before, machine = serving(stage)
+    first = generation(machine)
+    assert machine.exec("systemctl stop soloist-agent", 60.0).exit_code == 0
+    assert said(machine, "ls /run/soloist").split().count("granted") == 0
+    for place in ("/var/lib/influxdb", "/srv/soloist/data", "/srv/soloist/lease"):
+        assert said(machine, f"mountpoint {place}").endswith("is not a mountpoint")
+        assert machine.exec(f"touch {place}/x").exit_code != 0, f"root could write to {place} without its mount"
+    assert start_alone(machine) != "active"
+    machine.exec("echo 1 > /run/soloist/granted")
+    assert start_alone(machine) != "active", "granted, but nothing is mounted"
+    machine.exec("rm /run/soloist/granted; mount -t tmpfs none /var/lib/influxdb")
+    assert start_alone(machine) != "active", "something is mounted, but the lease is not granted"
+    machine.exec("umount /var/lib/influxdb; systemctl start soloist-agent", 120.0)
+    until_ready(stage, 60.0 + ALONE_S, lambda standing: standing.instance_id == before.instance_id)
+    assert generation(machine) == first + 1
+
+
+def test_stopped_agent_is_replaced_by_systemd_before_the_fence_strikes(stage: Stage, booted: Scene) -> None:
+    before, machine = serving(stage)
+    boot_id = said(machine, "cat /proc/sys/kernel/random/boot_id")
+    pid = said(machine, "systemctl show -p MainPID --value soloist-agent")
+    machine.exec(f"kill -STOP {pid}")
+    wait_for(
+        lambda: said(machine, "systemctl show -p MainPID --value soloist-agent") not in (pid, "0", ""),
+        "another agent",
+        deadline_s=60.0 + ALONE_S,
+    )
+    until_ready(stage, 60.0 + ALONE_S, lambda standing: standing.instance_id == before.instance_id)
+    wait_for(lambda: said(machine, "systemctl is-active soloist-agent") == "active", "ready again", deadline_s=60.0)
+    assert said(machine, "cat /proc/sys/kernel/random/boot_id") == boot_id
+
+
+def test_killed_fence_ends_the_service_and_both_come_back(stage: Stage, booted: Scene) -> None:
+    before, machine = serving(stage)
+    pid = said(machine, "pgrep -x influxd")
+    machine.exec("systemctl kill --kill-whom=main --signal=KILL soloist-fence")
+    wait_for(
+        lambda: said(machine, "pgrep -x influxd") not in (pid, ""), "another process of the service", deadline_s=60.0
+    )
+    until_ready(stage, 60.0, lambda standing: standing.instance_id == before.instance_id)
+
+
+def test_cut_off_from_the_file_system_it_stops_by_its_deadline_and_the_service_heals(
+    stage: Stage, booted: Scene
+) -> None:
+    before, machine = serving(stage)
+    first, boot_id = generation(machine), said(machine, "cat /proc/sys/kernel/random/boot_id")
+    targets = stage.world.control_plane.mount_targets()
+    began_s = time.monotonic()
+    addresses = " ".join(target.address for target in targets)
+    machine.exec(f"for address in {addresses}; do ip route add blackhole $address/32; done")
+    ended_s = _await_end_of_service(machine, boot_id) - began_s
+    assert ended_s < TIMING.ladder_s + TIMING.watchdog_timeout_s + ALONE_S
+    standing = until_ready(stage, 240.0, lambda standing: standing.instance_id != before.instance_id)
+    _, successor = serving(stage)
+    assert generation(successor) > first
+    assert standing.is_good
+
+
+def _await_end_of_service(machine: Machine, boot_id: str) -> float:
+    """When no process of the service was left, or another boot had begun."""
+
+    def has_ended() -> bool:
+        answer = said(machine, "pgrep -cx influxd; cat /proc/sys/kernel/random/boot_id", 5.0).split()
+        return answer != [] and (answer[0] == "0" or answer[-1] != boot_id)
+
+    wait_for(has_ended, "the service to end", deadline_s=120.0, poll_s=0.5)
+    return time.monotonic()
+
+
+def test_nothing_is_left_of_the_temporary_files(stage: Stage, booted: Scene) -> None:
+    _, machine = serving(stage)
+    names = said(machine, "ls -A /srv/soloist/lease").split()
+    assert [name for name in names if name.startswith(".new-") or not Path(name).name.startswith("generation-")] == []

@@ -1,0 +1,187 @@
+"""docs/failure-modes.md: its numbers are those of the defaults, and the real rules keep to them."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from bootstrap.fence_rules import LATE_S, TICK_S, FenceAction, FenceMemory, fence_step
+from bootstrap.lease_acquire import POLL_S, acquire_step
+from bootstrap.lease_actions import GiveUp, Publish, Terminate, Wait
+from bootstrap.lease_guard import TTL_STEPS
+from bootstrap.lease_observation import GroupAnswer, HolderAnswer, Member, NoAnswer, Observation, Seen
+from bootstrap.lease_record import Applicant, new_record
+from bootstrap.lease_timing import FencePolicy, LeaseTiming
+from bootstrap.lease_watch import RENEWALS_MISSED, AcquireMemory
+from lab.simulation.checker import HURRY_S, WAKE_S
+
+ROOT = Path(__file__).resolve().parents[2]
+T = LeaseTiming()
+LADDER = [T.renew_deadline_s, T.renew_deadline_s + T.stop_timeout_s, T.ladder_s]
+STALL_S = T.renew_deadline_s - T.retry_period_s - T.request_timeout_s
+MISSED_S = RENEWALS_MISSED * T.retry_period_s
+SEEN_S = T.retry_period_s + 2 * T.request_timeout_s + T.kill_timeout_s + HURRY_S
+BLIND_S = T.ladder_s + T.watchdog_timeout_s + HURRY_S
+RATE_PERCENT = int(100 * T.clock_margin_s / (2 * T.lease_duration_s))
+AGENT_WATCHDOG_S = 30.0
+
+TABLES = {
+    "The holder loses the file system": [
+        0.0,
+        T.retry_period_s,
+        *LADDER,
+        T.ladder_s + T.watchdog_timeout_s,
+        T.ladder_s + T.watchdog_timeout_s + T.clock_margin_s,
+        T.lease_duration_s,
+    ],
+    "The holder loses the API only": [0.0, T.surplus_deadline_s],
+    "The instance ends (crash, spot interruption, somebody's mistake)": [POLL_S, POLL_S + T.settle_s],
+    "The operating system panics while EC2 says `running`": [
+        0.0,
+        MISSED_S,
+        MISSED_S + T.terminate_deadline_s,
+        MISSED_S + T.force_deadline_s,
+        MISSED_S + T.takeover_deadline_s,
+    ],
+    "A zone is lost, and EC2 cannot end what is in it": [
+        0.0,
+        T.terminate_deadline_s,
+        T.force_deadline_s,
+        T.takeover_deadline_s,
+    ],
+    "The guest is paused, its clock runs on": [T.renew_deadline_s + LATE_S, T.ladder_s, T.lease_duration_s],
+    "The agent hangs, or is killed": [0.0, AGENT_WATCHDOG_S, T.renew_deadline_s],
+    "The fence is killed": [0.0, T.watchdog_timeout_s],
+    "The group launches before it terminates": [0.0, T.surplus_deadline_s],
+}
+BOLD = {
+    "The holder loses the file system": [STALL_S],
+    "The operating system panics while EC2 says `running`": [T.drain_deadline_s],
+    "The guest is paused, its clock runs on": [TICK_S, WAKE_S],
+    "The guest is paused together with its clock": [SEEN_S, BLIND_S],
+    "The agent hangs, or is killed": [T.renew_deadline_s],
+    "The group launches before it terminates": [T.lease_duration_s],
+    "The file server restarts, a mount target fails over": [STALL_S, T.settle_s],
+    "What is guaranteed, and on what it rests": [
+        WAKE_S,
+        SEEN_S,
+        BLIND_S,
+        T.gone_confirm_s,
+        RATE_PERCENT,
+        TTL_STEPS - 1,
+    ],
+}
+
+
+def sections() -> dict[str, str]:
+    text = (ROOT / "docs/failure-modes.md").read_text(encoding="utf-8")
+    found = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(found[1::2], found[2::2], strict=True))
+
+
+def test_every_section_with_numbers_is_compared() -> None:
+    numbered = {title for title, text in sections().items() if re.search(r"^\| [\d.]+ \|", text, re.MULTILINE)}
+    assert numbered == set(TABLES)
+    assert {title for title, text in sections().items() if re.search(r"\*\*[\d.]+\*\*", text)} == set(BOLD)
+
+
+@pytest.mark.parametrize("title", TABLES)
+def test_the_seconds_of_a_table_are_those_of_the_defaults(title: str) -> None:
+    assert [float(cell) for cell in re.findall(r"^\| ([\d.]+) \|", sections()[title], re.MULTILINE)] == TABLES[title]
+
+
+@pytest.mark.parametrize("title", BOLD)
+def test_the_bounds_in_bold_are_those_of_the_defaults(title: str) -> None:
+    assert [float(number) for number in re.findall(r"\*\*([\d.]+)\*\*", sections()[title])] == BOLD[title]
+
+
+def test_the_agents_watchdog_is_that_of_its_unit() -> None:
+    unit = (ROOT / "ami/units/soloist-agent.service").read_text(encoding="utf-8")
+    assert f"WatchdogSec={AGENT_WATCHDOG_S:.0f}" in unit
+
+
+def test_the_ladder_runs_as_written() -> None:
+    memory, now_s, first = FenceMemory(generation=1, deadline_s=T.renew_deadline_s), 0.0, {}
+    while FenceAction.RESET not in first:
+        step = fence_step(memory, is_cgroup_empty=False, is_mount_gone=False, timing=T, now_s=now_s)
+        first.setdefault(step.action, now_s)
+        memory, now_s = step.memory, step.next_look_s
+    assert [first[action] for action in (FenceAction.TERM, FenceAction.KILL)] == LADDER[:2]
+    assert LADDER[2] <= first[FenceAction.RESET] < LADDER[2] + TICK_S
+
+
+@pytest.mark.parametrize(
+    ("woken_s", "action"),
+    [
+        (T.renew_deadline_s + LATE_S, FenceAction.TERM),
+        (T.renew_deadline_s + LATE_S + 0.1, FenceAction.KILL),
+        (T.ladder_s - 0.1, FenceAction.KILL),
+        (T.ladder_s, FenceAction.RESET),
+    ],
+)
+def test_a_late_wake_is_met_as_written(woken_s: float, action: FenceAction) -> None:
+    memory = FenceMemory(generation=1, deadline_s=T.renew_deadline_s)
+    assert fence_step(memory, is_cgroup_empty=False, is_mount_gone=False, timing=T, now_s=woken_s).action is action
+
+
+ME = Applicant(
+    instance_id="i-new", zone="b", network_interface_id="eni-b", boot_id="b", image_id="ami-1", agent_version="1"
+)
+RECORD = new_record(ME, T, generation=1, nonce="n")
+HELD = {**RECORD.__dict__, "instance_id": "i-old"}
+
+
+def waited(policy: FencePolicy, holder: HolderAnswer | NoAnswer, member: Member | None) -> dict[str, float]:
+    """When each kind of action came first, for a holder that is seen once and never renews."""
+    record = type(RECORD)(**HELD)
+    group = GroupAnswer(me=Member(lifecycle_state="Pending:Wait", is_healthy=True), holder=member)
+    memory, first = AcquireMemory(), {}
+    for tick in range(3200):
+        now_s = tick / 8
+        seen = Seen(generation=1, record=record, text="same", sent_s=now_s, returned_s=now_s)
+        memory, action = acquire_step(
+            memory,
+            Observation(seen=seen, holder=holder, group=group),
+            me=ME,
+            timing=T,
+            policy=policy,
+            now_s=now_s,
+        )
+        name = type(action).__name__ + (" by force" if isinstance(action, Terminate) and action.is_forced else "")
+        if not isinstance(action, Wait):
+            first.setdefault(name, now_s)
+        if isinstance(action, Publish | GiveUp):
+            break
+    return first
+
+
+TERMINATING = Member(lifecycle_state="Terminating:Wait", is_healthy=True)
+
+
+def test_a_panicked_holder_is_ended_as_written() -> None:
+    running = HolderAnswer(state="running")
+    assert waited("proof-or-lease", running, TERMINATING) == {
+        "Terminate": MISSED_S,
+        "Terminate by force": MISSED_S + T.terminate_deadline_s,
+        "Publish": MISSED_S + T.force_deadline_s,
+    }
+    assert waited("proof", running, TERMINATING)["GiveUp"] == MISSED_S + T.takeover_deadline_s
+    assert waited("proof", running, Member(lifecycle_state="InService", is_healthy=False))["Terminate"] == 0.0
+
+
+def test_an_instance_that_cannot_be_ended_is_left_to_the_lease_as_written() -> None:
+    shutting_down = HolderAnswer(state="shutting-down")
+    assert waited("proof-or-lease", shutting_down, TERMINATING) == {
+        "Terminate by force": T.terminate_deadline_s,
+        "Publish": T.force_deadline_s,
+    }
+    assert waited("proof", shutting_down, TERMINATING) == {
+        "Terminate by force": T.terminate_deadline_s,
+        "GiveUp": T.takeover_deadline_s,
+    }
+
+
+def test_without_ec2_the_lease_runs_out_as_written() -> None:
+    assert waited("proof-or-lease", NoAnswer(reason="away"), None) == {"Publish": T.lease_duration_s}

@@ -1,0 +1,111 @@
+"""The checker sees each violation that is planted in an otherwise good history, and nothing in the good one."""
+
+from dataclasses import replace
+
+import pytest
+
+from lab.chaos.checker import check, stretches
+from lab.chaos.history import Generation, History, Reported, ServerWrite
+
+
+def writes(machine: str, *seconds: float) -> tuple[ServerWrite, ...]:
+    return tuple(ServerWrite(at_s=at_s, machine=machine) for at_s in seconds)
+
+
+def generation(number: int, holder: str, seen_s: float) -> Generation:
+    return Generation(number=number, holder=holder, seen_s=seen_s, offered_s=seen_s - 0.4)
+
+
+GOOD = History(
+    acknowledged={"w1": frozenset({1, 2, 3}), "w2": frozenset({1})},
+    stored={"w1": {1: 1, 2: 1, 3: 1, 4: 1}, "w2": {1: 1}},
+    writes=writes("i-a", 1.0, 2.0, 3.0) + writes("i-b", 10.0, 11.0),
+    generations=(generation(1, "i-a", 0.5), generation(2, "i-b", 9.5)),
+    reported=(Reported(number=1, instance_id="i-a", seen_s=1.0), Reported(number=2, instance_id="i-b", seen_s=10.0)),
+    faults_end_s=8.0,
+    reachable_s=10.0,
+    told_s=10.5,
+    bound_s=30.0,
+)
+
+PLANTED = [
+    pytest.param({"stored": {"w1": {1: 1, 3: 1}, "w2": {1: 1}}}, "lost", "w1 #2", id="a lost write"),
+    pytest.param({"stored": {"w1": {1: 1, 2: 1, 3: 1}}}, "lost", "w2 #1", id="a writer lost as a whole"),
+    pytest.param({"stored": None}, "unread", "could not be asked", id="nobody could ask"),
+    pytest.param({"stored": {}}, "lost", "4 acknowledged", id="nothing stored"),
+    pytest.param({"stored": {"w1": {1: 1, 2: 2, 3: 1}, "w2": {1: 1}}}, "duplicated", "w1 #2 (2 times)", id="twice"),
+    pytest.param({"writes": writes("i-a", 1.0, 10.5) + writes("i-b", 10.0, 11.0)}, "overlap", "i-a wrote 1", id="two"),
+    pytest.param({"writes": writes("i-b", 9.6) + writes("i-a", 9.8)}, "overlap", "i-a wrote", id="in the wrong order"),
+    pytest.param({"writes": writes("i-a", 1.0) + writes("10.0.0.9", 2.0)}, "overlap", "10.0.0.9", id="a stranger"),
+    pytest.param(
+        {"writes": writes("i-a", 1.0, 9.7)}, "late-write", "generation 2 of i-b", id="late, unnoticed by data"
+    ),
+    pytest.param({"writes": writes("i-a", 1.0) + writes("i-b", 9.0)}, "overlap", "i-b wrote", id="before its lease"),
+    pytest.param(
+        {"writes": writes("i-a", 1.0, 9.7), "generations": (*GOOD.generations, generation(3, "i-a", 12.0))},
+        "late-write",
+        "i-a wrote 1 times after generation 2",
+        id="late, though it gets a newer lease afterwards",
+    ),
+    pytest.param(
+        {"generations": (generation(2, "i-a", 0.5), generation(1, "i-b", 9.5))}, "generation", "after", id="gen back"
+    ),
+    pytest.param(
+        {"generations": (*GOOD.generations, generation(2, "i-a", 12.0))}, "generation", "2", id="a number used again"
+    ),
+    pytest.param(
+        {"reported": tuple(reversed([replace(one, seen_s=3.0 - one.number) for one in GOOD.reported]))},
+        "generation",
+        "the state said generation 1",
+        id="reported generation going back",
+    ),
+    pytest.param({"reachable_s": None, "trouble": "no ENI"}, "unreachable", "no ENI", id="never reachable"),
+    pytest.param({"told_s": None, "trouble": "i-a is stopped"}, "misreported", "i-a is stopped", id="a wrong state"),
+    pytest.param({"reachable_s": 38.1}, "unreachable", "only 30.1 s", id="reachable too late"),
+    pytest.param({"acknowledged": {"w1": frozenset()}}, "blind", "no write", id="nothing acknowledged"),
+    pytest.param({"writes": ()}, "blind", "none was seen", id="a log that saw nothing"),
+    pytest.param({"generations": (), "writes": ()}, "blind", "no generation", id="no generation seen"),
+    pytest.param({"frames_lost": 1}, "blind", "lost 1 frames", id="frames lost"),
+    pytest.param({"reports_lost": 2}, "blind", "2 reports", id="reports lost"),
+]
+
+
+def test_a_good_history_has_no_violation() -> None:
+    assert check(GOOD) == ()
+
+
+@pytest.mark.parametrize(("change", "rule", "said"), PLANTED)
+def test_a_planted_violation_is_seen(change: dict[str, object], rule: str, said: str) -> None:
+    found = check(replace(GOOD, **change))
+    assert rule in {violation.rule for violation in found}
+    assert any(said in violation.sentence for violation in found if violation.rule == rule), found
+
+
+def test_a_machine_may_write_again_with_a_newer_generation_of_its_own() -> None:
+    history = replace(
+        GOOD,
+        writes=writes("i-a", 1.0) + writes("i-b", 10.0) + writes("i-a", 20.0),
+        generations=(*GOOD.generations, generation(3, "i-a", 19.0)),
+    )
+    assert check(history) == ()
+
+
+def test_two_machines_in_turns_run_out_of_generations() -> None:
+    history = replace(GOOD, writes=writes("i-a", 1.0, 3.0, 5.0) + writes("i-b", 2.0, 4.0), generations=GOOD.generations)
+    assert {violation.rule for violation in check(history)} >= {"overlap"}
+
+
+def test_without_a_lease_a_machine_that_writes_again_after_another_one_is_an_overlap() -> None:
+    history = replace(GOOD, has_lease=False, generations=(), reported=())
+    assert check(history) == ()
+    found = check(replace(history, writes=writes("i-a", 1.0, 10.5) + writes("i-b", 10.0)))
+    assert [violation.rule for violation in found] == ["overlap"]
+
+
+def test_stretches_follow_the_order_of_arrival() -> None:
+    found = stretches(writes("i-b", 2.0) + writes("i-a", 1.0, 3.0))
+    assert [(one.machine, one.first_s, one.writes) for one in found] == [
+        ("i-a", 1.0, 1),
+        ("i-b", 2.0, 1),
+        ("i-a", 3.0, 1),
+    ]

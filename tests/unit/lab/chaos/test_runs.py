@@ -1,0 +1,119 @@
+"""What surrounds the runs: when a service is back for good, the story, the command's exit code, the service file."""
+
+import json
+from pathlib import Path
+from typing import cast
+
+import pytest
+
+from lab.chaos.__main__ import play_all
+from lab.chaos.checker import Violation
+from lab.chaos.history import Generation, History, ServerWrite
+from lab.chaos.runs import ChaosLab, Run, steady_since
+from lab.chaos.schedule import Schedule
+from lab.chaos.service_file import SERVICE, TIMINGS, write_service_file
+from lab.chaos.story import summary, tell
+from lab.errors import LabTimeout
+from lab.report.model import Event
+from services.load import load_service
+
+HISTORY = History(
+    acknowledged={"w1": frozenset({1, 2})},
+    stored={"w1": {1: 1, 2: 1}},
+    writes=(ServerWrite(at_s=1.0, machine="i-a"), ServerWrite(at_s=2.0, machine="i-b")),
+    generations=(Generation(number=1, holder="i-a", seen_s=0.0), Generation(number=2, holder="i-b", seen_s=1.5)),
+)
+OVERLAP = Violation(rule="overlap", sentence="i-a wrote")
+
+
+def run(schedule: Schedule, *violations: Violation) -> Run:
+    events = (Event(at_s=100.0, sentence="fault: crash"), Event(at_s=103.5, sentence="i-b serves"))
+    return Run(schedule=schedule, history=HISTORY, violations=violations, events=events, duration_s=31.0)
+
+
+class FakeLab:
+    """Plays nothing; a schedule with a fault of one of the kinds in `bad` has a violation."""
+
+    def __init__(self, *bad: str, breaks_after: int = 1000) -> None:
+        self.bad = bad
+        self.played: list[Schedule] = []
+        self._breaks_after = breaks_after
+
+    def play(self, schedule: Schedule) -> Run:
+        if len(self.played) >= self._breaks_after:
+            raise LabTimeout("a service that serves: not within 150 s")
+        self.played.append(schedule)
+        is_bad = any(fault.kind in self.bad for fault in schedule.faults)
+        return run(schedule, *([OVERLAP] if is_bad else []))
+
+
+def play(lab: FakeLab, *, runs: int, seed: int = 1, reruns: int | None = 6) -> int:
+    return play_all(cast(ChaosLab, lab), runs, seed, reruns)
+
+
+@pytest.mark.parametrize(
+    ("times_s", "now_s", "expected"),
+    [
+        ((1.0, 1.5, 2.0), 2.5, 1.0),
+        ((1.0, 5.0, 5.5), 6.0, 5.0),
+        ((1.0, 1.5), 6.0, None),
+        ((), 6.0, None),
+    ],
+)
+def test_steady_since(times_s: tuple[float, ...], now_s: float, expected: float | None) -> None:
+    assert steady_since(times_s, now_s) == expected
+
+
+def test_a_good_run_is_one_line() -> None:
+    text = tell(run(Schedule(seed=7, faults=())))
+    assert text == "good: 2 acknowledged, written by i-a -> i-b, 31 s"
+
+
+def test_a_bad_run_names_rule_events_and_how_to_play_it_again() -> None:
+    text = tell(run(Schedule(seed=7, faults=()), OVERLAP), with_events=True)
+    assert text.startswith("VIOLATED: overlap: i-a wrote")
+    assert "3.5 s  i-b serves" in text
+    assert text.endswith("play it again: make chaos RUNS=1 SEED=7")
+
+
+def test_all_schedules_good_is_exit_code_0_with_consecutive_seeds(capsys: pytest.CaptureFixture[str]) -> None:
+    lab = FakeLab()
+    assert play(lab, runs=4, seed=11) == 0
+    assert [schedule.seed for schedule in lab.played] == [11, 12, 13, 14]
+    assert "4 schedules with" in capsys.readouterr().out
+
+
+def test_a_violation_is_exit_code_1_and_is_made_smaller(capsys: pytest.CaptureFixture[str]) -> None:
+    lab = FakeLab("freeze", "crash", "cut-efs")
+    assert play(lab, runs=30) == 1
+    said = capsys.readouterr().out
+    assert "VIOLATED: overlap" in said
+    assert "the smallest schedule that failed" in said
+    assert len(lab.played[-1].faults) <= len(next(s for s in lab.played if s.seed == lab.played[-1].seed).faults)
+
+
+def test_keeping_going_plays_all_and_still_fails() -> None:
+    lab = FakeLab("freeze", "crash", "cut-efs")
+    assert play(lab, runs=30, reruns=None) == 1
+    assert [schedule.seed for schedule in lab.played] == list(range(1, 31))
+
+
+def test_a_lab_that_breaks_while_shrinking_still_tells_the_story(capsys: pytest.CaptureFixture[str]) -> None:
+    probe = FakeLab("freeze", "crash", "cut-efs")
+    play(probe, runs=30, reruns=0)
+    lab = FakeLab("freeze", "crash", "cut-efs", breaks_after=len(probe.played))
+    assert play(lab, runs=30) == 1
+    assert "no more runs in this lab" in capsys.readouterr().out
+
+
+def test_the_summary_counts() -> None:
+    runs = [run(Schedule(seed=1, faults=())), run(Schedule(seed=2, faults=()), OVERLAP)]
+    assert summary(runs, 62.0).startswith(
+        "2 schedules with 0 faults, 4 acknowledged writes, 1 schedules with violations"
+    )
+
+
+def test_the_service_file_is_valid_and_its_lease_is_the_one_of_the_schedules(tmp_path: Path) -> None:
+    service = load_service(write_service_file(tmp_path) / f"{SERVICE}.yaml")
+    assert service.name == SERVICE
+    assert json.dumps(TIMINGS.__dict__)
