@@ -1,9 +1,11 @@
 """Starts, stops and looks at the systemd units that are the service, and runs the user's hooks.
 
 For: steps service-start and healthy, the supervisor, and stopping. Guarantees: "started" means that systemd shows the
-unit active, not that systemctl exited 0 (it does when a condition, such as the mount, was not met); stopping is bounded
-and ends in SIGKILL of the unit's whole control group. Does not: enable units; systemd must never start them by itself.
-Sources: systemctl(1) (exit codes, `kill --kill-whom=all`); systemd.unit(5) "Conditions and Asserts".
+unit active, not that systemctl exited 0 (it does when a condition, such as the mount, was not met); a start never
+cancels a stop that systemd is carrying out; stopping is bounded and ends in SIGKILL of the unit's whole control group.
+Does not: enable units; systemd must never start them by itself.
+Sources: systemctl(1) (exit codes, `kill --kill-whom=all`, `--job-mode=`); systemd.unit(5) "Conditions and Asserts" and
+`BindsTo=`, which is also a `Requires=`: starting the service asks for a start of the agent, too.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from collections.abc import Sequence
 
 from bootstrap.boot_document import Service
 from bootstrap.clock import Deadline
-from bootstrap.commands import Commands
+from bootstrap.commands import Commands, Completed
 from bootstrap.errors import HookError, ServiceError
 
 log = logging.getLogger(__name__)
@@ -23,6 +25,7 @@ QUERY_S = 10.0
 KILL_S = 10.0
 ALIVE = frozenset({"active", "reloading"})
 GONE = frozenset({"inactive", "failed"})
+CONFLICTS = "destructive"  # what systemd calls a transaction that would turn round a job it is working on
 
 
 class ServiceUnits:
@@ -36,11 +39,21 @@ class ServiceUnits:
         """Start all in order; each is active afterwards. Raises ServiceError, StopRequested."""
         for unit in self._service.units:
             limit = deadline.within(self._service.start_timeout_s, f"start {unit}")
-            done = self._commands.run(("systemctl", "start", unit), limit)
+            done = self._start_without_conflict(unit, limit)
             state = self._await_settled(unit, limit)
             if state not in ALIVE:
                 why = f"{unit} is {state} after systemctl start ({done.summary})"
                 raise ServiceError(why, remedy=f"Read journalctl -u {unit}; a condition on the mount may not be met")
+
+    def _start_without_conflict(self, unit: str, limit: Deadline) -> Completed:
+        """Start it once nothing about to stop it or the agent is under way. The default mode, replace, would cancel the
+        agent's own stop. Raises StopRequested, DeadlineExceeded."""
+        while True:
+            limit.check()
+            done = self._commands.run(("systemctl", "start", "--job-mode=fail", unit), limit)
+            if done.succeeded or CONFLICTS not in done.output:
+                return done
+            limit.pause(POLL_S, done.summary)
 
     def dead_units(self, deadline: Deadline) -> list[str]:
         """Units that are not active now, each with its state."""

@@ -128,6 +128,7 @@ class Supervisor:
         return Observation(
             failures=failures,
             dead_units=tuple(dead),
+            stop_sentence=self._stop.sentence,  # what stops the agent stops the service, too, which may be seen first
             misses=self._misses,
             restarted_at_s=self._restarted_at_s,
         )

@@ -157,9 +157,10 @@ class UmlMachine:
         if answer is None and not self.is_running():
             raise self._ended(f"during '{_short(command)}'")
         if answer is None or (answer[0] in TIMED_OUT_CODES and took_s >= limit_s):
+            said = answer[1].decode(errors="replace").strip()[-300:] if answer else ""
             raise MachineTimeout(
                 f"machine {self.name}: '{_short(command)}' did not end within {took_s:.0f} s; "
-                f"console says: {self.console_tail(5)}"
+                f"{f'it wrote: {said}' if said else 'it wrote nothing'}; console says: {self.console_tail(5)}"
             )
         return ExecResult(answer[0], answer[1].decode(errors="replace"))
 

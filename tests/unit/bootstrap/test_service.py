@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
+from bootstrap.clock import Deadline, StopRequest
 from bootstrap.commands import Completed
-from bootstrap.errors import HookError, ServiceError
+from bootstrap.errors import DeadlineExceeded, HookError, ServiceError, StopRequested
 from bootstrap.health import Prober
 from bootstrap.service import ServiceUnits, run_hooks
 from tests.process.fake_os import OK, FakeOs
@@ -38,7 +40,8 @@ def test_start_in_order_stop_in_reverse(mounted: FakeOs, clock: FakeClock) -> No
     assert units.dead_units(clock.deadline()) == []
     assert units.stop(clock.deadline()) == []
     assert units.dead_units(clock.deadline()) == [f"{unit} is inactive" for unit in UNITS]
-    assert verbs(mounted) == [f"start {UNITS[0]}", f"start {UNITS[1]}", f"stop {UNITS[1]}", f"stop {UNITS[0]}"]
+    starts = [f"start --job-mode=fail {unit}" for unit in UNITS]
+    assert verbs(mounted) == [*starts, f"stop {UNITS[1]}", f"stop {UNITS[0]}"]
 
 
 def test_start_without_the_mount_is_a_failure_although_systemctl_exits_0(machine: FakeOs, clock: FakeClock) -> None:
@@ -56,6 +59,57 @@ class Trusting(ServiceUnits):
 def test_a_start_that_does_not_look_is_seen(machine: FakeOs, clock: FakeClock) -> None:
     Trusting(machine, document().service).start(clock.deadline())
     assert [machine.unit(unit) for unit in UNITS] == ["inactive", "inactive"], "it claims to serve and does not"
+
+
+class Stopping(FakeOs):
+    """systemd is stopping the agent; as the real one it refuses or, asked in the default way, reverses that job.
+    tests/lab/test_scenes.py has the real one show that it does."""
+
+    is_stopping = True
+    is_reversed = False
+
+    def run(self, argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed:
+        if argv[:2] == ("systemctl", "start") and self.is_stopping:
+            if "--job-mode=fail" in argv:
+                return Completed(exit_code=1, output=f"Transaction for {argv[-1]}/start is destructive")
+            self.is_reversed = True
+        return super().run(argv, deadline, text_in=text_in)
+
+
+class Reversing(ServiceUnits):
+    """Starts the units in systemctl's default way."""
+
+    def _start_without_conflict(self, unit: str, limit: Deadline) -> Completed:
+        return self._commands.run(("systemctl", "start", unit), limit)
+
+
+@pytest.mark.parametrize(("kind", "is_reversed"), [(ServiceUnits, False), (Reversing, True)])
+def test_a_start_never_reverses_the_stop_of_the_agent(
+    mounted: FakeOs, clock: FakeClock, kind: type[ServiceUnits], *, is_reversed: bool
+) -> None:
+    stopping, stop = Stopping(mounted.root), StopRequest()
+    clock.at(3, lambda: stop.request("SIGTERM received"))
+    if not is_reversed:
+        with pytest.raises(StopRequested, match="SIGTERM received"):
+            kind(stopping, document().service).start(Deadline(clock, 60, "start", stop))
+        assert [stopping.unit(unit) for unit in UNITS] == ["inactive", "inactive"]
+    else:
+        kind(stopping, document().service).start(Deadline(clock, 60, "start", stop))
+    assert stopping.is_reversed is is_reversed
+
+
+def test_a_start_waits_for_the_end_of_the_stop_that_a_crash_of_the_agent_caused(
+    mounted: FakeOs, clock: FakeClock
+) -> None:
+    stopping = Stopping(mounted.root)
+    clock.at(3, lambda: setattr(stopping, "is_stopping", False))
+    ServiceUnits(stopping, document().service).start(clock.deadline())
+    assert [stopping.unit(unit) for unit in UNITS] == ["active", "active"]
+
+
+def test_a_stop_that_never_ends_is_named(mounted: FakeOs, clock: FakeClock) -> None:
+    with pytest.raises(DeadlineExceeded, match=r"start demo-store\.service: not done after 20 s.*is destructive"):
+        ServiceUnits(Stopping(mounted.root), document().service).start(clock.deadline())
 
 
 def test_start_that_takes_too_long_is_a_failure(mounted: FakeOs, clock: FakeClock) -> None:

@@ -92,7 +92,7 @@ class World:
         self.machine.refusing["probe"] = Completed(exit_code=1, output="sick")
 
     def starts(self) -> int:
-        return sum(1 for line in self.machine.log() if line == "systemctl start demo.service")
+        return sum(1 for line in self.machine.log() if line == "systemctl start --job-mode=fail demo.service")
 
 
 @pytest.fixture
@@ -146,7 +146,7 @@ def test_report_that_does_not_get_through_is_repeated(world: World) -> None:
 
 def test_restart_that_fails_is_no_end(world: World) -> None:
     world.machine.set_unit("demo.service", "failed")
-    world.machine.refusing["start demo"] = Completed(exit_code=1, output="broken")
+    world.machine.refusing["start --job-mode=fail demo"] = Completed(exit_code=1, output="broken")
     decision = world.supervisor.run()
     assert decision.action is Action.REPORT_UNHEALTHY
     assert decision.sentence.startswith("3 restarts in 900 s did not help")
