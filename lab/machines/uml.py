@@ -240,11 +240,13 @@ class UmlMachine:
         self._overlay.unlink(missing_ok=True)
 
     def console_tail(self, lines: int = 20) -> str:
-        """The last lines of the kernel's messages, joined by ' | '; after a panic, those from the panic on."""
+        """The last lines of the kernel's messages, joined by ' | '; after a panic, those around it: the cause comes
+        before, the trace after."""
         text = self.console_path.read_bytes()[-16384:].decode(errors="replace")
         seen = [line.strip() for line in text.splitlines() if line.strip()]
         panic = [number for number, line in enumerate(seen) if "Kernel panic" in line]
-        return " | ".join(seen[panic[0] : panic[0] + lines] if panic else seen[-lines:])
+        first = max(0, panic[0] - lines // 2) if panic else -lines
+        return " | ".join(seen[first:][:lines])
 
     def _power_button_later(self) -> None:
         if self._shell.ready.wait(POWER_BUTTON_LIMIT_S) and self.is_running():

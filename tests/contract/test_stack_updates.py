@@ -1,6 +1,6 @@
 """What an update does to each resource, as CloudFormation's resource reference says: in place, replaced, or refused.
 
-The template is that of test_deployment.py; `Resource__Property=value` changes one property of it.
+The template is that of deployed_account.py; `Resource__Property=value` changes one property of it.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.cloud import FAST, ControlPlane, NoMachines
-from tests.contract.test_deployment import ONE, TWO, Account, template
+from tests.contract.deployed_account import ONE, Account, open_account, template
 
 ALARM: dict[str, Any] = {
     "Type": "AWS::CloudWatch::Alarm",
@@ -33,11 +32,9 @@ ALARM: dict[str, Any] = {
 
 @pytest.fixture
 def account() -> Iterator[Account]:
-    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
-        plane.register_image(ONE, "service-1")
-        plane.register_image(TWO, "service-2")
-        yield Account(plane)
-        assert plane.errors == []
+    with open_account() as opened:
+        yield opened
+        assert opened.plane.errors == []
 
 
 def worked_on(account: Account) -> dict[str, list[str]]:
