@@ -10,6 +10,7 @@ import base64
 import http.client
 import re
 import time
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -19,28 +20,16 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from lab.cloud import ControlPlane, NoMachines, Timing
+from lab.cloud import ControlPlane, NoMachines
 from lab.metadata import InstanceMetadata, MetadataService
 from lab.metadata_http import MetadataServer
 from lab.wiring import Wiring
+from tests.distinct_delays import DISTINCT
 
 REGION = "us-east-1"
-TIMING = Timing(
-    pending_s=10,
-    status_initializing_s=60,
-    shutdown_deadline_s=100,
-    stopping_poll_s=1,
-    release_s=4,
-    terminated_visible_s=3600,
-    attach_s=3,
-    detach_s=5,
-    insync_s=30,
-    impaired_after_s=60,
-    impaired_replace_s=120,
-    group_poll_s=15,
-    launch_retry_s=60,
+TIMING = replace(
+    DISTINCT,
     custom_resource_timeout_s=20,
-    stack_settle_s=10,
     file_system_s=2,
     mount_target_s=20,
     metadata_lag_s=8,

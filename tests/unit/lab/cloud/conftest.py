@@ -14,30 +14,11 @@ from botocore.exceptions import ClientError
 
 from lab.cloud.machines import NoMachines
 from lab.cloud.strict import StrictAws, strict_mock_aws
-from lab.cloud.timing import Timing
+from tests.distinct_delays import DISTINCT
 
 REGION = "us-east-1"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 IMAGE = "ami-0123456789abcdef0"
-
-# Delays that differ from each other, so that a test sees which one was waited for.
-TIMING = Timing(
-    pending_s=10,
-    status_initializing_s=60,
-    shutdown_deadline_s=100,
-    stopping_poll_s=1,
-    release_s=4,
-    terminated_visible_s=3600,
-    attach_s=3,
-    detach_s=5,
-    insync_s=30,
-    impaired_after_s=60,
-    impaired_replace_s=120,
-    group_poll_s=15,
-    launch_retry_s=60,
-    custom_resource_timeout_s=10,
-    stack_settle_s=10,
-)
 
 
 class SlowMachines(NoMachines):
@@ -138,7 +119,7 @@ def refusal(call: Any, **kwargs: Any) -> tuple[str, str]:
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     machines = SlowMachines()
-    with strict_mock_aws(region=REGION, timing=TIMING, machines=machines) as aws:
+    with strict_mock_aws(region=REGION, timing=DISTINCT, machines=machines) as aws:
         aws.register_image(IMAGE, "service-1")
         ec2 = client("ec2")
         world = World(aws, machines, ec2, client("autoscaling"), client("route53"))

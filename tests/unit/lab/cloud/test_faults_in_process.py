@@ -8,8 +8,9 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from lab.cloud.faults import ApiCall, Fault, Faults
 from lab.cloud.limits import Limits
 from lab.cloud.strict import strict_mock_aws
+from tests.distinct_delays import DISTINCT
 
-from .conftest import TIMING, ZONES, World, client
+from .conftest import ZONES, World, client
 
 
 def test_a_lost_answer_looks_like_a_theft_to_the_retry(world: World) -> None:
@@ -61,7 +62,7 @@ def test_internal_calls_meet_only_faults_that_mean_them() -> None:
 def test_route_53_gives_so_many_requests_and_then_so_many_per_second() -> None:
     now = [0.0]
     limits = Limits(lambda: now[0])
-    timing = TIMING.__class__(**(vars(TIMING) | {"route53_burst": 5.0, "route53_rate_per_s": 5.0}))
+    timing = DISTINCT.__class__(**(vars(DISTINCT) | {"route53_burst": 5.0, "route53_rate_per_s": 5.0}))
     call = ApiCall(service="route53", action="GetChange")
     assert [limits.refuses(call, timing) for _ in range(6)] == [False] * 5 + [True]
     assert not limits.refuses(ApiCall(service="ec2", action="DescribeVpcs"), timing)
