@@ -3,7 +3,8 @@
 For: mount, umount, systemctl, hooks, and everything that touches the file system of which it is not known whether it
 answers. Guarantees: a child that is not done at its deadline is killed with its whole process group; one that cannot be
 killed (blocked in the kernel on a hung server) is left behind and not waited for; output goes to a file, never a pipe,
-because a mount helper's background process would keep a pipe open for ever.
+because a mount helper's background process would keep a pipe open for ever; that file is in memory (memfd_create(2)),
+because a root disk that hangs or is full must not keep the agent from stopping a service.
 Does not: use a shell, or raise for a non-zero exit code.
 """
 
@@ -13,10 +14,9 @@ import logging
 import os
 import signal
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from bootstrap.clock import Deadline
 from bootstrap.errors import StopRequested
@@ -57,7 +57,7 @@ class ChildCommands:
     """Real children of this process."""
 
     def run(self, argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed:
-        with tempfile.TemporaryFile() as output, tempfile.TemporaryFile() as given:
+        with _memory_file("output") as output, _memory_file("input") as given:
             given.write(text_in.encode())
             given.seek(0)
             try:
@@ -75,6 +75,10 @@ class ChildCommands:
                 _kill(child)
             output.seek(0)
             return Completed(exit_code=exit_code, output=output.read(OUTPUT_LIMIT_BYTES).decode(errors="replace"))
+
+
+def _memory_file(name: str) -> BinaryIO:
+    return os.fdopen(os.memfd_create(name), "w+b")
 
 
 def _wait(child: subprocess.Popen[bytes], deadline: Deadline) -> int | None:

@@ -144,6 +144,17 @@ def test_a_command_over_its_limit_is_an_error_and_blocks_nobody(machine: UmlMach
     assert machine.exec("echo still here").output == "still here\n"
 
 
+def test_there_is_always_a_next_disk_request(machine: UmlMachine) -> None:
+    """Without one, a lost completion (see lab/image/layer/shell) would hold its caller up for ever."""
+
+    def requests() -> int:
+        return int(machine.exec("cat /sys/block/ubda/stat").output.split()[0])
+
+    for _ in range(3):
+        before = requests()
+        wait_for(lambda before=before: requests() > before, "another disk request", deadline_s=10, poll_s=0.5)
+
+
 def test_a_plugged_interface_appears_works_and_vanishes_although_in_use(world: World, machine: UmlMachine) -> None:
     listen(machine)
     machine.attach_nic(NetworkInterface(index=1, mac="02:00:00:00:00:77", bridge="two"))

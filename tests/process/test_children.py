@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -28,6 +29,13 @@ def test_output_exit_code_and_input() -> None:
     done = ChildCommands().run(("sh", "-c", "cat; echo no >&2; exit 3"), deadline(10), text_in="given ")
     assert (done.exit_code, done.output, done.summary) == (3, "given no\n", "exit code 3: given no")
     assert ChildCommands().run(("/nowhere/x",), deadline(10)).exit_code == 127
+
+
+def test_no_disk_is_needed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(FileNotFoundError), tempfile.TemporaryFile():
+        pass
+    assert ChildCommands().run(("cat",), deadline(10), text_in="given").output == "given"
 
 
 def test_killed_at_the_deadline_with_its_group() -> None:
