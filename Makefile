@@ -28,13 +28,12 @@ unit: prepare ## tests without machines: unit, stacks, contract, process, proper
 images: prepare ## build (or find in the cache) the lab's machine images
 	@$(BIN)/python -m lab.image build
 
-# test_one_writer plays minutes of faults against one standing lab; it joins `make test` once it has proven steady.
 lab: images ## tests with real machines, each file in a namespace of its own
-	@for file in $(filter-out %/test_one_writer.py,$(wildcard tests/lab/test_*.py)); do \
+	@for file in $(wildcard tests/lab/test_*.py); do \
 	  $(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest $$file -q || exit 1; \
 	done
 
-one-writer: images ## real machines under fixed faults and a few random ones: never a second writer (8 min, not in make test yet)
+one-writer: images ## real machines under fixed faults and a few random ones: never a second writer (8 min)
 	@$(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest tests/lab/test_one_writer.py -q
 
 SERVICE ?= influxdb

@@ -153,6 +153,8 @@ class Stage:
             network_interface=after.network_interface_id,
             address=after.address,
             record_value=after.record_value,
+            generation_from=before.generation,
+            generation_to=after.generation,
             reason=reason or after.missing,
         )
 

@@ -27,6 +27,7 @@ class Standing:
     network_interface_id: str = ""  # the network interface attached to it, besides its own
     address: str = ""
     record_value: str = ""
+    generation: int = 0  # of the lease that it holds; 0: none yet
     timeline: tuple[dict[str, Any], ...] = ()
 
     @property
@@ -72,6 +73,7 @@ def read_standing(control_plane: ControlPlane, ssm: Any, service: str, record_na
         network_interface_id=held[0].id if len(held) == 1 else "",
         address=held[0].address if len(held) == 1 else "",
         record_value=values[0] if values else "",
+        generation=state.get("generation", 0),
         timeline=tuple(state.get("timeline", ())),
     )
 

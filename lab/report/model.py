@@ -60,6 +60,8 @@ class Scene:
     network_interface: str = ""
     address: str = ""
     record_value: str = ""
+    generation_from: int = 0  # of the lease; 0 where nobody held it
+    generation_to: int = 0
     reason: str = ""  # why it did not heal
 
 
@@ -94,6 +96,9 @@ class Report:
                  for scene in self.scenes if not scene.healed]  # fmt: skip
         found += [f"{scene.name}: the name points at {scene.record_value or 'nothing'}, not at {scene.address}"
                   for scene in self.scenes if scene.address and scene.record_value != scene.address]  # fmt: skip
+        successions = [scene for scene in self.scenes if scene.healed and scene.instance_to]
+        found += [f"{scene.name}: the lease went from generation {scene.generation_from} to {scene.generation_to}"
+                  for scene in successions if scene.generation_to <= scene.generation_from]  # fmt: skip
         if not self.scenes:
             found.append("no scene was played")
         if self.lost:

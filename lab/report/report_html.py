@@ -72,6 +72,7 @@ def _scene(scene: Scene) -> str:
         ("machine", _change(scene.instance_from, scene.instance_to)),
         ("image", _change(scene.ami_from, scene.ami_to)),
         ("address", _held(scene)),
+        ("lease", _generation(scene)),
     ]
     return (
         f'<section><div class="title"><h2>{escape(name[:1].upper() + name[1:])}</h2>{badge}</div>'
@@ -108,6 +109,13 @@ def _held(scene: Scene) -> str:
         return f"<code>{escape(scene.address)}</code>{by}; the name points at it"
     value = escape(scene.record_value or "nothing")
     return f'<code>{escape(scene.address)}</code>{by}; <span class="bad">the name points at {value}</span>'
+
+
+def _generation(scene: Scene) -> str:
+    if not scene.generation_to:
+        return ""
+    before = f"after {scene.generation_from}" if scene.generation_from else "the first"
+    return f"generation {scene.generation_to}, {before}"
 
 
 def _proof(report: Report) -> str:

@@ -5,8 +5,8 @@ Keys: scenes [name, healed, outage_s, zone_from, zone_to, ami_from, ami_to,
 phases [name, start_s, duration_s, outcome]], acknowledged, lost, template_sha256, deployed_sha256. In addition: ok,
 findings, service, record_name, record_ttl_s, started_at, duration_s, machine, versions, events [at_s, sentence]; per
 scene sentence, start_s, event_s, end_s, acknowledged, lost, instance_from, instance_to, network_interface, address,
-record_value; per phase detail where there is one. A value that does not exist (no instance before) is null. Seconds are
-rounded to milliseconds.
+record_value, generation_from, generation_to (of the lease); per phase detail where there is one. A value that does not
+exist (no instance before) is null. Seconds are rounded to milliseconds.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ def _scene(scene: Scene) -> dict[str, Any]:
         "network_interface": scene.network_interface or None,
         "address": scene.address or None,
         "record_value": scene.record_value or None,
+        "generation_from": scene.generation_from or None,
+        "generation_to": scene.generation_to or None,
     }
 
 

@@ -48,6 +48,8 @@ def crash() -> Scene:
         network_interface="eni-0b0b0b0b0b0b0b0b2",
         address="10.0.101.10",
         record_value="10.0.101.10",
+        generation_from=1,
+        generation_to=2,
     )
 
 
@@ -72,6 +74,8 @@ def report() -> Report:
         network_interface="eni-0a0a0a0a0a0a0a0a1",
         address="10.0.100.10",
         record_value="10.0.100.10",
+        generation_from=0,
+        generation_to=1,
     )
     return Report(
         service="influxdb",

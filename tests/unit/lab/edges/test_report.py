@@ -60,6 +60,7 @@ def test_sentences(made_up_report: Report) -> None:
         ({}, {"healed": False, "reason": "mount-failed"}, "crash: did not heal: mount-failed"),
         ({}, {"record_value": "10.0.100.10"}, "crash: the name points at 10.0.100.10, not at 10.0.101.10"),
         ({}, {"record_value": ""}, "crash: the name points at nothing, not at 10.0.101.10"),
+        ({}, {"generation_to": 1}, "crash: the lease went from generation 1 to 1"),
         ({"lost": 1}, {}, "1 of 9,127 acknowledged writes lost"),
         ({"acknowledged": 0}, {}, "no write was acknowledged, so nothing is proven"),
         ({"deployed_sha256": "00"}, {}, "the deployed template is not the synthesized one"),
