@@ -29,7 +29,7 @@ images: prepare ## build (or find in the cache) the lab's machine images
 	@$(BIN)/python -m lab.image build
 
 lab: images ## tests with real machines, each file in a namespace of its own
-	@for file in $(wildcard tests/lab/test_*.py); do \
+	@for file in tests/lab/test_*.py; do \
 	  $(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest $$file -q || exit 1; \
 	done
 

@@ -18,13 +18,13 @@ from functools import partial
 from bootstrap.autoscaling import AutoScaling
 from bootstrap.aws import Clients
 from bootstrap.boot import boot_steps
-from bootstrap.boot_document import BootDocument, parse_user_data
+from bootstrap.boot_document import METADATA_S, BootDocument, parse_user_data
 from bootstrap.clock import Deadline, StopRequest
 from bootstrap.ending import Ending, abandon_instance
 from bootstrap.errors import AgentError, ExitCode, StopRequested
 from bootstrap.imds import Identity, MetadataService
 from bootstrap.instance import Instance, Listeners, Machine, build_instance
-from bootstrap.lifecycle import TERMINATED, LifecycleWatch
+from bootstrap.lifecycle import TERMINATED, LaunchHeartbeat, LifecycleWatch
 from bootstrap.notify import ServiceNotifier
 from bootstrap.parameters import Parameter
 from bootstrap.pulse import Pulse
@@ -36,7 +36,6 @@ from bootstrap.topic import Topic
 
 log = logging.getLogger(__name__)
 
-METADATA_S = 60.0
 FLUSH_S = 10.0
 LEASE_LOOP = "lease"
 SUPERVISING_LOOP = "supervise"
@@ -111,10 +110,12 @@ class Agent:
         self._report_state(phase="booting", sentence=f"booting in {zone.name}")
         self._watch.start()
         self._pulse.start()
+        heartbeat = LaunchHeartbeat(instance.auto_scaling, document.group, self._clock, self._stop)
         overall = Deadline(self._clock, document.deadlines.boot_s, "boot", self._stop)
         keeper = instance.lease.keeper
         try:
-            Runner(boot_steps(instance), self.timeline, self._clock, self._stop).run(overall)
+            with heartbeat.during(overall.seconds):
+                Runner(boot_steps(instance), self.timeline, self._clock, self._stop).run(overall)
         except (StopRequested, AgentError) as error:
             if keeper.lost is not None:
                 return ending.lease_lost(keeper.lost)

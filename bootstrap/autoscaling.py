@@ -1,14 +1,15 @@
-"""Auto Scaling as the agent needs it: complete a lifecycle hook, ask for states, report me unhealthy.
+"""Auto Scaling as the agent needs it: answer or prolong a lifecycle hook, ask for states, report me unhealthy.
 
 Guarantees: thin, no loops; foreign errors become CloudError; a hook that is not waiting is an answer, not an error.
 Sources: Auto Scaling API reference: CompleteLifecycleAction (instance id instead of token; ValidationError "No active
-Lifecycle Action found with instance ID ..."), DescribeAutoScalingInstances (HealthStatus is documented as
+Lifecycle Action found with instance ID ..."), RecordLifecycleActionHeartbeat (the time-out begins anew; no longer than
+100 time-outs or 48 hours in all), DescribeAutoScalingInstances (HealthStatus is documented as
 Healthy and comes as HEALTHY; an instance that no group knows is left out of the answer), SetInstanceHealth.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 from bootstrap.aws import Clients, converted
@@ -28,19 +29,22 @@ class AutoScaling:
 
     def complete_hook(self, hook: str, result: HookResult) -> bool:
         """Answer the lifecycle hook; False when no such action is waiting for this instance. Raises CloudError."""
-        try:
-            with converted(f"complete lifecycle hook {hook} of {self._instance_id} with {result}"):
-                self._clients.autoscaling().complete_lifecycle_action(
-                    AutoScalingGroupName=self._group,
-                    LifecycleHookName=hook,
-                    InstanceId=self._instance_id,
-                    LifecycleActionResult=result,
-                )
-        except CloudError as error:
-            if error.code == "ValidationError" and "no active lifecycle action" in str(error).lower():
-                return False
-            raise
-        return True
+        return _was_waiting(
+            f"complete lifecycle hook {hook} of {self._instance_id} with {result}",
+            lambda: self._clients.autoscaling().complete_lifecycle_action(
+                **self._action(hook), LifecycleActionResult=result
+            ),
+        )
+
+    def prolong_hook(self, hook: str) -> bool:
+        """Let the hook's time-out begin anew; False when no such action is waiting. Raises CloudError."""
+        return _was_waiting(
+            f"heartbeat of lifecycle hook {hook} of {self._instance_id}",
+            lambda: self._clients.autoscaling().record_lifecycle_action_heartbeat(**self._action(hook)),
+        )
+
+    def _action(self, hook: str) -> dict[str, str]:
+        return {"AutoScalingGroupName": self._group, "LifecycleHookName": hook, "InstanceId": self._instance_id}
 
     def lifecycle_state(self) -> str:
         """`Pending:Wait`, `InService`, ... or "" when the group does not know this instance. Raises CloudError."""
@@ -67,3 +71,14 @@ class AutoScaling:
             self._clients.autoscaling().set_instance_health(
                 InstanceId=self._instance_id, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False
             )
+
+
+def _was_waiting(what: str, call: Callable[[], object]) -> bool:
+    try:
+        with converted(what):
+            call()
+    except CloudError as error:
+        if error.code == "ValidationError" and "no active lifecycle action" in str(error).lower():
+            return False
+        raise
+    return True

@@ -21,6 +21,7 @@ from bootstrap.errors import BadBootDocument
 from bootstrap.lease_timing import FencePolicy, LeaseTiming
 
 DOCUMENT_VERSION = 1
+METADATA_S = 60.0  # how long an instance may ask for its boot document
 DOCUMENT_PATH = "/run/soloist/boot-document.json"
 
 
@@ -37,10 +38,11 @@ class Zone:
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
-    """The Auto Scaling group and its two lifecycle hooks, by name."""
+    """The Auto Scaling group and its two lifecycle hooks, by name; the launch hook's heartbeat time-out."""
 
     name: str
     launch_hook: str
+    launch_hook_timeout_s: float
     terminate_hook: str
 
 

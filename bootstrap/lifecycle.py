@@ -10,9 +10,12 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bootstrap.autoscaling import AutoScaling, HookResult
 from bootstrap.aws import PROPAGATION_CODES
+from bootstrap.boot_document import Group
 from bootstrap.clock import Clock, Deadline, StopRequest
 from bootstrap.errors import CloudError, DeadlineExceeded, StopRequested, SurroundingsError
 from bootstrap.imds import MetadataService
@@ -22,6 +25,7 @@ log = logging.getLogger(__name__)
 POLL_S = 2.0
 REQUEST_S = 2.0
 RETRY_S = 1.0
+BEATS_PER_TIMEOUT = 3  # two may be lost
 TERMINATED = "Terminated"
 
 
@@ -74,6 +78,36 @@ def abandon(auto_scaling: AutoScaling, hook: str, deadline: Deadline) -> str:
                 raise
             seen = str(error)
         deadline.pause(RETRY_S, seen)
+
+
+class LaunchHeartbeat:
+    """Keeps the launch hook from timing out while this instance boots, so that the time-out may be short: it then finds
+    a machine that died while it booted. Nothing else does; the group checks no health before InService."""
+
+    def __init__(self, auto_scaling: AutoScaling, group: Group, clock: Clock, stop: StopRequest) -> None:
+        self._auto_scaling = auto_scaling
+        self._group = group
+        self._clock = clock
+        self._end = stop.child()
+
+    @contextmanager
+    def during(self, boot_s: float) -> Iterator[None]:
+        """Beat in a thread while the body runs, at the most for `boot_s`: a boot that hangs is not kept alive."""
+        threading.Thread(target=self.run, args=(boot_s,), name="launch-heartbeat", daemon=True).start()
+        try:
+            yield
+        finally:
+            self._end.request("the boot is over")
+
+    def run(self, boot_s: float) -> None:
+        """Beat until the end of the body or `boot_s`. What does not get through is tried again with the next."""
+        deadline = Deadline(self._clock, boot_s, "heartbeats of the launch hook")
+        while not deadline.is_past and not self._end.is_requested:
+            try:
+                self._auto_scaling.prolong_hook(self._group.launch_hook)
+            except CloudError as error:
+                log.warning("%s", error)
+            self._clock.wait(self._end.event, self._group.launch_hook_timeout_s / BEATS_PER_TIMEOUT)
 
 
 class LifecycleWatch:

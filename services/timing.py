@@ -8,11 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bootstrap import lease_timing
+from bootstrap.boot_document import METADATA_S
 from services.findings import Finding
 from services.lease import Lease
 from services.workload import Deadlines, LifecycleHooks, Workload
 
 MOUNT_ATTEMPTS = 2  # by the file system's name, then by the mount target's address
+MOST_HEARTBEATS = 100  # Auto Scaling API reference, PutLifecycleHook: GlobalTimeout
 RELEASE_PARTS = 4  # write back, unmount, detach, complete the terminate hook
 
 
@@ -69,12 +71,20 @@ def timing_findings(service: Workload, deadlines: Deadlines, hooks: LifecycleHoo
                 "service.health.start_allowance_s",
             ),
         )
-    if hooks.boot_heartbeat_s <= deadlines.boot_s:
+    if hooks.boot_heartbeat_s < METADATA_S:
         yield Finding(
             path="lifecycle_hooks.boot_heartbeat_s",
             value=str(hooks.boot_heartbeat_s),
-            problem=f"the launch hook would give up before the boot's own deadline of {deadlines.boot_s:g} s",
-            remedy=f"Raise it above {deadlines.boot_s:g}, or lower deadlines.boot_s",
+            problem=f"an instance may take {METADATA_S:g} s to read its boot document before it prolongs the hook",
+            remedy=f"Raise it to at least {METADATA_S:g} and the time that the operating system needs to start",
+        )
+    elif hooks.boot_heartbeat_s * MOST_HEARTBEATS <= deadlines.boot_s:
+        yield Finding(
+            path="lifecycle_hooks.boot_heartbeat_s",
+            value=str(hooks.boot_heartbeat_s),
+            problem=f"Auto Scaling ends a hook after {MOST_HEARTBEATS} time-outs, before deadlines.boot_s, "
+            f"{deadlines.boot_s:g} s",
+            remedy=f"Raise it above {deadlines.boot_s / MOST_HEARTBEATS:g}, or lower deadlines.boot_s",
             depends_on=("deadlines.boot_s",),
         )
     stop_s = stop_need_s(service, deadlines)

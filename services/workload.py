@@ -84,7 +84,8 @@ class Deadlines(Part):
 
 
 class LifecycleHooks(Part):
-    """Heartbeat time-outs of the group's hooks: `boot` must outlast a boot, `drain` a stop, and both stay short."""
+    """Heartbeat time-outs of the group's hooks. `boot`: a machine that dies while it boots is replaced after so long;
+    the operating system must start within it, from then on the agent prolongs it. `drain` must outlast a stop."""
 
-    boot_heartbeat_s: HeartbeatSeconds = 1200
+    boot_heartbeat_s: HeartbeatSeconds = 600
     drain_heartbeat_s: HeartbeatSeconds = 150

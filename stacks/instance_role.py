@@ -101,6 +101,7 @@ class InstanceRole(Construct):
         return iam.PolicyStatement(
             actions=[
                 "autoscaling:CompleteLifecycleAction",
+                "autoscaling:RecordLifecycleActionHeartbeat",
                 "autoscaling:SetInstanceHealth",
             ],
             resources=[group_arn_pattern(self._stack, self._service)],

@@ -34,7 +34,12 @@ def boot_user_data(
         stack=service.stack_name,
         region=service.region,
         service=_workload(service.name, service.service),
-        group=boot.Group(name=service.stack_name, launch_hook=LAUNCH_HOOK, terminate_hook=TERMINATE_HOOK),
+        group=boot.Group(
+            name=service.stack_name,
+            launch_hook=LAUNCH_HOOK,
+            launch_hook_timeout_s=service.lifecycle_hooks.boot_heartbeat_s,
+            terminate_hook=TERMINATE_HOOK,
+        ),
         zones=tuple(
             boot.Zone(
                 name=zone.zone,

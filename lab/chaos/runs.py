@@ -19,7 +19,7 @@ from lab.chaos.actor import Actor
 from lab.chaos.checker import Violation, check, stretches
 from lab.chaos.history import History
 from lab.chaos.schedule import Schedule
-from lab.chaos.service_file import BOOT_HEARTBEAT_S, SERVICE, write_service_file
+from lab.chaos.service_file import SERVICE, write_service_file
 from lab.chaos.watch import Watch
 from lab.client.check import CheckFailed, Counts, count_stored
 from lab.demo import IMAGE_IDS, open_stage
@@ -33,8 +33,6 @@ from lab.waiting import wait_for
 from lab.world import Images
 
 BOUND_S = 90.0  # after the last fault is undone, until the service answers by name for good
-# A machine that dies while it boots is missed by the group when its launch hook has had no heartbeat for its time-out.
-HOOK_LIMIT_S = BOOT_HEARTBEAT_S + 30.0
 STEADY_S = 3.0  # how long it must answer without a break
 BREAK_S = 1.0
 BOOT_LIMIT_S = 150.0
@@ -136,7 +134,6 @@ class Recording:
         self.started_s = time.monotonic()
         self._first_event = len(stage.events())
         self._faults_end_s = 0.0
-        self._hook_wait_s = 0.0  # spent on the launch hook of a machine that is off
         self._reachable_s: float | None = None
         self._told_s: float | None = None
         self._trouble = ""
@@ -161,7 +158,6 @@ class Recording:
         """Wait until the service has answered by name for a while without a break, and all agrees; notes when."""
         self._faults_end_s = time.monotonic()
         try:
-            self._await_launch_hooks()
             wait_for(
                 self._is_back,
                 "the service after the faults",
@@ -171,27 +167,6 @@ class Recording:
             )
         except LabTimeout as timeout:
             self._trouble = str(timeout)
-
-    def _await_launch_hooks(self) -> None:
-        """Let the group find out that a machine has died while it booted; that time is not the service's."""
-        wait_for(
-            lambda: self._is_back() or not self._dead_while_booting(),
-            "the end of the launch hook of a machine that died while it booted",
-            deadline_s=HOOK_LIMIT_S,
-            poll_s=0.5,
-            describe=lambda: self._stage.standing().missing,
-        )
-        self._hook_wait_s = time.monotonic() - self._faults_end_s
-        if self._hook_wait_s >= 1.0:
-            self._notes.append(
-                f"{self._hook_wait_s:.0f} s went to the launch hook of a machine that died while booting"
-            )
-
-    def _dead_while_booting(self) -> list[str]:
-        world = self._stage.world
-        group = world.control_plane.group(f"soloist-{self._stage.service}")
-        waiting = [one.instance_id for one in group.members if one.lifecycle_state == "Pending:Wait"] if group else []
-        return [one for one in waiting if world.hypervisor.machine(one) is None]
 
     def _is_back(self) -> bool:
         if not self._is_steady():
@@ -253,7 +228,7 @@ class Recording:
             reported=watch.notes.reported,
             faults_end_s=self._faults_end_s,
             reachable_s=self._reachable_s,
-            bound_s=BOUND_S + self._hook_wait_s,
+            bound_s=BOUND_S,
             told_s=self._told_s,
             trouble=self._trouble,
             frames_lost=watch.frames_lost,

@@ -16,7 +16,6 @@ from lab.chaos.schedule import LeaseTimings
 ROOT = Path(__file__).resolve().parent.parent.parent
 SERVICE = "influxdb"
 TIMINGS = LeaseTimings(renew_deadline_s=8.0, lease_duration_s=18.0)
-BOOT_HEARTBEAT_S = 270
 OVERRIDES: dict[str, Any] = {
     "lease": {
         "retry_period_s": 1.5,
@@ -37,7 +36,7 @@ OVERRIDES: dict[str, Any] = {
         "takeover_deadline_s": 60.0,
     },
     "deadlines": {"boot_s": 240.0, "network_interface_s": 40.0, "mount_s": 20.0, "release_s": 5.0},
-    "lifecycle_hooks": {"boot_heartbeat_s": BOOT_HEARTBEAT_S, "drain_heartbeat_s": 45},
+    "lifecycle_hooks": {"boot_heartbeat_s": 60, "drain_heartbeat_s": 45},
 }
 
 

@@ -6,18 +6,11 @@ import copy
 import hashlib
 import json
 import time
-from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract.deployed_account import ONE, TWO, Account, open_account, template
-
-
-@pytest.fixture
-def account() -> Iterator[Account]:
-    with open_account() as opened:
-        yield opened
+from tests.contract.deployed_account import ONE, TWO, Account, template
 
 
 def test_every_type_is_really_made(account: Account) -> None:

@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from lab.cloud import ControlPlane, Fault, NoMachines
-from tests.contract.deployed_account import Account, open_account, template
-
-
-@pytest.fixture
-def account() -> Iterator[Account]:
-    with open_account() as opened:
-        yield opened
+from tests.contract.deployed_account import Account, template
 
 
 def test_an_injected_error_hits_so_many_calls(account: Account) -> None:

@@ -270,7 +270,12 @@ def _build_cloud(aws: StrictAws, health_url: str, target: str) -> dict[str, Any]
                 "unhealthy_after": 3,
             },
         },
-        "group": {"name": "soloist-demo", "launch_hook": "boot", "terminate_hook": "drain"},
+        "group": {
+            "name": "soloist-demo",
+            "launch_hook": "boot",
+            "launch_hook_timeout_s": 600,
+            "terminate_hook": "drain",
+        },
         "zones": [
             {
                 "name": ZONE,

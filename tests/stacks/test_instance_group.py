@@ -31,7 +31,7 @@ def test_both_hooks_stand_in_the_groups_own_list(any_template):
             "LifecycleHookName": "boot",
             "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
             "DefaultResult": "ABANDON",
-            "HeartbeatTimeout": 1200,
+            "HeartbeatTimeout": 600,
         },
         {
             "LifecycleHookName": "drain",

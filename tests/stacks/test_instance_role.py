@@ -77,7 +77,11 @@ def test_only_this_a_record_may_be_created_and_deleted(template, logical_id):
 
 def test_lifecycle_calls_are_limited_to_the_group(any_template):
     (statement,) = by_action(any_template, "autoscaling:CompleteLifecycleAction")
-    assert set(actions(statement)) == {"autoscaling:CompleteLifecycleAction", "autoscaling:SetInstanceHealth"}
+    assert set(actions(statement)) == {
+        "autoscaling:CompleteLifecycleAction",
+        "autoscaling:RecordLifecycleActionHeartbeat",
+        "autoscaling:SetInstanceHealth",
+    }
     assert ":autoScalingGroup:*:autoScalingGroupName/soloist-monitor" in json.dumps(statement["Resource"])
 
 

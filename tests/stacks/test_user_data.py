@@ -37,6 +37,7 @@ def test_the_agent_reads_back_what_the_stack_wrote(any_template):
     read = document(any_template)
     assert read.stack == read.group.name == "soloist-monitor"
     assert (read.group.launch_hook, read.group.terminate_hook) == ("boot", "drain")
+    assert read.group.launch_hook_timeout_s == 600  # as the hook's own, so that the agent prolongs it in time
     assert read.service.units == ("monitor.service",)
     assert [check.kind for check in read.service.health.checks] == ["http", "tcp"]
     assert read.record.ttl_s == 15

@@ -241,7 +241,12 @@ def document_tree(target: str = "/var/lib/demo", **changes: Any) -> dict[str, An
             },
             "hooks": {"before_start": [], "after_start": [], "before_stop": [["say-goodbye"]], "timeout_s": 7},
         },
-        "group": {"name": "soloist-demo", "launch_hook": "boot", "terminate_hook": "drain"},
+        "group": {
+            "name": "soloist-demo",
+            "launch_hook": "boot",
+            "launch_hook_timeout_s": 600,
+            "terminate_hook": "drain",
+        },
         "zones": [
             {
                 "name": "us-east-1a",

@@ -103,6 +103,11 @@ def test_every_call_sends_what_it_should(stubbed: Stubbed) -> None:
         },
     )
     stubs["autoscaling"].add_response(
+        "record_lifecycle_action_heartbeat",
+        {},
+        {"AutoScalingGroupName": "g", "LifecycleHookName": "boot", "InstanceId": "i-1"},
+    )
+    stubs["autoscaling"].add_response(
         "set_instance_health",
         {},
         {"InstanceId": "i-1", "HealthStatus": "Unhealthy", "ShouldRespectGracePeriod": False},
@@ -118,6 +123,7 @@ def test_every_call_sends_what_it_should(stubbed: Stubbed) -> None:
     ec2.detach("eni-attach-1")
     ec2.keep_on_termination("eni-1", "eni-attach-1")
     assert group.complete_hook("boot", "CONTINUE")
+    assert group.prolong_hook("boot")
     group.report_unhealthy()
     Parameter(clients, "/s").write("{}")
     assert Parameter(clients, "/s").read() == "{}"
@@ -132,10 +138,12 @@ def test_hook_that_does_not_wait_is_an_answer(stubbed: Stubbed) -> None:
     message = "No active Lifecycle Action found with instance ID i-1"
     stubs["autoscaling"].add_client_error("complete_lifecycle_action", "ValidationError", message)
     stubs["autoscaling"].add_client_error("complete_lifecycle_action", "ValidationError", "something else")
+    stubs["autoscaling"].add_client_error("record_lifecycle_action_heartbeat", "ValidationError", message)
     group = AutoScaling(clients, "g", "i-1")
     assert not group.complete_hook("boot", "CONTINUE")
     with pytest.raises(CloudError, match="something else"):
         group.complete_hook("boot", "CONTINUE")
+    assert not group.prolong_hook("boot")
 
 
 def test_unknown_instance_is_gone_and_other_errors_are_not(stubbed: Stubbed) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from bootstrap.autoscaling import AutoScaling
+from bootstrap.boot_document import Group
 from bootstrap.clock import StopRequest
 from bootstrap.errors import CloudError, DeadlineExceeded, SurroundingsError
-from bootstrap.lifecycle import LifecycleWatch, abandon, complete_hook, complete_launch_hook
+from bootstrap.lifecycle import LaunchHeartbeat, LifecycleWatch, abandon, complete_hook, complete_launch_hook
 from tests.unit.bootstrap.fakes import FakeClock, cloud_error
 
 
@@ -25,6 +27,9 @@ class FakeGroup:
         if isinstance(answer, CloudError):
             raise answer
         return answer == "waits"
+
+    def prolong_hook(self, hook: str) -> bool:
+        return self.complete_hook(hook, "heartbeat")
 
     def lifecycle_state(self) -> str:
         return self.state
@@ -65,6 +70,31 @@ def test_lasting_refusal_is_raised(clock: FakeClock) -> None:
 def test_never_waiting_is_a_named_timeout(clock: FakeClock) -> None:
     with pytest.raises(DeadlineExceeded, match="the group says nothing about this instance"):
         launch(FakeGroup("none", state=""), clock)
+
+
+GROUP = Group(name="soloist-demo", launch_hook="boot", launch_hook_timeout_s=60, terminate_hook="drain")
+
+
+def test_a_boot_prolongs_its_launch_hook_three_times_per_time_out(clock: FakeClock) -> None:
+    group = FakeGroup("waits", cloud_error("Throttling"), "waits", "none")
+    LaunchHeartbeat(cast(AutoScaling, group), GROUP, clock, StopRequest()).run(boot_s=100)
+    assert clock.waits == [20, 20, 20, 20, 20], "at once, and no longer than a boot may take"
+    assert group.results == ["boot heartbeat"] * 5
+
+
+def test_the_end_of_the_boot_and_a_stop_end_the_heartbeats(clock: FakeClock) -> None:
+    group, stop = FakeGroup("waits"), StopRequest()
+    heartbeat = LaunchHeartbeat(cast(AutoScaling, group), GROUP, clock, stop)
+    clock.at(50, lambda: stop.request("SIGTERM received"))
+    heartbeat.run(boot_s=1000)
+    assert group.results == ["boot heartbeat"] * 3
+    ended = LaunchHeartbeat(cast(AutoScaling, FakeGroup("waits")), GROUP, clock, StopRequest())
+    with pytest.raises(ValueError, match="as a boot fails"), ended.during(boot_s=0):
+        raise ValueError("as a boot fails")
+    group = FakeGroup("waits")
+    ended._auto_scaling = cast(AutoScaling, group)
+    ended.run(boot_s=1000)
+    assert group.results == []
 
 
 def test_answer_is_repeated_until_the_deadline(clock: FakeClock) -> None:

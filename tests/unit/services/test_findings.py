@@ -172,7 +172,12 @@ ONE_MISTAKE = [
     ([("service.start_timeout_s", 500)], "deadlines.boot_s", "at least 1431"),
     ([("service.units.1", "second.service"), ("lifecycle_hooks.drain_heartbeat_s", 200)], "deadlines.boot_s", "1171 s"),
     ([("service.hooks.before_start", [["/bin/a"], ["/bin/b"], ["/bin/c"]])], "deadlines.boot_s", "1141 s"),
-    ([("lifecycle_hooks.boot_heartbeat_s", 1110)], "lifecycle_hooks.boot_heartbeat_s", "above 1110"),
+    ([("lifecycle_hooks.boot_heartbeat_s", 59)], "lifecycle_hooks.boot_heartbeat_s", "at least 60"),
+    (
+        [("lifecycle_hooks.boot_heartbeat_s", 60), ("deadlines.boot_s", 6000)],
+        "lifecycle_hooks.boot_heartbeat_s",
+        "above 60",
+    ),
     ([("lifecycle_hooks.drain_heartbeat_s", 120)], "lifecycle_hooks.drain_heartbeat_s", "above 120"),
     ([("service.hooks.before_stop", [["/bin/a"]])], "lifecycle_hooks.drain_heartbeat_s", "150 s"),
     # timings of the lease with which two could write, or none could start
@@ -225,7 +230,7 @@ def test_a_file_with_five_mistakes_prints_five_findings():
         (("service.units.0", "monitor"), ("lifecycle_hooks.drain_heartbeat_s", 60)),
         (("file_system.directories.0.source", "a b"), ("file_system.directories.1.target", "/var/lib/monitor")),
         (("service.health", "good"), ("dns.record", "monitor.example.com")),
-        (("deadlines.mount_s", "x"), ("lifecycle_hooks.boot_heartbeat_s", 300)),
+        (("deadlines.mount_s", "x"), ("lifecycle_hooks.boot_heartbeat_s", 40)),
         (("ports.0.allow_from", []), ("ports.1", {"port": 8080, "allow_from": ["10.1.0.0/16"]})),
     ],
 )
@@ -238,7 +243,7 @@ def test_a_wrong_value_does_not_hide_a_clash_beside_it(mistake, judgement):
     ("mistake", "would_clash"),
     [
         (("deadlines.mount_s", "x"), ("deadlines.boot_s", 500)),
-        (("deadlines.boot_s", "x"), ("lifecycle_hooks.boot_heartbeat_s", 500)),
+        (("deadlines.boot_s", "x"), ("lifecycle_hooks.boot_heartbeat_s", 60)),
         (("dns.zone", "Not A Zone"), ("dns.record", "monitor.elsewhere")),
         (("file_system.directories.0.target", "x y"), ("file_system.directories.1.target", "/var/lib/opscenter")),
         (("region", "mars"), ("zones", ["us-west-2a"])),

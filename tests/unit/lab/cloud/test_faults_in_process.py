@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
@@ -62,7 +64,7 @@ def test_internal_calls_meet_only_faults_that_mean_them() -> None:
 def test_route_53_gives_so_many_requests_and_then_so_many_per_second() -> None:
     now = [0.0]
     limits = Limits(lambda: now[0])
-    timing = DISTINCT.__class__(**(vars(DISTINCT) | {"route53_burst": 5.0, "route53_rate_per_s": 5.0}))
+    timing = replace(DISTINCT, route53_burst=5.0, route53_rate_per_s=5.0)
     call = ApiCall(service="route53", action="GetChange")
     assert [limits.refuses(call, timing) for _ in range(6)] == [False] * 5 + [True]
     assert not limits.refuses(ApiCall(service="ec2", action="DescribeVpcs"), timing)
