@@ -41,6 +41,7 @@ from services.load import load_service
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE = "influxdb"
 IMAGE_IDS = {"1": "ami-0a000000000000001", "2": "ami-0a000000000000002"}
+SCENES = ("deploy", "first boot", "crash", "upgrade", "rollback")
 CHECK_LIMIT_S = 20.0
 
 
@@ -139,6 +140,7 @@ def _play_scenes(
         template_sha256=template.sha256,
         deployed_sha256=deployed_sha256,
         scenes=tuple(_with_losses(stage, scene, lost) for scene in scenes),
+        planned=SCENES,
         machine=_this_machine(),
         versions={name: version(name) for name in ("aws-cdk-lib", "moto", "boto3")},
         events=stage.events(),
