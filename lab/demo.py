@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +29,7 @@ from lab.report.live import Display
 from lab.report.model import Phase, Report, Scene
 from lab.report.report_html import write_html
 from lab.report.report_json import write_json
+from lab.run_directory import run_directory
 from lab.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
 from lab.stage import Stage
 from lab.synthesis import Template
@@ -73,9 +72,9 @@ def prepare() -> tuple[Kernel, Images]:
 
 
 @contextmanager
-def open_stage(kernel: Kernel, images: Images, run_directory: Path, problems: list[str]) -> Iterator[Stage]:
+def open_stage(kernel: Kernel, images: Images, directory: Path, problems: list[str]) -> Iterator[Stage]:
     """A running lab with the demo's service and images; `problems` collects what went wrong in the background."""
-    with World(kernel, images, run_directory, problems.append) as world:
+    with World(kernel, images, directory, problems.append) as world:
         stage = Stage(world, SERVICE, load_service(ROOT / "services" / f"{SERVICE}.yaml").dns.record)
         stage.image_versions = {image_id: number for number, image_id in IMAGE_IDS.items()}
         for number, image_id in IMAGE_IDS.items():
@@ -86,19 +85,17 @@ def open_stage(kernel: Kernel, images: Images, run_directory: Path, problems: li
 def play(kernel: Kernel, images: Images, out: Path) -> int:
     """All scenes, the check and the report; 0 when everything is as it should be, else 1."""
     signal.signal(signal.SIGTERM, _interrupt)
-    run_directory = Path(tempfile.mkdtemp(prefix="soloist-"))
     started_at, began_s = datetime.now(UTC), time.monotonic()
     problems: list[str] = []
-    assembly = run_directory / "cdk.out"
     try:
-        print(f"demo: cdk synth of {SERVICE}", flush=True)
-        first = synthesized(SERVICE, IMAGE_IDS["1"], assembly / "1")
-        second = synthesized(SERVICE, IMAGE_IDS["2"], assembly / "2")
-        with open_stage(kernel, images, run_directory, problems) as stage, Display(stage.snapshot):
-            stage.world.control_plane.calls.keep_in(out / "calls.jsonl")
-            report = _play_scenes(stage, first, second[0], started_at, began_s)
+        with run_directory() as directory:
+            print(f"demo: cdk synth of {SERVICE}", flush=True)
+            first = synthesized(SERVICE, IMAGE_IDS["1"], directory / "cdk.out" / "1")
+            second = synthesized(SERVICE, IMAGE_IDS["2"], directory / "cdk.out" / "2")
+            with open_stage(kernel, images, directory, problems) as stage, Display(stage.snapshot):
+                stage.world.control_plane.calls.keep_in(out / "calls.jsonl")
+                report = _play_scenes(stage, first, second[0], started_at, began_s)
     finally:
-        shutil.rmtree(run_directory, ignore_errors=True)
         for problem in problems:
             print(f"lab: {problem}", file=sys.stderr)
     out.mkdir(parents=True, exist_ok=True)

@@ -5,8 +5,6 @@ Run inside the lab's namespace: `python -m lab.namespace -- python -m pytest tes
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,6 +20,7 @@ from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
 from lab.report.model import Phase, Scene
+from lab.run_directory import run_directory
 from lab.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
 from lab.stage import Stage
 from lab.synthesis import Template
@@ -85,9 +84,8 @@ journalctl --no-pager -o short-monotonic -n 400 | grep -v httpd | tail -60
 def directory() -> Iterator[Path]:
     if not namespace.inside():
         pytest.fail("needs the lab's namespace: run `python -m lab.namespace -- python -m pytest tests/lab`")
-    made = Path(tempfile.mkdtemp(prefix="soloist-", dir="/tmp"))
-    yield made
-    shutil.rmtree(made)
+    with run_directory(Path("/tmp")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,7 @@ import pytest
 from lab import namespace
 from lab.demo import ROOT, open_stage, prepare
 from lab.errors import LabPreconditionError
+from lab.run_directory import run_directory
 from lab.waiting import wait_for
 
 pytestmark = pytest.mark.lab
@@ -77,13 +78,16 @@ def test_ctrl_c_ends_every_machine_and_leaves_no_disk() -> None:
         assert list(Path(directory).iterdir()) == []
 
 
-def test_killed_demo_takes_its_machines_along() -> None:
+def test_killed_demo_takes_its_machines_along_and_the_next_run_its_disks() -> None:
     with tempfile.TemporaryDirectory(prefix="sl", dir="/tmp") as directory:
         demo = start_demo(Path(directory))
         wait_until_machines_run(demo, directory)
         demo.kill()
         demo.communicate(timeout=60.0)
         wait_for(lambda: not machines_of({directory}), "the end of every machine", deadline_s=20.0)
+        assert list(Path(directory).glob("soloist-*/*/disk.cow")) != [], "nothing left behind, so nothing is tested"
+        with run_directory(Path(directory)):
+            assert list(Path(directory).glob("soloist-*/*/disk.cow")) == []
 
 
 def test_taken_port_is_one_line_with_the_remedy(tmp_path: Path) -> None:
