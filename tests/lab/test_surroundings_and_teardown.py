@@ -104,8 +104,8 @@ def test_taken_port_is_one_line_with_the_remedy(tmp_path: Path) -> None:
 
 def test_missing_user_mode_linux_is_one_line_before_anything_is_built(tmp_path: Path) -> None:
     script = (
-        "import lab.machines.probe as probe; "
-        "probe.KERNEL_NAMES = ('no-such-linux.uml',); import sys, lab.demo; sys.exit(lab.demo.main())"
+        "import lab.machines.kernels as kernels; "
+        "kernels.KERNEL_NAME = 'no-such-linux.uml'; import sys, lab.demo; sys.exit(lab.demo.main())"
     )
     environment = {key: value for key, value in os.environ.items() if key != namespace.MARK}
     done = subprocess.run(
