@@ -174,5 +174,7 @@ def test_an_image_in_use_is_not_forgotten_before_older_ones(builder: Builder) ->
         builder.write("bootstrap/boot.py", f"change {number}")
         builder.instance()
         builder.write("bootstrap/boot.py", SOURCES["bootstrap/boot.py"])
+        builder.built.clear()
         assert builder.instance() == kept
+        assert builder.built == []
     assert len(list(builder.cache.glob("instance-*"))) <= store.KEPT_PER_KIND
