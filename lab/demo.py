@@ -180,7 +180,8 @@ def _conclude(report: Report, out: Path) -> int:
         moved = f"{scene.zone_from or '-':>12} -> {scene.zone_to or '-'}"
         print(f"  {scene.name:12} {mark:12} outage {scene.outage_s:6.1f} s  {moved}")
     where = (out / "report.html").relative_to(ROOT)
-    print(f"\n{report.acknowledged:,} writes acknowledged, {report.lost:,} lost; report: {where}")
+    counted = f"{report.acknowledged:,} writes acknowledged, {report.lost:,} lost"
+    print(f"\n{counted}; {report.duration_s:.0f} s in all; report: {where}")
     for finding in report.findings:
         print(f"not as it should be: {finding}", file=sys.stderr)
     return 1 if report.findings else 0
