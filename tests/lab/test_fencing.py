@@ -137,28 +137,6 @@ def test_killed_fence_ends_the_service_and_both_come_back(stage: Stage, booted: 
     until_ready(stage, 60.0, lambda standing: standing.instance_id == before.instance_id)
 
 
-def test_stopped_fence_is_a_reset_by_the_watchdog_and_nothing_is_written_back_before(
-    stage: Stage, booted: Scene
-) -> None:
-    """Nothing but the device is left to act: systemd sees a running process, and the fence's own reset cannot run."""
-    _, machine = serving(stage)
-    first, boot_id = generation(machine), said(machine, "cat /proc/sys/kernel/random/boot_id")
-    # The kernel writes a file's pages back after 30 s, or when it is told to sync: the reset comes long before.
-    machine.exec("echo kept > /root/kept; sync /root/kept; echo unwritten > /root/unwritten")
-    machine.exec("systemctl kill --kill-whom=main --signal=STOP soloist-fence")
-    wait_for(
-        lambda: said(machine, "cat /proc/sys/kernel/random/boot_id", 5.0) not in (boot_id, ""),
-        "another boot",
-        deadline_s=TIMING.watchdog_timeout_s + 60.0 + ALONE_S,
-        poll_s=0.5,
-        describe=lambda: said(machine, "systemctl status --no-pager --lines=5 soloist-fence soloist-agent"),
-    )
-    assert "softdog: Initiating system reboot" in machine.console_path.read_text(errors="replace")
-    assert said(machine, "cat /root/kept") == "kept"
-    assert said(machine, "cat /root/unwritten 2>/dev/null") == ""
-    until_ready(stage, 240.0, lambda standing: standing.generation > first)
-
-
 def test_cut_off_from_the_file_system_it_stops_by_its_deadline_and_the_service_heals(
     stage: Stage, booted: Scene
 ) -> None:

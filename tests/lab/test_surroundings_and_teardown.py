@@ -18,7 +18,7 @@ import pytest
 from lab import namespace
 from lab.demo import ROOT, open_stage, prepare
 from lab.errors import LabPreconditionError
-from lab.run_directory import run_directory
+from lab.run_directory import sweep
 from lab.waiting import wait_for
 
 pytestmark = pytest.mark.lab
@@ -41,6 +41,10 @@ def machines_of(run_directories: set[str]) -> list[str]:
         if any(directory in text for directory in run_directories):
             found.append(text)
     return found
+
+
+def disks_below(directory: str) -> list[Path]:
+    return list(Path(directory).glob("soloist-*/*/disk.cow"))
 
 
 def start_demo(tmp_path: Path, **changes: str) -> subprocess.Popen[str]:
@@ -82,12 +86,13 @@ def test_killed_demo_takes_its_machines_along_and_the_next_run_its_disks() -> No
     with tempfile.TemporaryDirectory(prefix="sl", dir="/tmp") as directory:
         demo = start_demo(Path(directory))
         wait_until_machines_run(demo, directory)
+        wait_for(lambda: disks_below(directory), "a disk of theirs", deadline_s=20.0)
         demo.kill()
         demo.communicate(timeout=60.0)
         wait_for(lambda: not machines_of({directory}), "the end of every machine", deadline_s=20.0)
-        assert list(Path(directory).glob("soloist-*/*/disk.cow")) != [], "nothing left behind, so nothing is tested"
-        with run_directory(Path(directory)):
-            assert list(Path(directory).glob("soloist-*/*/disk.cow")) == []
+        assert disks_below(directory) != []
+        wait_for(lambda: sweep(Path(directory)), "the directory to be free, as the next run does it", deadline_s=20.0)
+        assert disks_below(directory) == []
 
 
 def test_taken_port_is_one_line_with_the_remedy(tmp_path: Path) -> None:
