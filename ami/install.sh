@@ -63,8 +63,9 @@ check_arguments() {
     for step in $STEPS; do
         case "$step" in packages | python | agent) ;; *) fail "--steps: unknown step $step" ;; esac
     done
-    . /etc/os-release
-    [ "${ID:-} ${VERSION_ID:-}" = "debian 12" ] || fail "this is ${PRETTY_NAME:-unknown}, the recipe is for Debian 12"
+    # In a shell of its own: that file sets NAME and VERSION, which here are the image's.
+    system=$(. /etc/os-release && echo "${ID:-} ${VERSION_ID:-}")
+    [ "$system" = "debian 12" ] || fail "this is ${system:-unknown}, the recipe is for Debian 12"
     [ "$(id -u)" = 0 ] || fail "must run as root inside the root file system"
 }
 

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import platform
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -31,6 +29,7 @@ from lab.report.live import Display
 from lab.report.model import Phase, Report, Scene
 from lab.report.report_html import write_html
 from lab.report.report_json import write_json
+from lab.run_directory import run_directory
 from lab.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
 from lab.stage import Stage
 from lab.synthesis import Template
@@ -41,6 +40,7 @@ from services.load import load_service
 ROOT = Path(__file__).resolve().parent.parent
 SERVICE = "influxdb"
 IMAGE_IDS = {"1": "ami-0a000000000000001", "2": "ami-0a000000000000002"}
+SCENES = ("deploy", "first boot", "crash", "upgrade", "rollback")
 CHECK_LIMIT_S = 20.0
 
 
@@ -72,9 +72,9 @@ def prepare() -> tuple[Kernel, Images]:
 
 
 @contextmanager
-def open_stage(kernel: Kernel, images: Images, run_directory: Path, problems: list[str]) -> Iterator[Stage]:
+def open_stage(kernel: Kernel, images: Images, directory: Path, problems: list[str]) -> Iterator[Stage]:
     """A running lab with the demo's service and images; `problems` collects what went wrong in the background."""
-    with World(kernel, images, run_directory, problems.append) as world:
+    with World(kernel, images, directory, problems.append) as world:
         stage = Stage(world, SERVICE, load_service(ROOT / "services" / f"{SERVICE}.yaml").dns.record)
         stage.image_versions = {image_id: number for number, image_id in IMAGE_IDS.items()}
         for number, image_id in IMAGE_IDS.items():
@@ -85,19 +85,17 @@ def open_stage(kernel: Kernel, images: Images, run_directory: Path, problems: li
 def play(kernel: Kernel, images: Images, out: Path) -> int:
     """All scenes, the check and the report; 0 when everything is as it should be, else 1."""
     signal.signal(signal.SIGTERM, _interrupt)
-    run_directory = Path(tempfile.mkdtemp(prefix="soloist-"))
     started_at, began_s = datetime.now(UTC), time.monotonic()
     problems: list[str] = []
-    assembly = run_directory / "cdk.out"
     try:
-        print(f"demo: cdk synth of {SERVICE}", flush=True)
-        first = synthesized(SERVICE, IMAGE_IDS["1"], assembly / "1")
-        second = synthesized(SERVICE, IMAGE_IDS["2"], assembly / "2")
-        with open_stage(kernel, images, run_directory, problems) as stage, Display(stage.snapshot):
-            stage.world.control_plane.calls.keep_in(out / "calls.jsonl")
-            report = _play_scenes(stage, first, second[0], started_at, began_s)
+        with run_directory() as directory:
+            print(f"demo: cdk synth of {SERVICE}", flush=True)
+            first = synthesized(SERVICE, IMAGE_IDS["1"], directory / "cdk.out" / "1")
+            second = synthesized(SERVICE, IMAGE_IDS["2"], directory / "cdk.out" / "2")
+            with open_stage(kernel, images, directory, problems) as stage, Display(stage.snapshot):
+                stage.world.control_plane.calls.keep_in(out / "calls.jsonl")
+                report = _play_scenes(stage, first, second[0], started_at, began_s)
     finally:
-        shutil.rmtree(run_directory, ignore_errors=True)
         for problem in problems:
             print(f"lab: {problem}", file=sys.stderr)
     out.mkdir(parents=True, exist_ok=True)
@@ -139,6 +137,7 @@ def _play_scenes(
         template_sha256=template.sha256,
         deployed_sha256=deployed_sha256,
         scenes=tuple(_with_losses(stage, scene, lost) for scene in scenes),
+        planned=SCENES,
         machine=_this_machine(),
         versions={name: version(name) for name in ("aws-cdk-lib", "moto", "boto3")},
         events=stage.events(),
@@ -181,7 +180,8 @@ def _conclude(report: Report, out: Path) -> int:
         moved = f"{scene.zone_from or '-':>12} -> {scene.zone_to or '-'}"
         print(f"  {scene.name:12} {mark:12} outage {scene.outage_s:6.1f} s  {moved}")
     where = (out / "report.html").relative_to(ROOT)
-    print(f"\n{report.acknowledged:,} writes acknowledged, {report.lost:,} lost; report: {where}")
+    counted = f"{report.acknowledged:,} writes acknowledged, {report.lost:,} lost"
+    print(f"\n{counted}; {report.duration_s:.0f} s in all; report: {where}")
     for finding in report.findings:
         print(f"not as it should be: {finding}", file=sys.stderr)
     return 1 if report.findings else 0

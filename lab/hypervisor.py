@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
@@ -116,11 +117,12 @@ class Hypervisor:
         return machine if machine is not None and machine.is_running() else None
 
     def end_all(self) -> None:
-        """Cut every machine's power."""
+        """Cut every machine's power, also of those after one that does not end."""
         with self._lock:
             instance_ids = list(self._starting)
-        for instance_id in instance_ids:
-            self.power_off(instance_id)
+        with ExitStack() as ending:
+            for instance_id in instance_ids:
+                ending.callback(self.power_off, instance_id)
 
     def _start(self, order: MachineOrder) -> None:
         try:

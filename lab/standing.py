@@ -58,10 +58,13 @@ def read_standing(control_plane: ControlPlane, ssm: Any, service: str, record_na
     held = [
         nic
         for nic in control_plane.network_interfaces()
-        if nic.instance_id == instance_id and nic.attachment_status == "attached" and nic.tags.get("soloist:service")
-        if instance_id and nic.device_index
+        if instance_id and nic.instance_id == instance_id and nic.attachment_status == "attached" and nic.device_index
+        if nic.tags.get("soloist:service") == service
     ]
-    values = [r.values[0] for r in control_plane.hosted_zone_records() if (r.name, r.type) == (record_name, "A")]
+    records = [
+        record for record in control_plane.hosted_zone_records() if (record.name, record.type) == (record_name, "A")
+    ]
+    values = dict.fromkeys(value for record in records for value in record.values)
     return Standing(
         instance_id=instance_id,
         phase=state.get("phase", ""),
@@ -72,7 +75,7 @@ def read_standing(control_plane: ControlPlane, ssm: Any, service: str, record_na
         lifecycle=members[instance_id].lifecycle_state if instance_id in members else "",
         network_interface_id=held[0].id if len(held) == 1 else "",
         address=held[0].address if len(held) == 1 else "",
-        record_value=values[0] if values else "",
+        record_value=", ".join(values),
         generation=state.get("generation", 0),
         timeline=tuple(state.get("timeline", ())),
     )

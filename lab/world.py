@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -99,10 +100,12 @@ class World:
         self.close()
 
     def close(self) -> None:
-        """End everything, in reverse order. Safe to repeat."""
+        """End everything, in reverse order, also what comes after something that does not end. Safe to repeat."""
         self._closing.set()
-        while self._closers:
-            self._closers.pop()()
+        closers, self._closers = self._closers, []
+        with ExitStack() as closing:
+            for closer in closers:
+                closing.callback(closer)
 
     def boto3_client(self, service: str) -> Any:
         """An operator's client to the control plane, with bounded calls."""

@@ -181,7 +181,7 @@ class ImageStore:
     def _lab_layer(self) -> dict[str, bytes | str]:
         return {
             **prefixed("layer", files_in(CHECKOUT / "lab" / "image" / "layer", ("*",))),
-            "kernel": kernel_modules.kernel_version(),
+            "kernel": " ".join(kernel_modules.kernel_versions()),
             "modules": " ".join(KERNEL_MODULES),
             "size": str(IMAGE_SIZE_MIB),
             "build": self._build_files(),
@@ -214,7 +214,8 @@ class ImageStore:
                 shutil.copytree(CHECKOUT / name, material / name, ignore=ignore)
             shutil.copytree(here / "layer", material / "layer", ignore=ignore)
             if form == "ext4":
-                kernel_modules.copy_modules(KERNEL_MODULES, material / "layer" / "modules")
+                modules = material / "layer" / "modules"
+                kernel_modules.copy_modules(KERNEL_MODULES, modules, kernel_modules.kernel_versions())
             if wheels:
                 shutil.copytree(wheels, material / "wheels")
             (material / "run.sh").write_text(f"set -eu\nexport HOME=/root DEBIAN_FRONTEND=noninteractive\n{script}")

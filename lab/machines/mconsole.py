@@ -12,6 +12,7 @@ import os
 import socket
 import struct
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from lab.machines.errors import HardwareRefused, MachineEnded, MachineTimeout
@@ -43,10 +44,11 @@ def decode_answer(datagram: bytes) -> tuple[bool, bool, str]:
 class ManagementConsole:
     """Talks to one machine. `own_directory` is where the answering socket is made (short path: 108 bytes at most)."""
 
-    def __init__(self, machine: str, path: Path, own_directory: Path) -> None:
+    def __init__(self, machine: str, path: Path, own_directory: Path, console_tail: Callable[[], str]) -> None:
         self._machine = machine
         self._path = path
         self._own = own_directory
+        self._console_tail = console_tail
         self._lock = threading.Lock()
 
     def request(self, command: str, timeout_s: float = 5.0) -> str:
@@ -60,7 +62,8 @@ class ManagementConsole:
                 failed, text = self._receive(connection)
             except TimeoutError:
                 raise MachineTimeout(
-                    f"machine {self._machine}: no answer to '{command}' within {timeout_s} s"
+                    f"machine {self._machine}: no answer to '{command}' within {timeout_s} s; "
+                    f"console says: {self._console_tail()}"
                 ) from None
             except OSError as error:
                 raise MachineEnded(

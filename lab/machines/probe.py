@@ -1,4 +1,4 @@
-"""Can User Mode Linux run here, and does it need the shim? Found out by trying, once per kernel and processor.
+"""Which User Mode Linux runs here, and does it need the shim? Found out by trying, once per kernel and processor.
 
 For: everything that boots machines. The probe boots the kernel on the host's own files (hostfs, read-only) with
 /bin/true as its first process: the kernel then panics because that ended, and says with which exit code. Guarantees:
@@ -18,14 +18,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabPreconditionError
+from lab.machines.kernels import installed_kernels
 from lab.machines.memory import choose_directory
 from lab.machines.processes import kill_session
 
-KERNEL_NAMES = ("linux.uml",)
 SHIM_SOURCE = Path(__file__).with_name("xstate_shim.c")
 PROBE_LIMIT_S = 15.0
 PROBE_MEMORY_MIB = 64
 RAN = "Attempted to kill init! exitcode=0x00000000"
+
+
+class _DoesNotBoot(Exception):
+    """One kernel, and why; another may."""
 
 
 @dataclass(frozen=True)
@@ -41,21 +45,23 @@ class Kernel:
         return base | ({"LD_PRELOAD": str(self.preload)} if self.preload else {})
 
 
-def find_kernel() -> Path:
-    """The installed User Mode Linux. Raises LabPreconditionError with the remedy."""
-    for name in KERNEL_NAMES:
-        found = shutil.which(name)
-        if found:
-            return Path(found).resolve()
-    raise LabPreconditionError("User Mode Linux is missing: apt-get install user-mode-linux")
-
-
 def probe_kernel(cache_directory: Path) -> Kernel:
-    """The kernel, with the shim where the processor needs it. Raises LabPreconditionError when neither way boots."""
-    kernel = find_kernel()
+    """The newest kernel that boots here, with the shim where it needs that. Raises LabPreconditionError."""
     cache_directory = cache_directory.resolve()  # machines run in directories of their own
     cache_directory.mkdir(parents=True, exist_ok=True)
-    key = probe_key(kernel.stat(), platform.release(), _processor_flags(), SHIM_SOURCE.read_bytes())
+    reasons = []
+    for installed in installed_kernels():
+        try:
+            return _probe(installed.path, cache_directory)
+        except _DoesNotBoot as reason:
+            reasons.append(str(reason))
+    raise LabPreconditionError(
+        f"{'; '.join(reasons)}: install a newer user-mode-linux (7.x), or allow ptrace in this container"
+    )
+
+
+def _probe(kernel: Path, cache_directory: Path) -> Kernel:
+    key = probe_key(kernel, kernel.stat(), platform.release(), _processor_flags(), SHIM_SOURCE.read_bytes())
     shim = cache_directory / f"xstate-shim-{key}.so"
     answer = cache_directory / f"probe-{key}.json"
     if answer.exists():
@@ -69,9 +75,16 @@ def probe_kernel(cache_directory: Path) -> Kernel:
     return chosen
 
 
-def probe_key(stat: os.stat_result, release: str, flags: str, shim_source: bytes) -> str:
+def probe_key(kernel: Path, stat: os.stat_result, release: str, flags: str, shim_source: bytes) -> str:
     """What the answer depends on: kernel build, host kernel, processor, shim."""
-    parts = (str(stat.st_size), str(stat.st_mtime_ns), release, flags, hashlib.sha256(shim_source).hexdigest())
+    parts = (
+        str(kernel),
+        str(stat.st_size),
+        str(stat.st_mtime_ns),
+        release,
+        flags,
+        hashlib.sha256(shim_source).hexdigest(),
+    )
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -85,9 +98,9 @@ def _try(kernel: Path, shim: Path) -> Kernel:
     with_shim = attempt(padded)
     if RAN in with_shim:
         return padded
-    raise LabPreconditionError(
+    raise _DoesNotBoot(
         f"{kernel} does not boot here, neither plain ({_last_line(without)}) nor with the register shim "
-        f"({_last_line(with_shim)}): install a newer user-mode-linux (7.x), or allow ptrace in this container"
+        f"({_last_line(with_shim)})"
     )
 
 

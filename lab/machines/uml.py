@@ -19,6 +19,7 @@ from lab.errors import LabError
 from lab.machines.command_line import command_line, vector_device
 from lab.machines.console import ConsoleShell
 from lab.machines.errors import HardwareRefused, MachineEnded, MachineTimeout
+from lab.machines.kernel_messages import telling
 from lab.machines.machine import ExecResult, MachineSpec, NetworkInterface
 from lab.machines.mconsole import ManagementConsole
 from lab.machines.memory import choose_directory
@@ -34,6 +35,7 @@ RELEASE_LIMIT_S = 8.0
 END_LIMIT_S = 5.0
 POWER_BUTTON_LIMIT_S = 60.0
 CONSOLE_BUFFER = 1 << 20
+CONSOLE_TAIL = 1 << 14
 
 
 class UmlMachines:
@@ -88,7 +90,8 @@ class UmlMachine:
         self._overlay = directory / "disk.cow"
         self.console_path = directory / "console.log"
         # `reboot` makes User Mode Linux start itself again with the same socket directory.
-        self._hardware = ManagementConsole(spec.name, directory / "u" / spec.name / "mconsole", directory)
+        socket_path = directory / "u" / spec.name / "mconsole"
+        self._hardware = ManagementConsole(spec.name, socket_path, directory, lambda: self.console_tail(5))
         self.started = time.monotonic()
         arguments = command_line(
             spec,
@@ -240,13 +243,8 @@ class UmlMachine:
         self._overlay.unlink(missing_ok=True)
 
     def console_tail(self, lines: int = 20) -> str:
-        """The last lines of the kernel's messages, joined by ' | '; after a panic, those around it: the cause comes
-        before, the trace after."""
-        text = self.console_path.read_bytes()[-16384:].decode(errors="replace")
-        seen = [line.strip() for line in text.splitlines() if line.strip()]
-        panic = [number for number, line in enumerate(seen) if "Kernel panic" in line]
-        first = max(0, panic[0] - lines // 2) if panic else -lines
-        return " | ".join(seen[first:][:lines])
+        """The last lines of the kernel's messages, joined by ' | '; after a panic, those around it."""
+        return telling(self.console_path.read_bytes()[-CONSOLE_TAIL:].decode(errors="replace"), lines)
 
     def _power_button_later(self) -> None:
         if self._shell.ready.wait(POWER_BUTTON_LIMIT_S) and self.is_running():

@@ -79,6 +79,7 @@ class Report:
     template_sha256: str
     deployed_sha256: str
     scenes: tuple[Scene, ...]
+    planned: tuple[str, ...] = ()  # the names of the scenes that a whole run has
     machine: str = ""  # of this computer: processors, memory, kernel
     versions: Mapping[str, str] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
@@ -101,6 +102,8 @@ class Report:
                   for scene in successions if scene.generation_to <= scene.generation_from]  # fmt: skip
         if not self.scenes:
             found.append("no scene was played")
+        played = {scene.name for scene in self.scenes}
+        found += [f"{name}: not played" for name in self.planned if name not in played]
         if self.lost:
             found.append(f"{self.lost:,} of {self.acknowledged:,} acknowledged writes lost")
         if not self.acknowledged:

@@ -30,6 +30,7 @@ from lab.machines.machine import MachineSpec, NetworkInterface
 from lab.machines.probe import probe_kernel
 from lab.machines.uml import UmlMachine, UmlMachines
 from lab.network import Network, Subnet
+from lab.run_directory import run_directory
 from lab.waiting import wait_for
 
 pytestmark = pytest.mark.lab
@@ -65,19 +66,18 @@ class World:
 def world() -> Iterator[World]:
     if not namespace.inside():
         pytest.fail("needs the lab's namespace: run `python -m lab.namespace -- python -m pytest tests/lab`")
-    directory = Path(tempfile.mkdtemp(prefix="soloist-", dir="/tmp"))
     network = Network()
     network.start()
     network.add_subnet(Subnet(name="one", cidr="10.0.0.0/24", zone="a"))
     network.add_subnet(Subnet(name="two", cidr="10.0.1.0/24", zone="b"))
     images = ImageStore(CACHE)
-    machines = UmlMachines(probe_kernel(CACHE), directory, network)
-    server = FileServer(machines, images.server(), directory / "efs.ext4")
-    server.start([MountTarget(subnet="one", address=f"{SERVER}/24", gateway="10.0.0.1", mac="02:00:00:00:01:00")])
-    server.create_directory("/s/data")
-    yield World(network, machines, images, server)
-    server.stop()
-    shutil.rmtree(directory)
+    with run_directory(Path("/tmp")) as directory:
+        machines = UmlMachines(probe_kernel(CACHE), directory, network)
+        server = FileServer(machines, images.server(), directory / "efs.ext4")
+        server.start([MountTarget(subnet="one", address=f"{SERVER}/24", gateway="10.0.0.1", mac="02:00:00:00:01:00")])
+        server.create_directory("/s/data")
+        yield World(network, machines, images, server)
+        server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,7 @@ Run inside the lab's namespace: `python -m lab.namespace -- python -m pytest tes
 
 from __future__ import annotations
 
-import shutil
-import tempfile
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,10 +21,12 @@ from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
 from lab.report.model import Phase, Scene
+from lab.run_directory import run_directory
 from lab.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
 from lab.stage import Stage
 from lab.synthesis import Template
 from lab.waiting import wait_for
+from lab.world import REGION
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 BOOT_PHASES = {
@@ -85,9 +86,8 @@ journalctl --no-pager -o short-monotonic -n 400 | grep -v httpd | tail -60
 def directory() -> Iterator[Path]:
     if not namespace.inside():
         pytest.fail("needs the lab's namespace: run `python -m lab.namespace -- python -m pytest tests/lab`")
-    made = Path(tempfile.mkdtemp(prefix="soloist-", dir="/tmp"))
-    yield made
-    shutil.rmtree(made)
+    with run_directory(Path("/tmp")) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")
@@ -149,14 +149,44 @@ def test_crash_heals_in_another_zone_with_that_zones_address(crashed: Scene) -> 
     assert crashed.ami_to == crashed.ami_from == IMAGE_IDS["1"]
 
 
-def test_upgrade_runs_the_promoted_image(upgraded: Scene) -> None:
+def test_both_parts_of_the_file_system_are_mounted_by_its_name_which_is_the_same_in_every_zone(
+    stage: Stage, booted: Scene, crashed: Scene
+) -> None:
+    (file_system,) = {target.file_system_id for target in stage.world.control_plane.mount_targets()}
+    name = f"{file_system}.efs.{REGION}.amazonaws.com"
+    for scene in (booted, crashed):
+        details = {phase.name: phase.detail for phase in scene.phases}
+        assert (details["mount-lease"], details["mount-data"]) == (f"by {name}", f"by {name}")
+    machine = stage.world.hypervisor.machine(stage.standing().instance_id)
+    assert machine is not None
+    shown = machine.exec("findmnt --noheadings --types nfs4 --output TARGET,SOURCE --raw").output.split()
+    mounted = dict(zip(shown[::2], shown[1::2], strict=True))
+    assert {source.split(":")[0] for source in mounted.values()} == {name}
+    assert {"/srv/soloist/lease", "/srv/soloist/data"} <= set(mounted)
+
+
+def running_version(stage: Stage) -> tuple[str, str]:
+    """What the instance reports, and what its image says of itself."""
+    standing = stage.standing()
+    machine = stage.world.hypervisor.machine(standing.instance_id)
+    assert machine is not None
+    return standing.image_version, json.loads(machine.exec("cat /etc/soloist/image.json").output)["version"]
+
+
+def test_the_first_image_shows_its_version(stage: Stage, crashed: Scene) -> None:
+    assert running_version(stage) == ("1", "1")
+
+
+def test_upgrade_runs_the_promoted_image(stage: Stage, upgraded: Scene) -> None:
     assert upgraded.healed, upgraded.reason
     assert (upgraded.ami_from, upgraded.ami_to) == (IMAGE_IDS["1"], IMAGE_IDS["2"])
+    assert running_version(stage) == ("2", "2")
 
 
-def test_rollback_runs_the_image_before(rolled_back: Scene) -> None:
+def test_rollback_runs_the_image_before(stage: Stage, rolled_back: Scene) -> None:
     assert rolled_back.healed, rolled_back.reason
     assert (rolled_back.ami_from, rolled_back.ami_to) == (IMAGE_IDS["2"], IMAGE_IDS["1"])
+    assert running_version(stage) == ("1", "1")
 
 
 def test_the_roles_grant_every_call_of_the_run_and_nothing_without_use_or_reason(

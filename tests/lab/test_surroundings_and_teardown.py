@@ -18,6 +18,7 @@ import pytest
 from lab import namespace
 from lab.demo import ROOT, open_stage, prepare
 from lab.errors import LabPreconditionError
+from lab.run_directory import sweep
 from lab.waiting import wait_for
 
 pytestmark = pytest.mark.lab
@@ -40,6 +41,10 @@ def machines_of(run_directories: set[str]) -> list[str]:
         if any(directory in text for directory in run_directories):
             found.append(text)
     return found
+
+
+def disks_below(directory: str) -> list[Path]:
+    return list(Path(directory).glob("soloist-*/*/disk.cow"))
 
 
 def start_demo(tmp_path: Path, **changes: str) -> subprocess.Popen[str]:
@@ -77,13 +82,17 @@ def test_ctrl_c_ends_every_machine_and_leaves_no_disk() -> None:
         assert list(Path(directory).iterdir()) == []
 
 
-def test_killed_demo_takes_its_machines_along() -> None:
+def test_killed_demo_takes_its_machines_along_and_the_next_run_its_disks() -> None:
     with tempfile.TemporaryDirectory(prefix="sl", dir="/tmp") as directory:
         demo = start_demo(Path(directory))
         wait_until_machines_run(demo, directory)
+        wait_for(lambda: disks_below(directory), "a disk of theirs", deadline_s=20.0)
         demo.kill()
         demo.communicate(timeout=60.0)
         wait_for(lambda: not machines_of({directory}), "the end of every machine", deadline_s=20.0)
+        assert disks_below(directory) != []
+        wait_for(lambda: sweep(Path(directory)), "the directory to be free, as the next run does it", deadline_s=20.0)
+        assert disks_below(directory) == []
 
 
 def test_taken_port_is_one_line_with_the_remedy(tmp_path: Path) -> None:
@@ -100,8 +109,8 @@ def test_taken_port_is_one_line_with_the_remedy(tmp_path: Path) -> None:
 
 def test_missing_user_mode_linux_is_one_line_before_anything_is_built(tmp_path: Path) -> None:
     script = (
-        "import lab.machines.probe as probe; "
-        "probe.KERNEL_NAMES = ('no-such-linux.uml',); import sys, lab.demo; sys.exit(lab.demo.main())"
+        "import lab.machines.kernels as kernels; "
+        "kernels.KERNEL_NAME = 'no-such-linux.uml'; import sys, lab.demo; sys.exit(lab.demo.main())"
     )
     environment = {key: value for key, value in os.environ.items() if key != namespace.MARK}
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""What a machine needs of the host: memory, processes, a kernel that boots."""
+"""What a machine needs of the host: memory and processes; when the probe of a kernel is repeated."""
 
 import os
 from pathlib import Path
@@ -57,67 +57,18 @@ def test_members_of_a_session_are_its_living_processes_only(tmp_path: Path) -> N
     assert sorted(session_members(5, tmp_path)) == [5, 6]
 
 
-def fake_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, plain: str, padded: str) -> list[bool]:
-    """A kernel whose boot attempts print `plain` without and `padded` with the shim; returns the attempts made."""
-    kernel = tmp_path / "linux.uml"
-    kernel.write_bytes(b"kernel")
-    attempts: list[bool] = []
-
-    def attempt(candidate: probe.Kernel) -> str:
-        attempts.append(candidate.preload is not None)
-        return padded if candidate.preload else plain
-
-    monkeypatch.setattr(probe, "find_kernel", lambda: kernel)
-    monkeypatch.setattr(probe, "attempt", attempt)
-    monkeypatch.setattr(probe, "compile_shim", lambda target: target.write_bytes(b"shim"))
-    return attempts
-
-
-BOOTS = f"Kernel panic - not syncing: {probe.RAN}"
-FAILS = "userspace - ptrace set fp regs failed, errno = 14"
-
-
-def test_a_kernel_that_boots_plainly_gets_no_shim(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    fake_kernel(tmp_path, monkeypatch, plain=BOOTS, padded=BOOTS)
-    assert probe.probe_kernel(tmp_path / "cache").preload is None
-
-
-def test_a_kernel_that_boots_only_with_the_shim_gets_it_and_is_not_probed_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    attempts = fake_kernel(tmp_path, monkeypatch, plain=FAILS, padded=BOOTS)
-    first = probe.probe_kernel(tmp_path / "cache")
-    assert first.preload is not None
-    assert first.environment(Path("/dev/shm"))["LD_PRELOAD"] == str(first.preload)
-    assert probe.probe_kernel(tmp_path / "cache") == first
-    assert attempts == [False, True]
-
-
-def test_a_kernel_that_boots_neither_way_is_one_sentence_with_the_remedy(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    fake_kernel(tmp_path, monkeypatch, plain=FAILS, padded="")
-    with pytest.raises(LabPreconditionError, match=r"ptrace set fp regs failed.*it printed nothing.*install a newer"):
-        probe.probe_kernel(tmp_path / "cache")
-
-
-def test_without_user_mode_linux_the_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shutil.which", lambda _name: None)
-    with pytest.raises(LabPreconditionError, match="apt-get install user-mode-linux"):
-        probe.find_kernel()
-
-
 def test_the_probe_is_repeated_when_kernel_processor_or_shim_change(tmp_path: Path) -> None:
     file = tmp_path / "kernel"
     file.write_bytes(b"1")
     os.utime(file, (1, 1))
     before = file.stat()
     keys = {
-        probe.probe_key(before, "6.18", "fpu amx", b"shim"),
-        probe.probe_key(before, "6.19", "fpu amx", b"shim"),
-        probe.probe_key(before, "6.18", "fpu", b"shim"),
-        probe.probe_key(before, "6.18", "fpu amx", b"other"),
+        probe.probe_key(file, before, "6.18", "fpu amx", b"shim"),
+        probe.probe_key(file, before, "6.19", "fpu amx", b"shim"),
+        probe.probe_key(tmp_path / "other", before, "6.18", "fpu amx", b"shim"),
+        probe.probe_key(file, before, "6.18", "fpu", b"shim"),
+        probe.probe_key(file, before, "6.18", "fpu amx", b"other"),
     }
     os.utime(file, (2, 2))
-    keys.add(probe.probe_key(file.stat(), "6.18", "fpu amx", b"shim"))
-    assert len(keys) == 5
+    keys.add(probe.probe_key(file, file.stat(), "6.18", "fpu amx", b"shim"))
+    assert len(keys) == 6
