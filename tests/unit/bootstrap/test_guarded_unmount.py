@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from bootstrap import guarded_mounts
 from bootstrap.guarded_mounts import GuardedMounts
 
 MOUNTINFO = (
@@ -36,7 +36,7 @@ class Kernel:
         monkeypatch.setattr(os, "waitpid", self._waitpid)
         monkeypatch.setattr(os, "_exit", self._exit)
         library = SimpleNamespace(umount2=lambda *given: self.unmounted.append(given))
-        monkeypatch.setattr(guarded_mounts.ctypes, "CDLL", lambda *_, **__: library)
+        monkeypatch.setattr(ctypes, "CDLL", lambda *_, **__: library)
 
     def _fork(self) -> int:
         if self.is_full:

@@ -69,7 +69,8 @@ DOES_SOMETHING = {"open", "print", "input", "exec", "eval", "compile", "__import
 
 def imported(module: str, root: Path) -> tuple[set[str], set[str]]:
     """Modules of the agent, and others by their first name, that `module` imports anywhere in its text."""
-    own, others = set(), set()
+    own: set[str] = set()
+    others: set[str] = set()
     for node in ast.walk(ast.parse((root / f"{module}.py").read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
