@@ -189,8 +189,8 @@ class Agent:
 
     def _say(self, sentence: str) -> None:
         log.info("supervise: %s", sentence)
-        self._adapters.notifier.status(sentence)
         state = self._known_state()
+        self._adapters.notifier.status(f"generation {state.generation}: {sentence}")
         self._report_state(phase=state.phase, sentence=sentence)
 
     def _known_state(self) -> State:

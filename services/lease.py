@@ -24,10 +24,10 @@ class Lease(Part):
         Field(
             description=(
                 "When a new instance may take the lease of one that has not released it. proof: only when EC2 says "
-                "that the other one is terminated; while EC2 gives no answer, nobody serves. proof-or-lease: also, "
-                "where EC2 gives no answer, after the other one's lease has run out unrenewed; the service comes back "
-                "without EC2, and what is not excluded is an instance that was paused together with its clock: it "
-                "may still write for a while after it wakes"
+                "that the other one is terminated; while EC2 does not say so, nobody serves. proof-or-lease: also, "
+                "where EC2 gives no answer or cannot end the other one, after the other one's lease has run out "
+                "unrenewed; the service comes back without that word, and what is not excluded is an instance that "
+                "was paused together with its clock: it may still write for a while after it wakes"
             )
         ),
     ] = DEFAULT_POLICY

@@ -6,9 +6,14 @@ import json
 import signal
 import subprocess
 import time
+from typing import Any
+
+import boto3
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.sns.models import sns_backends
 
 from bootstrap.lease_record import file_name
-from tests.process.conftest import Surroundings
+from tests.process.conftest import REGION, Surroundings
 
 OTHER = "i-0123456789abcdef0"
 
@@ -26,13 +31,32 @@ def publish_rival(here: Surroundings, generation: int, **changes: object) -> Non
     (here.os.paths.lease_root / file_name(generation)).write_text(json.dumps(rival))
 
 
+def parameter() -> dict[str, Any]:
+    """The state parameter; empty before it is written."""
+    client = boto3.client("ssm", region_name=REGION)
+    try:
+        tree: dict[str, Any] = json.loads(client.get_parameter(Name="/soloist/demo/state")["Parameter"]["Value"])
+    except client.exceptions.ParameterNotFound:
+        return {}
+    return tree
+
+
+def published() -> list[str]:
+    """The texts that the notification topic was given."""
+    (topic,) = sns_backends[DEFAULT_ACCOUNT_ID][REGION].topics.values()
+    return [text for _id, text, *_ in topic.sent_notifications]
+
+
 def test_generation_is_shown_everywhere_and_released_last(surroundings: Surroundings) -> None:
     agent = serve(surroundings)
     (record,) = surroundings.generations()
     assert (record["generation"], record["is_released"]) == (1, False)
     assert record["instance_id"] == surroundings.instance_id
     assert surroundings.state()["generation"] == 1
-    assert any("as generation 1, ready after" in message for message in surroundings.notifications)
+    surroundings.until(lambda: any("as generation 1, ready after" in text for text in surroundings.notifications))
+    surroundings.until(lambda: "STATUS=generation 1: healthy" in surroundings.notifications)
+    surroundings.until(lambda: parameter().get("phase") == "ready")
+    assert parameter()["generation"] == 1
     run = surroundings.os.paths.run
     assert (run / "generation.env").read_text() == "SOLOIST_GENERATION=1\n"
     assert (run / "generation").read_text() == (run / "granted").read_text() == "1\n"
@@ -55,7 +79,10 @@ def test_somebody_elses_generation_ends_the_service_and_the_instance(surrounding
     surroundings.until(lambda: surroundings.os.mounts() == [], 30)
     state = surroundings.state()
     assert state["reason"] == "lease-lost"
+    assert state["generation"] == 1
     assert "generation 1 is lost: there is generation 2" in state["sentence"]
+    (text,) = surroundings.until(published)
+    assert f"demo on {surroundings.instance_id} in us-east-1a, generation 1: generation 1 is lost" in text
     assert surroundings.os.unit("demo.service") == "inactive"
     assert not (surroundings.os.paths.run / "granted").exists()
     assert not any(line.startswith("sync") for line in surroundings.os.log()), "nothing more is written back by order"

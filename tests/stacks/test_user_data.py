@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from bootstrap.boot_document import parse_user_data
+from bootstrap.lease_timing import LeaseTiming
 
 ATTRIBUTES = {"IpAddress": "10.0.0.200"}
 PSEUDO = {"AWS::URLSuffix": "amazonaws.com", "AWS::Partition": "aws", "AWS::AccountId": "123456789012"}
@@ -45,6 +48,25 @@ def test_the_agent_reads_back_what_the_stack_wrote(any_template):
     assert read.file_system.lease_path == "/monitor/lease"
     assert read.file_system.dns_name == f"{read.file_system.id}.efs.us-east-1.amazonaws.com"
     assert read.state_parameter == "/soloist/monitor/state"
+
+
+@pytest.mark.parametrize("policy", ["proof", "proof-or-lease"])
+def test_the_fence_policy_and_the_timings_of_the_service_file_reach_the_instance(synth, service_tree, policy):
+    tree = service_tree("three zones")
+    changed = {field.name: field.default + 1.0 for field in dataclasses.fields(LeaseTiming)}
+    changed["lease_duration_s"] += 10.0  # its parts have grown, too
+    changed["takeover_deadline_s"] += 20.0
+    tree["lease"] = {"fence": policy, **changed}
+    tree["deadlines"] = {"boot_s": 1500.0}
+    read = document(synth(tree)).lease
+    assert read.fence == policy
+    assert dataclasses.asdict(read.timing) == changed
+
+
+def test_without_a_lease_in_the_service_file_the_defaults_reach_the_instance(template):
+    read = document(template).lease
+    assert read.fence == "proof-or-lease"
+    assert read.timing == LeaseTiming()
 
 
 def test_zones_carry_their_own_interface_and_mount_target(template):

@@ -104,6 +104,29 @@ def test_difference(mount: Mount | None, why: str) -> None:
     assert difference(plan, mount) == why
 
 
+LEASE_MOUNT = {
+    "nfs": replace(GOOD, source=f"{DNS}:/demo/lease", options=frozenset({"rw", "hard", "noac", "lookupcache=none"})),
+    "efs-tls": replace(GOOD, source="127.0.0.1:/", options=frozenset({"rw", "hard", "noac", "lookupcache=none"})),
+}
+
+
+@pytest.mark.parametrize("option", ["", "hard", "noac", "lookupcache=none"])
+@pytest.mark.parametrize("file_system", [NFS, EFS], ids=lambda item: item.transport)
+def test_a_lease_mount_that_lacks_an_option_is_refused(file_system: FileSystem, option: str) -> None:
+    mount = LEASE_MOUNT[file_system.transport]
+    lacking = replace(mount, options=mount.options - {option})
+    for plan in plan_mounts(file_system, is_lease=True, target="/mnt", mount_target_address="10.0.0.20"):
+        assert difference(plan, lacking) == (f"/mnt is mounted without {option}" if option else "")
+
+
+@pytest.mark.parametrize("instead", ["lookupcache=positive", "lookupcache=pos", "ac", "soft"])
+def test_another_value_of_an_option_is_not_the_option(instead: str) -> None:
+    lost = {"soft": "hard", "ac": "noac"}.get(instead, "lookupcache=none")
+    mount = replace(LEASE_MOUNT["nfs"], options=LEASE_MOUNT["nfs"].options - {lost} | {instead})
+    plan = plan_mounts(NFS, is_lease=True, target="/mnt", mount_target_address="10.0.0.20")[0]
+    assert difference(plan, mount) == f"/mnt is mounted without {lost}"
+
+
 class World:
     """The data part of the file system on the fake machine."""
 
@@ -200,3 +223,43 @@ def test_unmount_says_whether_it_was_clean(world: World, clock: FakeClock) -> No
     world.machine.hung.add(world.root)
     assert not world.file_systems.unmount(world.root, clock.deadline())
     assert world.machine.mounts() == []
+
+
+class ForgetfulOs(FakeOs):
+    """A kernel (or a mount helper) that says the mount succeeded and has dropped some of its options."""
+
+    def __init__(self, root: Path, *dropped: str) -> None:
+        super().__init__(root)
+        self.dropped = dropped
+
+    def _replace_mounts(self, lines: list[str]) -> None:
+        text = "\n".join(lines)
+        for option in self.dropped:
+            text = text.replace(f",{option}", "")
+        super()._replace_mounts(text.split("\n"))
+
+
+@pytest.mark.parametrize("option", ["hard", "noac", "lookupcache=none"])
+@pytest.mark.parametrize("file_system", [NFS, EFS], ids=lambda item: item.transport)
+def test_options_of_the_lease_mount_are_those_in_force_not_those_asked_for(
+    tmp_path: Path, clock: FakeClock, file_system: FileSystem, option: str
+) -> None:
+    machine = ForgetfulOs(tmp_path / "machine", option)
+    target = str(machine.paths.lease_root)
+    plans = plan_mounts(file_system, is_lease=True, target=target, mount_target_address="10.0.0.20")
+    file_systems = FileSystems(machine, machine.paths.mountinfo)
+    with pytest.raises(DeadlineExceeded, match=f"{target} is mounted without {option}"):
+        file_systems.ensure_mounted(plans, clock.deadline(30), 20, marker=Unmarked())
+    assert machine.mounts() == [], "what cannot be trusted is not left there"
+    machine.dropped = ()
+    assert file_systems.ensure_mounted(plans, clock.deadline(30), 20, marker=Unmarked())
+
+
+def test_a_cached_lease_mount_of_an_earlier_run_is_replaced(world: World, clock: FakeClock) -> None:
+    target = str(world.machine.paths.lease_root)
+    world.machine.run(("mount", "-t", "nfs4", "-o", OPTIONS, f"{DNS}:/demo/lease", target), clock.deadline())
+    plans = plan_mounts(NFS, is_lease=True, target=target, mount_target_address="10.0.0.20")
+    world.file_systems.ensure_mounted(plans, clock.deadline(), 20, marker=Unmarked())
+    mount = world.file_systems.mount_at(target)
+    assert difference(plans[0], mount) == ""
+    assert world.machine.mounts() == [target]

@@ -162,6 +162,39 @@ def test_a_healthy_holder_makes_the_newcomer_surplus_and_is_never_shot() -> None
     )
 
 
+@pytest.mark.parametrize("state", ["Pending", "Pending:Wait", "Pending:Proceed", "InService"])
+def test_every_state_in_which_the_group_counts_the_holder_spares_it_while_it_renews(state: str) -> None:
+    """A newcomer may meet a holder that is itself still arriving: it serves, its launch hook is not yet answered."""
+    newcomer, record = Newcomer(), RECORD
+    for now_s in range(0, 300, 5):
+        record = renewed(record)
+        members = group(holder=Member(lifecycle_state=state, is_healthy=True))
+        action = newcomer.step(float(now_s), record, members=members)
+        assert isinstance(action, Wait), f"{state} at {now_s} s: {action.sentence}"
+        assert action.is_surplus
+    action = newcomer.step(300.0, renewed(record), members=members)
+    assert isinstance(action, GiveUp)
+    assert action.reason == "surplus"
+
+
+@pytest.mark.parametrize("state", ["Pending", "Pending:Wait", "Pending:Proceed", "InService"])
+def test_a_counted_holder_is_spared_by_its_renewals_and_not_by_its_state(state: str) -> None:
+    newcomer = Newcomer()
+    members = group(holder=Member(lifecycle_state=state, is_healthy=True))
+    for now_s in (0.0, 45.0, 89.0):
+        assert isinstance(newcomer.step(now_s, members=members), Wait)
+    assert isinstance(newcomer.step(90.0, members=members), Terminate)
+
+
+def test_two_that_arrive_and_both_renew_shoot_neither() -> None:
+    """Launched before the other ended: whichever holds is Pending:Wait for the other as well."""
+    for me, holder in ((PENDING, PENDING), (IN_SERVICE, PENDING), (PENDING, IN_SERVICE)):
+        newcomer, record = Newcomer(), RECORD
+        for now_s in range(0, 295, 5):
+            record = renewed(record)
+            assert isinstance(newcomer.step(float(now_s), record, members=group(me=me, holder=holder)), Wait)
+
+
 def test_a_surplus_instance_takes_over_when_the_holder_releases() -> None:
     newcomer = Newcomer()
     newcomer.step(0.0, members=group(holder=IN_SERVICE))

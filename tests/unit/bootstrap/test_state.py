@@ -59,6 +59,12 @@ def test_document_for_the_parameter() -> None:
     }
 
 
+def test_document_shows_the_generation_however_little_room_there_is() -> None:
+    held = State(**{**STATE.__dict__, "generation": 7, "sentence": "x" * 9000})
+    text = render_state(held, [entry(str(n), "y" * 500) for n in range(12)], "now")
+    assert json.loads(text)["generation"] == 7
+
+
 def test_document_never_exceeds_the_limit() -> None:
     long = State(**{**STATE.__dict__, "sentence": "x" * 9000})
     text = render_state(long, [entry(str(n), "y" * 500) for n in range(12)], "now")

@@ -49,6 +49,13 @@ def test_status_shows_versions_and_what_is_promoted(clients: Clients) -> None:
     assert f"i-9 runs {NEW}, which is not the promoted version's image" in answer.stdout.replace("\n", " ")
 
 
+def test_status_shows_whose_generation_of_the_lease_it_is(clients: Clients) -> None:
+    report(clients, phase="ready", instance_id="i-9", image_id=NEW, sentence="demo serves", generation=7)
+    assert "lease: generation 7 of i-9" in run("status", "demo").stdout.splitlines()
+    report(clients, phase="booting", instance_id="i-10", image_id=NEW, sentence="booting", generation=0)
+    assert "lease:" not in run("status", "demo").stdout, "before it is held there is nothing to show"
+
+
 def test_dry_run_prints_the_plan_and_changes_nothing(clients: Clients) -> None:
     before = observe(clients, "demo")
     answer = run("promote", "demo", "--dry-run")

@@ -54,6 +54,42 @@ def test_opscenter_keeps_its_factory_paths_and_ports():
     assert service.file_system.transport == "efs-tls"
 
 
+# For each policy what it says of itself and what it costs, in the words of the schema and of the shipped files alike.
+CONSEQUENCES = {
+    "proof": ("only when EC2 says that the other one is terminated", "nobody serves"),
+    "proof-or-lease": ("lease has run out unrenewed", "paused together with its clock", "may still write for a while"),
+}
+
+
+def unbroken(text: str) -> str:
+    return " ".join(text.replace("#", " ").split())
+
+
+def told(text: str) -> dict[str, str]:
+    """What `text` says about each policy: it names `proof` first and `proof-or-lease` after it."""
+    before, after = text.split("proof-or-lease", 1)
+    return {"proof": before, "proof-or-lease": after}
+
+
+@pytest.mark.parametrize("policy", CONSEQUENCES)
+@pytest.mark.parametrize("profile", PROFILES, ids=lambda path: path.stem)
+def test_the_consequence_of_each_fence_policy_is_written_beside_it(profile, policy):
+    lines = profile.read_text().splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.startswith("  fence: ")]
+    begin = max(number for number in range(at) if not lines[number].startswith("  #"))
+    beside = unbroken(" ".join(lines[begin + 1 : at]))
+    for words in CONSEQUENCES[policy]:
+        assert words in told(beside)[policy], f"{profile.name} does not say what {policy} means: {words}"
+
+
+@pytest.mark.parametrize("policy", CONSEQUENCES)
+def test_an_editor_shows_the_consequence_of_each_fence_policy(policy):
+    fence = json.loads((SERVICES / "schema.json").read_text())["$defs"]["Lease"]["properties"]["fence"]
+    assert set(fence["enum"]) == set(CONSEQUENCES)
+    for words in CONSEQUENCES[policy]:
+        assert words in told(unbroken(fence["description"]))[policy]
+
+
 def test_the_committed_schema_is_the_current_one():
     assert (SERVICES / "schema.json").read_text() == schema_text(), "run: python -m services schema"
 

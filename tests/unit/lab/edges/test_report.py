@@ -41,6 +41,21 @@ def test_json_has_the_promised_shape(made_up_report: Report, tmp_path: Path) -> 
     assert list((tmp_path / "demo").iterdir()) == [tmp_path / "demo" / "report.json"]
 
 
+def test_both_forms_show_the_leases_generation_in_every_scene(made_up_report: Report) -> None:
+    first, crash, upgrade = made_up_report.scenes
+    report = replace(made_up_report, scenes=(first, crash, replace(upgrade, generation_from=12, generation_to=13)))
+    shown = [(scene["generation_from"], scene["generation_to"]) for scene in to_tree(report)["scenes"]]
+    assert shown == [(None, 1), (1, 2), (12, 13)]
+    sections = render(report).split("<section>")[1:4]
+    told = [text_of(f"\n<section>{section}") for section in sections]
+    for text, generation in zip(
+        told,
+        ("lease generation 1, the first", "lease generation 2, after 1", "lease generation 13, after 12"),
+        strict=True,
+    ):
+        assert generation in text
+
+
 def test_sentences(made_up_report: Report) -> None:
     first, crash, _ = made_up_report.scenes
     assert sentence(crash) == (

@@ -1,0 +1,149 @@
+"""What the fence process loads, and what the decision core may know: read from the source, to the last module.
+
+The rules of pyproject.toml say who may not import whom; here is the whole of what is imported, so that one module more
+is a decision and not an accident.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from pathlib import Path
+
+import pytest
+
+BOOTSTRAP = Path(__file__).resolve().parents[3] / "bootstrap"
+
+# Standard library only, and of the agent what the fence shares with it: words, timings, the parser of mountinfo.
+FENCE_OWN = {
+    "cgroups",
+    "fence",
+    "fence_guard",
+    "fence_protocol",
+    "fence_rules",
+    "guarded_mounts",
+    "lease_timing",
+    "mounts",
+    "uninterrupted",
+    "watchdog",
+}
+FENCE_STANDARD = {
+    "argparse",
+    "collections",
+    "contextlib",
+    "ctypes",
+    "dataclasses",
+    "enum",
+    "fcntl",
+    "glob",
+    "json",
+    "logging",
+    "os",
+    "pathlib",
+    "re",
+    "select",
+    "signal",
+    "socket",
+    "struct",
+    "sys",
+    "time",
+    "typing",
+}
+
+# The decision core: no clock, no file, no thread, no log, nothing of AWS.
+CORE = {
+    "fence_rules",
+    "lease_acquire",
+    "lease_actions",
+    "lease_guard",
+    "lease_observation",
+    "lease_publish",
+    "lease_record",
+    "lease_renew",
+    "lease_timing",
+    "lease_watch",
+}
+CORE_STANDARD = {"collections", "dataclasses", "enum", "json", "re", "typing"}
+DOES_SOMETHING = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint", "globals"}
+
+
+def imported(module: str, root: Path) -> tuple[set[str], set[str]]:
+    """Modules of the agent, and others by their first name, that `module` imports anywhere in its text."""
+    own: set[str] = set()
+    others: set[str] = set()
+    for node in ast.walk(ast.parse((root / f"{module}.py").read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [name.name for name in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module}: relative import"
+            base = node.module or ""
+            names = [f"bootstrap.{name.name}" for name in node.names] if base == "bootstrap" else [base]
+        for name in names:
+            first, _, rest = name.partition(".")
+            (own if first == "bootstrap" else others).add(rest if first == "bootstrap" else first)
+    return own, others - {"__future__"}
+
+
+def closure(module: str, root: Path = BOOTSTRAP) -> tuple[set[str], set[str]]:
+    """All that `module` loads: modules of the agent (itself included), and others by their first name."""
+    own, others, left = set[str](), set[str](), [module]
+    while left:
+        one = left.pop()
+        if one not in own:
+            own.add(one)
+            more, foreign = imported(one, root)
+            others |= foreign
+            left += more
+    return own, others
+
+
+def test_the_fence_loads_a_fixed_set_of_modules() -> None:
+    own, others = closure("fence")
+    assert own == FENCE_OWN
+    assert others == FENCE_STANDARD
+    assert others <= sys.stdlib_module_names
+
+
+def test_what_the_fence_loads_before_its_own_modules_is_nothing() -> None:
+    tree = ast.parse((BOOTSTRAP / "__init__.py").read_text(encoding="utf-8"))
+    assert all(isinstance(node, ast.Expr) for node in tree.body), "the package itself would be loaded into the fence"
+
+
+def test_the_decision_core_knows_only_itself_and_pure_parts_of_the_standard_library() -> None:
+    for module in sorted(CORE):
+        own, others = closure(module)
+        assert own <= CORE, f"{module} reaches {sorted(own - CORE)}"
+        assert others <= CORE_STANDARD, f"{module} reaches {sorted(others - CORE_STANDARD)}"
+
+
+def test_the_decision_core_calls_nothing_that_acts() -> None:
+    for module in sorted(CORE):
+        tree = ast.parse((BOOTSTRAP / f"{module}.py").read_text(encoding="utf-8"))
+        called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+        assert not called & DOES_SOMETHING, f"{module} uses {sorted(called & DOES_SOMETHING)}"
+        changed = [node for node in ast.walk(tree) if isinstance(node, ast.Global | ast.Nonlocal)]
+        assert not changed, f"{module} remembers something between its calls"
+
+
+def test_only_the_fence_loads_the_watchdog_device() -> None:
+    importers = {path.stem for path in BOOTSTRAP.glob("*.py") if "watchdog" in imported(path.stem, BOOTSTRAP)[0]}
+    assert importers == {"fence_guard"}
+    assert "watchdog" not in closure("__main__")[0]
+
+
+@pytest.mark.parametrize(
+    ("line", "own", "others"),
+    [
+        ("import boto3.session", set(), {"boto3"}),
+        ("from bootstrap.aws import Clients", {"aws", "errors"}, set()),
+        ("from bootstrap import aws", {"aws", "errors"}, set()),
+        ("def late():\n    import bootstrap.aws", {"aws", "errors"}, set()),
+    ],
+)
+def test_one_import_more_is_seen(tmp_path: Path, line: str, own: set[str], others: set[str]) -> None:
+    (tmp_path / "aws.py").write_text("from bootstrap.errors import CloudError\n")
+    (tmp_path / "errors.py").write_text("import enum\n")
+    (tmp_path / "fence.py").write_text(f"import os\n{line}\n")
+    found = closure("fence", tmp_path)
+    assert found == ({"fence", *own}, {"os", *others, *({"enum"} if own else set())})
