@@ -81,7 +81,11 @@ class Agent:
                 machine.cached_until_s = -1.0  # a client sees its own changes
             return files.look(machine)
 
-        content = yield ask(machine.timing.request_timeout_s, lambda reply: files.request(machine, perform, reply))
+        is_write = operation is not None
+        content = yield ask(
+            machine.timing.request_timeout_s,
+            lambda reply: files.request(machine, perform, reply, is_write=is_write),
+        )
         if content is TIMED_OUT:
             return NoAnswer(reason="time-out")
         return as_seen(content, sent_s, machine.clock.read())

@@ -15,7 +15,7 @@ from typing import Any
 from bootstrap.lease_actions import Publish
 from bootstrap.lease_observation import GroupAnswer, HolderAnswer, Member, NoAnswer, Observation, Seen
 from bootstrap.lease_publish import Publication
-from lab.simulation.schedule import draw
+from lab.simulation.schedule import Schedule, draw
 from lab.simulation.world import Result, World, real_rules
 
 Change = Callable[[SimpleNamespace], None]
@@ -278,7 +278,12 @@ DEFECTS: dict[str, Defect] = {
 
 def run_seed(seed: int, defect: str = "", *, is_telling: bool = False) -> Result:
     """One run of the schedule of `seed`, with at most one rule broken."""
+    return run_schedule(draw(seed), defect, is_telling=is_telling)
+
+
+def run_schedule(schedule: Schedule, defect: str = "", *, is_telling: bool = False) -> Result:
+    """The same for a schedule that no seed gives."""
     rules = real_rules()
     if defect:
         DEFECTS[defect].change(rules)
-    return World(draw(seed), frozenset([defect] if defect else []), rules, is_telling).run()
+    return World(schedule, frozenset([defect] if defect else []), rules, is_telling).run()

@@ -109,6 +109,7 @@ class Machine:
         if not self.is_up:
             return
         self.world.tell(f"{self.id} is reset: {why}")
+        self.world.met["reboot"] += 1
         self._off()
         self.boot(self.engine.rng.uniform(8.0, 20.0))
 
@@ -142,6 +143,7 @@ class Machine:
 
     def pause(self, *, is_clock_frozen: bool) -> None:
         if self.is_up and not self.clock.is_paused:
+            self.world.met["pause, clock frozen" if is_clock_frozen else "pause, clock running"] += 1
             self.clock.pause(is_clock_frozen=is_clock_frozen)
             self.world.writers_changed()
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from bootstrap.lease_timing import FencePolicy, LeaseTiming
 
 START_S = 30.0
+LOSSY_EVERY = 5  # each fifth schedule loses replies for a while, besides what else happens
 PAUSES = ("pause", "freeze")
 
 
@@ -83,6 +84,8 @@ def draw(seed: int) -> Schedule:
     timings = _timings(rng)
     policy: FencePolicy = "proof" if rng.random() < 0.25 else "proof-or-lease"
     rates = tuple(1.0 + rng.uniform(-1.0, 1.0) * min(_rate_error(timing) for timing in timings) for _ in range(4))
+    if seed % LOSSY_EVERY == 0:
+        faults.append(_lossy(random.Random(f"lost replies {seed}"), start_s))
     return Schedule(
         seed=seed,
         policy=policy,
@@ -91,6 +94,11 @@ def draw(seed: int) -> Schedule:
         zones=("a", "b") if family is _late_swap else tuple(rng.choice("abc") for _ in range(5)),
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
     )
+
+
+def _lossy(rng: random.Random, start_s: float) -> Fault:
+    """From a source of its own: the seeds without it keep the schedules that they had before."""
+    return _fault(rng.choice((0.0, start_s - 25.0, start_s + rng.uniform(0.0, 100.0))), "lost_replies", "", _length(rng))
 
 
 def _fault(at_s: float, kind: str, target: str = "holder", length_s: float = 0.0) -> Fault:
