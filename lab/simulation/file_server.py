@@ -41,9 +41,7 @@ class FileServer:
         self.lossy_until_s = -1.0
         self.created_s: dict[int, float] = {}
 
-    def request(
-        self, machine: Machine, operation: Callable[[], Any], reply: Reply, *, is_write: bool = False
-    ) -> None:
+    def request(self, machine: Machine, operation: Callable[[], Any], reply: Reply, *, is_write: bool = False) -> None:
         """Perform `operation` on the server, sooner or later, perhaps twice; `reply` with its (last) result."""
         engine, epoch, met = self._engine, machine.epoch, self._world.met
         given_up_s = engine.now + machine.timing.request_timeout_s / machine.clock.rate

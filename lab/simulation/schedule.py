@@ -98,7 +98,9 @@ def draw(seed: int) -> Schedule:
 
 def _lossy(rng: random.Random, start_s: float) -> Fault:
     """From a source of its own: the seeds without it keep the schedules that they had before."""
-    return _fault(rng.choice((0.0, start_s - 25.0, start_s + rng.uniform(0.0, 100.0))), "lost_replies", "", _length(rng))
+    return _fault(
+        rng.choice((0.0, start_s - 25.0, start_s + rng.uniform(0.0, 100.0))), "lost_replies", "", _length(rng)
+    )
 
 
 def _fault(at_s: float, kind: str, target: str = "holder", length_s: float = 0.0) -> Fault:

@@ -141,7 +141,9 @@ class World:
         machine.processes.append(Process(self.engine, machine.clock, Agent(self, machine).run()))
 
     def restart_agent(self, machine: Machine, epoch: int) -> None:
-        """systemd starts it again."""
+        """systemd starts it again, unless it did already: never two agents on one machine."""
+        if any(process.is_alive for process in machine.processes):
+            return
         if epoch == machine.epoch and machine.clock.is_paused:
             machine.clock.park(is_timer=False, call=self.restart_agent, arguments=(machine, epoch))
         elif epoch == machine.epoch and machine.is_up:
