@@ -209,8 +209,9 @@ class ControlPlane:
         if self.dns == seen:
             self.dns = wanted
 
-    def attach(self, machine: Machine) -> bool:
-        """False when another instance has it."""
+    def attach(self, machine: Machine, generation: int, looked_s: float) -> bool:
+        """False when another instance has it. `looked_s`: when the caller sent its look at the lease directory."""
+        self._world.checker.attaching(machine, generation, looked_s)
         return self.interfaces.setdefault(machine.zone, machine) is machine
 
     def detach(self, machine: Machine, by: Machine) -> bool:

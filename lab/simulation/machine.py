@@ -64,6 +64,11 @@ class Machine:
         self.agent_hit_s = -1e9  # killed or stopped
         self.is_wanted = True  # the agent keeps the service running
         self.renewal_landed_s = -1.0
+        # what it did as a newcomer, for the checker
+        self.look_performed_s = -1.0  # by the server
+        self.look_returned_s = -1.0
+        self.all_answered_s = -1e9  # EC2 and the group, in one round of questions
+        self.asked_s: float | None = None  # first request to terminate the holder, on the own clock
 
     @property
     def boot_id(self) -> str:

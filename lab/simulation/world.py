@@ -180,8 +180,9 @@ class World:
         self._nonces += 1
         return f"{machine.id}#{self._nonces}"
 
-    def publishing(self, record: LeaseRecord, ground: Ground) -> None:
+    def publishing(self, machine: Machine, record: LeaseRecord, ground: Ground) -> None:
         """A newcomer is about to publish: a good moment for a sleeper to wake up."""
+        self.checker.publishing(machine, record, ground)
         self._grounds[record.nonce] = ground
         rng = self.engine.rng
         for sleeper in self.wake_at_publication:

@@ -36,6 +36,9 @@ SEARCHED_FROM = {  # rare: a search from 0 found the first ones here
     "deadline-from-reply": 1400,
     "proof-skipped": 100,
     "no-settle": 640,
+    "no-clock-margin": 449,
+    "silence-not-awaited": 200,
+    "old-look-judged": 360,
 }
 
 
