@@ -35,6 +35,8 @@ BOUND = 150  # schedules in which a planted defect must be seen, counted from
 SEARCHED_FROM = {  # rare: a search from 0 found the first ones here
     "deadline-from-reply": 1400,
     "proof-skipped": 100,
+    "one-record": 300,
+    "nonce-not-read": 700,
     "no-settle": 640,
     "no-clock-margin": 449,
     "silence-not-awaited": 200,
