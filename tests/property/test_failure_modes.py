@@ -68,6 +68,8 @@ BOLD = {
         WAKE_S,
         SEEN_S,
         BLIND_S,
+        T.force_deadline_s,
+        T.silence_s,
         T.gone_confirm_s,
         RATE_PERCENT,
         TTL_STEPS - 1,
