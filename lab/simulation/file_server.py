@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 CONVERGE_S = 0.5  # how long two mount targets may disagree after a fail-over (fault "split")
 LOST = 0.5  # share of replies that do not arrive (fault "lost_replies")
+LOST_REQUEST = 0.2  # of requests: these are performed for the first time when they are repeated
 REPEAT_S = ((0.2, 3.0), (0.2, 3.0), (3.0, 60.0))  # when the kernel sends a request again that was not answered
 CACHE_S = 60.0  # attribute cache of a mount without noac (defect "cached-look")
 EEXIST, DONE = "EEXIST", "done"
@@ -54,13 +55,16 @@ class FileServer:
                 return
             arrive()
 
+        is_performed = False
+
         def arrive() -> None:
-            heal_s = self._heals_at(machine)
-            if heal_s > engine.now:
-                met["partition from the file system"] += machine.file_system_cut_until_s > engine.now
-                engine.at(heal_s + engine.rng.uniform(0.0, 1.0), repeat)
+            nonlocal is_performed
+            again_s = self._comes_through_at(machine)
+            if again_s > engine.now:
+                engine.at(again_s, repeat)
                 return
-            met["late write"] += is_write and engine.now > given_up_s
+            met["late write"] += is_write and not is_performed and engine.now > given_up_s
+            is_performed = True
             result = operation()
             if engine.now < self.lossy_until_s and engine.rng.random() < LOST:
                 met["lost reply of the file server"] += 1
@@ -84,6 +88,17 @@ class FileServer:
             reply(result)
 
         engine.after(engine.rng.uniform(0.002, 0.04), arrive)
+
+    def _comes_through_at(self, machine: Machine) -> float:
+        """When a request that is sent now has to be sent again; now, where it arrives."""
+        now, rng = self._engine.now, self._engine.rng
+        heal_s = self._heals_at(machine)
+        if heal_s > now:
+            self._world.met["partition from the file system"] += machine.file_system_cut_until_s > now
+            return heal_s + rng.uniform(0.0, 1.0)
+        if now < self.lossy_until_s and rng.random() < LOST_REQUEST:
+            return now + rng.uniform(*rng.choice(REPEAT_S))
+        return now
 
     def _heals_at(self, machine: Machine) -> float:
         return max(self.down_until_s, machine.file_system_cut_until_s)

@@ -40,7 +40,7 @@ SEARCHED_FROM = {  # rare: a search from 0 found the first ones here
     "no-settle": 640,
     "no-clock-margin": 449,
     "silence-not-awaited": 200,
-    "old-look-judged": 360,
+    "old-look-judged": 600,
 }
 
 
