@@ -52,8 +52,9 @@ bench: prepare ## measure recovery over RUNS demo runs; writes bench/results/rec
 
 chaos: RUNS ?= 3
 chaos: SEED ?= 1
-chaos: prepare ## RUNS random schedules of faults from SEED on, against real machines; is there ever a second writer?
-	@$(BIN)/python -m lab.chaos --runs $(RUNS) --seed $(SEED)
+chaos: SCHEDULE ?=
+chaos: prepare ## RUNS random schedules of faults from SEED on (or that of SCHEDULE=FILE): is there ever a second writer?
+	@$(BIN)/python -m lab.chaos $(if $(SCHEDULE),--schedule $(SCHEDULE),--runs $(RUNS) --seed $(SEED))
 
 schema: prepare ## write services/schema.json from services/spec.py
 	$(BIN)/python -m services schema

@@ -1,28 +1,33 @@
 """`make chaos RUNS=n SEED=s`: n random schedules against real machines; exit 0 only if nothing got past the lease.
 
-The first schedule has the seed s, the next s+1, and so on; `RUNS=1 SEED=s` plays one again. A failing schedule is made
-smaller (at most `--reruns` more runs) and told as a story. Exit codes: docs/exit-codes.md.
+The first schedule has the seed s, the next s+1, and so on; `RUNS=1 SEED=s` plays one again, `SCHEDULE=FILE` one that
+an earlier run has written. A failing schedule is made smaller (at most `--reruns` more runs) and told as a story.
+Guarantees: what an earlier or larger run has written is not overwritten by a smaller or repeated one of the same seed.
+Exit codes: docs/exit-codes.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 from lab import namespace
 from lab.chaos.runs import ChaosLab, Run, open_chaos_lab
-from lab.chaos.schedule import Schedule, generate
+from lab.chaos.schedule import Schedule, generate, schedule_from_json
 from lab.chaos.service_file import TIMINGS
 from lab.chaos.shrink import shrink
 from lab.chaos.story import summary, tell
 from lab.demo import ROOT, prepare
-from lab.errors import LabError
+from lab.errors import LabError, LabPreconditionError
 
 OUT = ROOT / "build" / "chaos"
+REPLAYED = "replayed"
 
 
 def main() -> int:
@@ -30,10 +35,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab.chaos", description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--schedule", type=Path, metavar="FILE", help="play the schedule that a run has written here")
     parser.add_argument("--reruns", type=int, default=6, help="how many more runs a failing schedule is worth")
     parser.add_argument("--keep-going", action="store_true", help="play all schedules, make none smaller")
     arguments = parser.parse_args()
     try:
+        schedules, out = chosen(arguments.schedule, arguments.runs, arguments.seed)
         if not namespace.inside():
             namespace.check()
         kernel, images = prepare()
@@ -41,8 +48,8 @@ def main() -> int:
             namespace.enter([sys.executable, "-m", "lab.chaos", *sys.argv[1:]])
         directory = Path(tempfile.mkdtemp(prefix="soloist-"))
         try:
-            with open_chaos_lab(kernel, images, directory, OUT) as lab:
-                return play_all(lab, arguments.runs, arguments.seed, None if arguments.keep_going else arguments.reruns)
+            with open_chaos_lab(kernel, images, directory, out) as lab:
+                return play_all(lab, schedules, None if arguments.keep_going else arguments.reruns, out)
         finally:
             shutil.rmtree(directory, ignore_errors=True)
     except LabError as error:
@@ -53,26 +60,43 @@ def main() -> int:
         return 130
 
 
-def play_all(lab: ChaosLab, runs: int, seed: int, reruns: int | None) -> int:
-    """Play `runs` schedules from `seed` on; the first that fails is shrunk and ends it, unless `reruns` is None."""
+def chosen(file: Path | None, runs: int, seed: int) -> tuple[list[Schedule], Path]:
+    """What to play and where to write about it. Raises LabPreconditionError where `file` has no schedule."""
+    if file is None:
+        return [generate(seed + number, TIMINGS) for number in range(runs)], OUT
+    try:
+        data = json.loads(file.read_text(encoding="utf-8"))
+        schedule = schedule_from_json(data["schedule"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise LabPreconditionError(
+            f"{file}: no schedule in it ({error}). Name a file that a run has written, as build/chaos/seed-7.json"
+        ) from error
+    return [schedule], OUT / REPLAYED
+
+
+def play_all(lab: ChaosLab, schedules: Iterable[Schedule], reruns: int | None, out: Path) -> int:
+    """Play `schedules`; the first that fails is shrunk and ends it, unless `reruns` is None. `out`: for reports."""
     began_s = time.monotonic()
     played: list[Run] = []
-    for number in range(runs):
-        schedule = generate(seed + number, TIMINGS)
+    for schedule in schedules:
         print(f"seed {schedule.seed}:\n{schedule.story}", flush=True)
         run = lab.play(schedule)
         played.append(run)
         print(f"  {tell(run)}", flush=True)
         if run.violations and reruns is not None:
-            _shrink(lab, run, reruns)
+            _shrink(lab, run, reruns, out)
             break
     print(summary(played, time.monotonic() - began_s), flush=True)
     return 1 if any(run.violations for run in played) else 0
 
 
-def _shrink(lab: ChaosLab, failed: Run, reruns: int) -> None:
+def _shrink(lab: ChaosLab, failed: Run, reruns: int, out: Path) -> None:
     rules = {violation.rule for violation in failed.violations}
     last = failed
+    report = out / f"seed-{failed.schedule.seed}.json"
+    small = report.with_suffix(".small.json")
+    small.unlink(missing_ok=True)
+    original = report.read_bytes()
 
     def still_fails(candidate: Schedule) -> bool:
         nonlocal last
@@ -82,13 +106,17 @@ def _shrink(lab: ChaosLab, failed: Run, reruns: int) -> None:
             print(f"  no more runs in this lab: {error}", flush=True)
             return False
         fails = bool(rules & {violation.rule for violation in run.violations})
+        # Every run writes to its seed's file; there the run that failed first has to stay.
+        if fails:
+            report.rename(small)
+        report.write_bytes(original)
         print(f"  smaller ({len(candidate.faults)} faults): {'still fails' if fails else 'passes'}", flush=True)
         last = run if fails else last
         return fails
 
     shrink(failed.schedule, still_fails, reruns=reruns)
     print(f"the smallest schedule that failed:\n{last.schedule.story}")
-    print(tell(last, with_events=True), flush=True)
+    print(tell(last, with_events=True, file=small if small.exists() else None), flush=True)
 
 
 if __name__ == "__main__":

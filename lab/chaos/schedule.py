@@ -99,11 +99,11 @@ def schedule_from_json(data: Mapping[str, Any]) -> Schedule:
     try:
         faults = tuple(Fault(**fault) for fault in data["faults"])
         schedule = Schedule(seed=int(data["seed"]), faults=faults)
+        for fault in faults:
+            if fault.kind not in SENTENCES or fault.target not in TARGETS or fault.at_s < 0 or fault.for_s < 0:
+                raise ValueError(f"not a fault: {fault}")
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a schedule: {error}") from error
-    for fault in faults:
-        if fault.kind not in SENTENCES or fault.target not in TARGETS or fault.at_s < 0 or fault.for_s < 0:
-            raise ValueError(f"not a fault: {fault}")
     return schedule
 
 

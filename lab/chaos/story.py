@@ -6,13 +6,15 @@ Guarantees: names the violated rules first, then what happened, second by second
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from lab.chaos.checker import stretches
 from lab.chaos.runs import Run
 
 
-def tell(run: Run, *, with_events: bool = False) -> str:
-    """One line for a good run; for a bad one every violation, and with `with_events` the whole story."""
+def tell(run: Run, *, with_events: bool = False, file: Path | None = None) -> str:
+    """One line for a good run; for a bad one every violation, and with `with_events` the whole story. `file`: where
+    the schedule is written that the seed alone does not give."""
     writers = " -> ".join(stretch.machine for stretch in stretches(run.history.writes)) or "nobody"
     if not run.violations:
         return f"good: {run.acknowledged:,} acknowledged, written by {writers}, {run.duration_s:.0f} s"
@@ -21,7 +23,8 @@ def tell(run: Run, *, with_events: bool = False) -> str:
         zero_s = run.events[0].at_s if run.events else 0.0
         lines += [f"  {event.at_s - zero_s:6.1f} s  {event.sentence}" for event in run.events]
         lines.append(f"  data was written by {writers}")
-    lines.append(f"play it again: make chaos RUNS=1 SEED={run.schedule.seed}")
+    again = f"RUNS=1 SEED={run.schedule.seed}" if file is None else f"SCHEDULE={file}"
+    lines.append(f"play it again: make chaos {again}")
     return "\n  ".join(lines)
 
 

@@ -79,11 +79,17 @@ class Agent:
             if operation is not None:
                 operation()
                 machine.cached_until_s = -1.0  # a client sees its own changes
+            machine.look_performed_s = self._world.engine.now
             return files.look(machine)
 
-        content = yield ask(machine.timing.request_timeout_s, lambda reply: files.request(machine, perform, reply))
+        is_write = operation is not None
+        content = yield ask(
+            machine.timing.request_timeout_s,
+            lambda reply: files.request(machine, perform, reply, is_write=is_write),
+        )
         if content is TIMED_OUT:
             return NoAnswer(reason="time-out")
+        machine.look_returned_s = self._world.engine.now
         return as_seen(content, sent_s, machine.clock.read())
 
     def _call(self, service: str, operation: Any, *, may_be_late: bool = False) -> Body:
@@ -114,6 +120,8 @@ class Agent:
             if kind != said:
                 said = kind
                 world.tell(f"{machine.id}: {action.sentence}")
+            machine.asked_s = memory.asked_s
+            world.checker.decided(machine, observation, action)
             if isinstance(action, Publish):
                 hold = yield from self._publish(action)
                 if hold is not None:
@@ -152,6 +160,10 @@ class Agent:
             else:
                 holder = yield from self._call("ec2", lambda: world.cloud.describe(record.instance_id))
                 group = yield from self._call("group", lambda: world.cloud.group(machine, record.instance_id))
+            if isinstance(holder, HolderAnswer) and isinstance(group, GroupAnswer):
+                machine.all_answered_s = world.engine.now
+            if "old-look-judged" in self._defects:
+                return Observation(seen=seen, holder=holder, group=group, remains=remains)
             # Asking may have taken long: judge what is there now, if it is still that holder's.
             again = yield from self._look()
             if isinstance(again, NoAnswer) or again.generation == seen.generation:
@@ -173,7 +185,7 @@ class Agent:
         nonce = world.new_nonce(machine)
         record = new_record(machine.applicant, machine.timing, generation=generation, nonce=nonce)
         machine.run_nonce = nonce
-        world.publishing(record, action.ground)
+        world.publishing(machine, record, action.ground)
         store = world.files.replace if self._is_overwriting else world.files.link
         seen = yield from self._on_files(lambda: store(machine, record))
         hold = yield from self._confirm(record, seen, sent_s)
@@ -270,9 +282,12 @@ class Agent:
             if owner is not None and "steal-interface" in self._defects:
                 yield from self._call("ec2", lambda o=owner: world.cloud.detach(o, machine))
             if decision.action is ClaimAction.ATTACH:
+                looked_s = world.engine.now
                 look = yield from self._look()
-                if self._rules.may_touch(machine.hold, look, now_s=machine.clock.read()).is_given:
-                    yield from self._call("ec2", lambda: world.cloud.attach(machine))
+                is_given = self._rules.may_touch(machine.hold, look, now_s=machine.clock.read()).is_given
+                if is_given or "no-attach-guard" in self._defects:
+                    number = hold.record.generation
+                    yield from self._call("ec2", lambda s=looked_s, n=number: world.cloud.attach(machine, n, s))
             else:
                 yield sleep(1.5)
         return False

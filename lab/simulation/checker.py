@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bootstrap.fence_rules import TICK_S, FenceMemory
+from bootstrap.lease_acquire import FRESH_S
+from bootstrap.lease_actions import Action, Ground, StopOwnService
+from bootstrap.lease_observation import Observation, Seen
 from bootstrap.lease_record import LeaseRecord
 from lab.simulation.machine import Machine
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 WAKE_S = TICK_S + 0.5  # a guest that wakes past its whole ladder resets itself within this
 HURRY_S = 1.0  # looks, kill, write back
 NONE_S = 0.0
+ROUNDING_S = 0.01
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +47,7 @@ class Checker:
         self.overlaps: list[Overlap] = []
         self._open: dict[tuple[str, str], float] = {}
         self._landed: dict[int, str] = {}
+        self._landed_s: dict[int, float] = {}
         self._confirmed_s: dict[str, float] = {}
 
     def violation(self, sentence: str) -> None:
@@ -128,7 +133,34 @@ class Checker:
         if number <= max(self._landed, default=0):
             self.violation(f"{machine.id} published generation {number}, which is not higher than all before")
         self._landed[number] = nonce
+        self._landed_s[number] = self._world.engine.now
         self._displaced(machine, record)
+
+    def decided(self, machine: Machine, observation: Observation, action: Action) -> None:
+        """What a newcomer must do first where something of its own earlier generation is left."""
+        seen, is_left = observation.seen, machine.is_running or machine.is_mounted
+        is_newer = isinstance(seen, Seen) and seen.generation > machine.generation
+        if is_left and is_newer and not isinstance(action, StopOwnService):
+            self.violation(f"{machine.id} met a higher generation while its own service is left, and does not stop it")
+
+    def publishing(self, machine: Machine, record: LeaseRecord, ground: Ground) -> None:
+        """What a newcomer must have done before it publishes."""
+        now, timing, rate = self._world.engine.now, machine.timing, machine.clock.rate
+        before = self._world.files.files.get(record.generation - 1)
+        if ground != "lease-expired" or before is None:
+            return
+        waited_s = 0.0 if machine.asked_s is None else machine.clock.read() - machine.asked_s
+        if now - machine.all_answered_s < timing.silence_s / rate - ROUNDING_S and waited_s < timing.force_deadline_s:
+            self.violation(f"{machine.id} claims without proof though EC2 and the group answered just before")
+        landed_s = self._world.machine(before.instance_id).renewal_landed_s
+        if landed_s > machine.look_performed_s and now - machine.look_returned_s > FRESH_S / rate + ROUNDING_S:
+            self.violation(f"{machine.id} claims by an old look, since which the holder has renewed")
+
+    def attaching(self, machine: Machine, generation: int, looked_s: float) -> None:
+        """A request to attach the network interface has arrived, by an instance that looked at `looked_s`."""
+        newer = [number for number, at_s in self._landed_s.items() if number > generation and at_s < looked_s]
+        if newer:
+            self.violation(f"{machine.id} attached the network interface, long after generation {min(newer)} was there")
 
     def _displaced(self, machine: Machine, record: LeaseRecord) -> None:
         """Nobody publishes over a holder that is well."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 FORGETFUL_S = 6.0
 STALE_S = 3.0
+LOST = 0.5  # share of answers that do not arrive (fault "lost_replies")
 REMEMBERED_S = 200.0  # how long a terminated instance is described (an hour on AWS)
 COUNTED = ("Pending:Wait", "InService")
 
@@ -41,6 +42,7 @@ class ControlPlane:
         self._engine = world.engine
         self.silent_until_s = {"ec2": -1.0, "group": -1.0, "route53": -1.0, "route53-change": -1.0}
         self.forgetful_until_s = -1.0
+        self.lossy_until_s = -1.0
         self.dns = Address(zone="", ttl_s=10, generation=0)
         self.interfaces: dict[str, Machine] = {}
         self._state_changes: dict[str, tuple[float, str]] = {}
@@ -55,11 +57,12 @@ class ControlPlane:
         may_be_late: bool = False,
     ) -> None:
         """One call. `may_be_late`: it changes something, and sits in a socket that outlives its caller's patience."""
-        engine, rng, epoch = self._engine, self._engine.rng, caller.epoch
+        engine, rng, epoch, met = self._engine, self._engine.rng, caller.epoch, self._world.met
 
         def arrive() -> None:
             cut_s, silent_s = caller.api_cut_until_s, self.silent_until_s[service]
             if engine.now < cut_s or engine.now < silent_s:
+                met["partition from the API" if engine.now < cut_s else "API silence"] += 1
                 if may_be_late and caller.epoch == epoch and rng.random() < 0.3:
                     engine.at(max(cut_s, silent_s) + rng.uniform(0.0, 5.0), late)
                 elif may_be_late and engine.now >= cut_s and rng.random() < 0.2:
@@ -70,7 +73,11 @@ class ControlPlane:
                     NoAnswer(reason=f"{service} is unreachable"),
                 )
                 return
-            engine.after(rng.uniform(0.02, 0.3), reply, operation())
+            delay_s, answer = rng.uniform(0.02, 0.3), operation()
+            if engine.now < self.lossy_until_s and rng.random() < LOST:
+                met[f"lost answer of {service}"] += 1
+                return  # the caller hears of it by its own time-out
+            engine.after(delay_s, reply, answer)
 
         def late() -> None:
             if caller.epoch == epoch:
@@ -87,6 +94,7 @@ class ControlPlane:
             return HolderAnswer(state=GONE)
         changed_s, before = self._state_changes.get(instance_id, (-1e9, ""))
         if now < changed_s + STALE_S and rng.random() < 0.3:
+            self._world.met["stale answer of EC2"] += before != machine.ec2_state
             return HolderAnswer(state=before)
         return HolderAnswer(state=machine.ec2_state)
 
@@ -201,8 +209,9 @@ class ControlPlane:
         if self.dns == seen:
             self.dns = wanted
 
-    def attach(self, machine: Machine) -> bool:
-        """False when another instance has it."""
+    def attach(self, machine: Machine, generation: int, looked_s: float) -> bool:
+        """False when another instance has it. `looked_s`: when the caller sent its look at the lease directory."""
+        self._world.checker.attaching(machine, generation, looked_s)
         return self.interfaces.setdefault(machine.zone, machine) is machine
 
     def detach(self, machine: Machine, by: Machine) -> bool:

@@ -15,7 +15,8 @@ from typing import Any
 from bootstrap.lease_actions import Publish
 from bootstrap.lease_observation import GroupAnswer, HolderAnswer, Member, NoAnswer, Observation, Seen
 from bootstrap.lease_publish import Publication
-from lab.simulation.schedule import draw
+from lab.simulation import newcomer_defects as newcomer
+from lab.simulation.schedule import Schedule, draw
 from lab.simulation.world import Result, World, real_rules
 
 Change = Callable[[SimpleNamespace], None]
@@ -271,6 +272,26 @@ DEFECTS: dict[str, Defect] = {
     "steal-interface": Defect(
         rule="a network interface is never taken from a live instance", seen_as=("took the network",)
     ),
+    "no-clock-margin": Defect(
+        rule="clocks may differ in rate", seen_as=("could both write",), change=newcomer.no_clock_margin
+    ),
+    "silence-not-awaited": Defect(
+        rule="a hiccup of EC2 is not silence", seen_as=("though EC2 and",), change=newcomer.silence_is_not_awaited
+    ),
+    "old-look-judged": Defect(
+        rule="an expired lease is judged by a fresh look", seen_as=("an old look",), change=newcomer.old_look_judged
+    ),
+    "own-service-left": Defect(
+        rule="stop the own service first when a higher generation is met",
+        seen_as=("its own service is left",),
+        change=newcomer.own_service_left,
+    ),
+    "no-attach-guard": Defect(
+        rule="a stale instance touches no network interface", seen_as=("attached the network interface",)
+    ),
+    "never-takes-over": Defect(
+        rule="a newcomer gets through in the end", seen_as=("nobody serves",), change=newcomer.never_takes_over
+    ),
     "no-dns-guard": Defect(rule="the record moves by look and compare-and-swap", seen_as=("the record went back",)),
     "constant-ttl": Defect(rule="each generation's record differs from the last", seen_as=("the record went back",)),
 }
@@ -278,7 +299,12 @@ DEFECTS: dict[str, Defect] = {
 
 def run_seed(seed: int, defect: str = "", *, is_telling: bool = False) -> Result:
     """One run of the schedule of `seed`, with at most one rule broken."""
+    return run_schedule(draw(seed), defect, is_telling=is_telling)
+
+
+def run_schedule(schedule: Schedule, defect: str = "", *, is_telling: bool = False) -> Result:
+    """The same for a schedule that no seed gives."""
     rules = real_rules()
     if defect:
         DEFECTS[defect].change(rules)
-    return World(draw(seed), frozenset([defect] if defect else []), rules, is_telling).run()
+    return World(schedule, frozenset([defect] if defect else []), rules, is_telling).run()

@@ -141,6 +141,12 @@ class Faults:
     def split(self, machine: Machine, length_s: float) -> None:
         self._world.files.split_until_s = self._engine.now + length_s
 
+    def lost_replies(self, machine: Machine, length_s: float) -> None:
+        """File server, EC2, group and Route 53 do what they are asked; half of their answers are lost."""
+        until_s = self._engine.now + length_s
+        self._world.files.lossy_until_s = max(self._world.files.lossy_until_s, until_s)
+        self._world.cloud.lossy_until_s = max(self._world.cloud.lossy_until_s, until_s)
+
     def forgetful(self, machine: Machine, length_s: float) -> None:
         self._world.cloud.forgetful_until_s = self._engine.now + min(length_s, 6.0)
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from lab.simulation.world import World
 
 CONVERGE_S = 0.5  # how long two mount targets may disagree after a fail-over (fault "split")
+LOST = 0.5  # share of replies that do not arrive (fault "lost_replies")
+LOST_REQUEST = 0.2  # of requests: these are performed for the first time when they are repeated
+REPEAT_S = ((0.2, 3.0), (0.2, 3.0), (3.0, 60.0))  # when the kernel sends a request again that was not answered
 CACHE_S = 60.0  # attribute cache of a mount without noac (defect "cached-look")
 EEXIST, DONE = "EEXIST", "done"
 Content = tuple[int, str, LeaseRecord | None]
@@ -36,11 +39,13 @@ class FileServer:
         self.down_until_s = -1.0
         self.torn_until_s = -1.0
         self.split_until_s = -1.0
+        self.lossy_until_s = -1.0
         self.created_s: dict[int, float] = {}
 
-    def request(self, machine: Machine, operation: Callable[[], Any], reply: Reply) -> None:
+    def request(self, machine: Machine, operation: Callable[[], Any], reply: Reply, *, is_write: bool = False) -> None:
         """Perform `operation` on the server, sooner or later, perhaps twice; `reply` with its (last) result."""
-        engine, epoch = self._engine, machine.epoch
+        engine, epoch, met = self._engine, machine.epoch, self._world.met
+        given_up_s = engine.now + machine.timing.request_timeout_s / machine.clock.rate
 
         def repeat() -> None:
             if machine.epoch != epoch:
@@ -50,12 +55,21 @@ class FileServer:
                 return
             arrive()
 
+        is_performed = False
+
         def arrive() -> None:
-            heal_s = self._heals_at(machine)
-            if heal_s > engine.now:
-                engine.at(heal_s + engine.rng.uniform(0.0, 1.0), repeat)
+            nonlocal is_performed
+            again_s = self._comes_through_at(machine)
+            if again_s > engine.now:
+                engine.at(again_s, repeat)
                 return
+            met["late write"] += is_write and not is_performed and engine.now > given_up_s
+            is_performed = True
             result = operation()
+            if engine.now < self.lossy_until_s and engine.rng.random() < LOST:
+                met["lost reply of the file server"] += 1
+                engine.after(engine.rng.uniform(*engine.rng.choice(REPEAT_S)), repeat)
+                return
             slow_s = (
                 engine.rng.uniform(0.0, machine.slow_s)
                 if engine.now < machine.slow_until_s and engine.rng.random() < 0.5
@@ -70,9 +84,21 @@ class FileServer:
             if heal_s > engine.now:
                 engine.at(heal_s + engine.rng.uniform(0.0, 1.0), repeat)
                 return
+            met["stale read"] += result[1] not in ("{", self._text())
             reply(result)
 
         engine.after(engine.rng.uniform(0.002, 0.04), arrive)
+
+    def _comes_through_at(self, machine: Machine) -> float:
+        """When a request that is sent now has to be sent again; now, where it arrives."""
+        now, rng = self._engine.now, self._engine.rng
+        heal_s = self._heals_at(machine)
+        if heal_s > now:
+            self._world.met["partition from the file system"] += machine.file_system_cut_until_s > now
+            return heal_s + rng.uniform(0.0, 1.0)
+        if now < self.lossy_until_s and rng.random() < LOST_REQUEST:
+            return now + rng.uniform(*rng.choice(REPEAT_S))
+        return now
 
     def _heals_at(self, machine: Machine) -> float:
         return max(self.down_until_s, machine.file_system_cut_until_s)
@@ -91,9 +117,12 @@ class FileServer:
             content = (self.highest, "{", None)
         else:
             record = self._visible(machine, self.highest)
-            content = (self.highest, f"{record.nonce} {record.renewals} {record.is_released}", record)
+            content = (self.highest, _text(record), record)
         machine.cached = content
         return content
+
+    def _text(self) -> str:
+        return _text(self.files[self.highest]) if self.highest else ""
 
     def _visible(self, machine: Machine, generation: int) -> LeaseRecord:
         own = machine.split_files.get(generation)
@@ -109,6 +138,7 @@ class FileServer:
             if is_other and self._engine.now < min(self.split_until_s, self.created_s[number] + CONVERGE_S):
                 machine.split_files[number] = record  # acknowledged by another mount target, and taken back later
                 return DONE
+            self._world.met["EEXIST of one's own link"] += not is_other
             return EEXIST
         self.files[number] = record
         self.created_s[number] = self._engine.now
@@ -124,13 +154,18 @@ class FileServer:
             self._world.checker.overwritten(self.files[self.highest], record)
             self.files.clear()
             self.highest = 0
+        if self.files.get(number) != record:
+            machine.renewal_landed_s = self._engine.now
         self.files[number] = record
         self.created_s.setdefault(number, self._engine.now)
         self.highest = max(self.highest, number)
-        machine.renewal_landed_s = self._engine.now
         if is_new:
             self._world.landed(machine, record)
         return DONE
+
+
+def _text(record: LeaseRecord) -> str:
+    return f"{record.nonce} {record.renewals} {record.is_released}"
 
 
 def as_seen(content: Content, sent_s: float, returned_s: float) -> Seen:

@@ -64,6 +64,11 @@ class Machine:
         self.agent_hit_s = -1e9  # killed or stopped
         self.is_wanted = True  # the agent keeps the service running
         self.renewal_landed_s = -1.0
+        # what it did as a newcomer, for the checker
+        self.look_performed_s = -1.0  # by the server
+        self.look_returned_s = -1.0
+        self.all_answered_s = -1e9  # EC2 and the group, in one round of questions
+        self.asked_s: float | None = None  # first request to terminate the holder, on the own clock
 
     @property
     def boot_id(self) -> str:
@@ -109,6 +114,7 @@ class Machine:
         if not self.is_up:
             return
         self.world.tell(f"{self.id} is reset: {why}")
+        self.world.met["reboot"] += 1
         self._off()
         self.boot(self.engine.rng.uniform(8.0, 20.0))
 
@@ -142,6 +148,7 @@ class Machine:
 
     def pause(self, *, is_clock_frozen: bool) -> None:
         if self.is_up and not self.clock.is_paused:
+            self.world.met["pause, clock frozen" if is_clock_frozen else "pause, clock running"] += 1
             self.clock.pause(is_clock_frozen=is_clock_frozen)
             self.world.writers_changed()
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bootstrap.lease_timing import FencePolicy, LeaseTiming
 
 START_S = 30.0
+LOSSY_EVERY = 5  # each fifth schedule loses replies for a while, besides what else happens
+RARE_EVERY = 25  # schedules of that many seeds, of which each in RARE is one that chance would hardly find
 PAUSES = ("pause", "freeze")
 
 
@@ -73,6 +75,8 @@ ARRIVALS = ("replace", "launch_beside", "unhealthy", "nothing")
 
 def draw(seed: int) -> Schedule:
     """The schedule of `seed`: one family of dangers in turn, and what else may go wrong at the same time."""
+    if seed % RARE_EVERY in RARE:
+        return RARE[seed % RARE_EVERY](random.Random(f"rare {seed}"), seed)
     rng = random.Random(seed)
     family = FAMILIES[seed % len(FAMILIES)]
     start_s = START_S + rng.uniform(0.0, 20.0)
@@ -83,6 +87,8 @@ def draw(seed: int) -> Schedule:
     timings = _timings(rng)
     policy: FencePolicy = "proof" if rng.random() < 0.25 else "proof-or-lease"
     rates = tuple(1.0 + rng.uniform(-1.0, 1.0) * min(_rate_error(timing) for timing in timings) for _ in range(4))
+    if seed % LOSSY_EVERY == 0:
+        faults.append(_lossy(random.Random(f"lost replies {seed}"), start_s))
     return Schedule(
         seed=seed,
         policy=policy,
@@ -90,6 +96,38 @@ def draw(seed: int) -> Schedule:
         rates=rates,
         zones=("a", "b") if family is _late_swap else tuple(rng.choice("abc") for _ in range(5)),
         faults=tuple(sorted(faults, key=lambda fault: fault.at_s)),
+    )
+
+
+def _slow_holder(rng: random.Random, seed: int) -> Schedule:
+    """The holder's clock is slow, the newcomer's fast; perhaps the fence dies just before it would have reset."""
+    timing = _tight(rng)
+    margin_s = rng.uniform(3.0, 10.0)
+    timing = replace(
+        timing, clock_margin_s=margin_s, lease_duration_s=timing.lease_duration_s - timing.clock_margin_s + margin_s
+    )
+    error = 0.99 * margin_s / (2 * timing.lease_duration_s)
+    start_s = START_S + rng.uniform(0.0, 20.0)
+    reset_s = start_s + (timing.ladder_s - rng.uniform(0.0, timing.retry_period_s)) / (1.0 - error)
+    return Schedule(
+        seed=seed,
+        policy="proof-or-lease",
+        timings=(timing,),
+        rates=(1.0 - error, 1.0 + error),
+        zones=("a", "b"),
+        faults=(
+            _fault(start_s - 20.0, "launch_first"),
+            _fault(start_s - 1.0, "silent_ec2", "", 300.0),
+            _fault(start_s, "cut_files", length_s=250.0),
+            _fault(reset_s, rng.choice(("kill_fence", "kill_fence", "nothing"))),
+        ),
+    )
+
+
+def _lossy(rng: random.Random, start_s: float) -> Fault:
+    """From a source of its own: the seeds without it keep the schedules that they had before."""
+    return _fault(
+        rng.choice((0.0, start_s - 25.0, start_s + rng.uniform(0.0, 100.0))), "lost_replies", "", _length(rng)
     )
 
 
@@ -189,6 +227,43 @@ FAMILIES: tuple[Callable[[random.Random, float], list[Fault]], ...] = (
     _unknown,
     _late_swap,
 )
+
+
+def _stale_agent(rng: random.Random, seed: int) -> Schedule:
+    """A holder sleeps with its clock until another one holds; its agent is killed as it wakes."""
+    start_s, asleep_s = START_S + rng.uniform(0.0, 20.0), rng.uniform(130.0, 160.0)
+    return _by_default(
+        seed,
+        ("a", "b"),
+        _fault(start_s - 20.0, "launch_first"),
+        _fault(start_s - 1.0, "silent_ec2", "", 200.0),
+        _fault(start_s, "freeze", length_s=asleep_s),
+        _fault(start_s + asleep_s + rng.uniform(0.0, 2.0), "kill_agent", "other"),
+    )
+
+
+def _stale_attach(rng: random.Random, seed: int) -> Schedule:
+    """A holder sleeps with its clock while it waits for its network interface; that becomes free, another one holds."""
+    start_s = START_S + rng.uniform(0.0, 10.0)
+    return _by_default(
+        seed,
+        ("a", "a", "b"),
+        _fault(start_s, "cut_files", length_s=250.0),
+        _fault(start_s, "stuck", length_s=250.0),
+        _fault(start_s + 1.0, "end"),
+        _fault(start_s + 150.0, "launch_first"),
+        _fault(start_s + 180.0, "freeze", length_s=rng.uniform(180.0, 220.0)),
+        _fault(start_s + 182.0, "silent_ec2", "", rng.uniform(88.0, 96.0)),
+    )
+
+
+def _by_default(seed: int, zones: tuple[str, ...], *faults: Fault) -> Schedule:
+    return Schedule(
+        seed=seed, policy="proof-or-lease", timings=(LeaseTiming(),), rates=(1.0,), zones=zones, faults=faults
+    )
+
+
+RARE: dict[int, Callable[[random.Random, int], Schedule]] = {22: _stale_attach, 23: _stale_agent, 24: _slow_holder}
 
 
 def _length(rng: random.Random) -> float:

@@ -7,6 +7,7 @@ file or a network.
 from __future__ import annotations
 
 import random
+from collections import Counter
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -29,6 +30,7 @@ LIVENESS_S = 1500.0  # after the last fault, the longest chain of waits that the
 SERVED_S = 8.0
 LOOK_S = 4.0
 IDLE_S = 1e6
+RATES_APART = 0.002
 
 
 def real_rules() -> SimpleNamespace:
@@ -75,6 +77,7 @@ class World:
         self.publications: dict[int, tuple[Ground, float]] = {}
         self.wake_at_publication: list[Machine] = []
         self.story: list[str] = []
+        self.met: Counter[str] = Counter()  # what the rules had to cope with
         self.checker = Checker(self)
         self.files = FileServer(self)
         self.cloud = ControlPlane(self)
@@ -138,7 +141,9 @@ class World:
         machine.processes.append(Process(self.engine, machine.clock, Agent(self, machine).run()))
 
     def restart_agent(self, machine: Machine, epoch: int) -> None:
-        """systemd starts it again."""
+        """systemd starts it again, unless it did already: never two agents on one machine."""
+        if any(process.is_alive for process in machine.processes):
+            return
         if epoch == machine.epoch and machine.clock.is_paused:
             machine.clock.park(is_timer=False, call=self.restart_agent, arguments=(machine, epoch))
         elif epoch == machine.epoch and machine.is_up:
@@ -175,8 +180,9 @@ class World:
         self._nonces += 1
         return f"{machine.id}#{self._nonces}"
 
-    def publishing(self, record: LeaseRecord, ground: Ground) -> None:
+    def publishing(self, machine: Machine, record: LeaseRecord, ground: Ground) -> None:
         """A newcomer is about to publish: a good moment for a sleeper to wake up."""
+        self.checker.publishing(machine, record, ground)
         self._grounds[record.nonce] = ground
         rng = self.engine.rng
         for sleeper in self.wake_at_publication:
@@ -186,6 +192,10 @@ class World:
     def landed(self, machine: Machine, record: LeaseRecord) -> None:
         """A record is in the directory for the first time."""
         self.checker.landed(machine, record)
+        before = self.files.files.get(record.generation - 1)
+        if before is not None and self._grounds[record.nonce] == "lease-expired":
+            rates = (machine.clock.rate, self.machine(before.instance_id).clock.rate)
+            self.met["lease waited for by a clock of another rate"] += abs(rates[0] - rates[1]) > RATES_APART
         self.publications.setdefault(record.generation, (self._grounds[record.nonce], self.engine.now))
 
     def writers_changed(self) -> None:

@@ -68,10 +68,19 @@ BOLD = {
         WAKE_S,
         SEEN_S,
         BLIND_S,
+        T.force_deadline_s,
+        T.silence_s,
         T.gone_confirm_s,
         RATE_PERCENT,
         TTL_STEPS - 1,
     ],
+}
+PROSE = {  # numbers in sentences, outside of first columns and bold
+    "The holder loses the file system": [0.0],
+    "The operating system panics while EC2 says `running`": [T.lease_duration_s],
+    "A zone is lost, and EC2 cannot end what is in it": [T.lease_duration_s],
+    "The guest is paused, its clock runs on": [0.0, T.renew_deadline_s + LATE_S, T.ladder_s, T.ladder_s],
+    "What is guaranteed, and on what it rests": [1.0],  # a record's shortest TTL
 }
 
 
@@ -95,6 +104,14 @@ def test_the_seconds_of_a_table_are_those_of_the_defaults(title: str) -> None:
 @pytest.mark.parametrize("title", BOLD)
 def test_the_bounds_in_bold_are_those_of_the_defaults(title: str) -> None:
     assert [float(number) for number in re.findall(r"\*\*([\d.]+)\*\*", sections()[title])] == BOLD[title]
+
+
+def test_no_number_in_a_sentence_escapes_the_comparison() -> None:
+    found = {}
+    for title, text in sections().items():
+        plain = re.sub(r"^\| [\d.]+ \||\*\*[\d.]+\*\*|`[^`]*`|Route 53", "", text, flags=re.MULTILINE)
+        found[title] = [float(number) for number in re.findall(r"(?<![\w.])\d+(?:\.\d+)?(?!\w)", plain)]
+    assert {title: numbers for title, numbers in found.items() if numbers} == PROSE
 
 
 def test_the_agents_watchdog_is_that_of_its_unit() -> None:

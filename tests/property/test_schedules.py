@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from hypothesis import HealthCheck, given, note, settings
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, note, settings
 from hypothesis import strategies as st
 
 from bootstrap.lease_timing import LeaseTiming
-from lab.simulation.schedule import EXTRA, HITS, Fault, Schedule
+from lab.simulation.defects import run_schedule
+from lab.simulation.faults import Faults
+from lab.simulation.schedule import Fault, Schedule, draw
 from lab.simulation.world import World
 
-KINDS = sorted({*EXTRA, *HITS, "freeze", "launch_first", "stuck", "unhealthy", "silent_cloud", "slow_then_cut"})
+KINDS = sorted(name for name in vars(Faults) if not name.startswith("_") and name != "begin")
 
 faults = st.builds(
     Fault,
@@ -35,3 +40,26 @@ def test_no_faults_in_any_order_violate_anything(schedule: Schedule) -> None:
     result = World(schedule, is_telling=True).run()
     note("\n".join(result.story))
     assert result.violations == []
+
+
+@pytest.mark.parametrize("defect", ["release-first", "shutting-down-is-dead"])
+def test_a_rule_broken_on_purpose_is_found_without_a_seed(defect: str) -> None:
+    found = find(
+        schedules,
+        lambda schedule: bool(run_schedule(schedule, defect).violations),
+        settings=settings(
+            max_examples=2000,
+            deadline=None,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=list(HealthCheck),
+        ),
+        random=Random(1),
+    )
+    assert found.faults, "a schedule without any fault violates something"
+    assert run_schedule(found).violations == []
+
+
+def test_the_seeded_schedules_offer_every_fault_that_there_is() -> None:
+    drawn = {fault.kind for seed in range(480) for fault in draw(seed).faults}
+    assert drawn - {"nothing"} == set(KINDS)

@@ -6,14 +6,14 @@ from typing import cast
 
 import pytest
 
-from lab.chaos.__main__ import play_all
+from lab.chaos.__main__ import OUT, chosen, play_all
 from lab.chaos.checker import Violation
 from lab.chaos.history import Generation, History, ServerWrite
 from lab.chaos.runs import ChaosLab, Run, steady_since
-from lab.chaos.schedule import Schedule
+from lab.chaos.schedule import Fault, Schedule, generate
 from lab.chaos.service_file import SERVICE, TIMINGS, write_service_file
 from lab.chaos.story import summary, tell
-from lab.errors import LabTimeout
+from lab.errors import LabPreconditionError, LabTimeout
 from lab.report.model import Event
 from services.load import load_service
 
@@ -34,7 +34,8 @@ def run(schedule: Schedule, *violations: Violation) -> Run:
 class FakeLab:
     """Plays nothing; a schedule with a fault of one of the kinds in `bad` has a violation."""
 
-    def __init__(self, *bad: str, breaks_after: int = 1000) -> None:
+    def __init__(self, out: Path, *bad: str, breaks_after: int = 1000) -> None:
+        self.out = out
         self.bad = bad
         self.played: list[Schedule] = []
         self._breaks_after = breaks_after
@@ -43,12 +44,13 @@ class FakeLab:
         if len(self.played) >= self._breaks_after:
             raise LabTimeout("a service that serves: not within 150 s")
         self.played.append(schedule)
+        (self.out / f"seed-{schedule.seed}.json").write_text(json.dumps({"schedule": schedule.as_json()}))
         is_bad = any(fault.kind in self.bad for fault in schedule.faults)
         return run(schedule, *([OVERLAP] if is_bad else []))
 
 
 def play(lab: FakeLab, *, runs: int, seed: int = 1, reruns: int | None = 6) -> int:
-    return play_all(cast(ChaosLab, lab), runs, seed, reruns)
+    return play_all(cast(ChaosLab, lab), chosen(None, runs, seed)[0], reruns, lab.out)
 
 
 @pytest.mark.parametrize(
@@ -76,15 +78,17 @@ def test_a_bad_run_names_rule_events_and_how_to_play_it_again() -> None:
     assert text.endswith("play it again: make chaos RUNS=1 SEED=7")
 
 
-def test_all_schedules_good_is_exit_code_0_with_consecutive_seeds(capsys: pytest.CaptureFixture[str]) -> None:
-    lab = FakeLab()
+def test_all_schedules_good_is_exit_code_0_with_consecutive_seeds(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lab = FakeLab(tmp_path)
     assert play(lab, runs=4, seed=11) == 0
     assert [schedule.seed for schedule in lab.played] == [11, 12, 13, 14]
     assert "4 schedules with" in capsys.readouterr().out
 
 
-def test_a_violation_is_exit_code_1_and_is_made_smaller(capsys: pytest.CaptureFixture[str]) -> None:
-    lab = FakeLab("freeze", "crash", "cut-efs")
+def test_a_violation_is_exit_code_1_and_is_made_smaller(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    lab = FakeLab(tmp_path, "freeze", "crash", "cut-efs")
     assert play(lab, runs=30) == 1
     said = capsys.readouterr().out
     assert "VIOLATED: overlap" in said
@@ -92,18 +96,65 @@ def test_a_violation_is_exit_code_1_and_is_made_smaller(capsys: pytest.CaptureFi
     assert len(lab.played[-1].faults) <= len(next(s for s in lab.played if s.seed == lab.played[-1].seed).faults)
 
 
-def test_keeping_going_plays_all_and_still_fails() -> None:
-    lab = FakeLab("freeze", "crash", "cut-efs")
+def test_keeping_going_plays_all_and_still_fails(tmp_path: Path) -> None:
+    lab = FakeLab(tmp_path, "freeze", "crash", "cut-efs")
     assert play(lab, runs=30, reruns=None) == 1
     assert [schedule.seed for schedule in lab.played] == list(range(1, 31))
 
 
-def test_a_lab_that_breaks_while_shrinking_still_tells_the_story(capsys: pytest.CaptureFixture[str]) -> None:
-    probe = FakeLab("freeze", "crash", "cut-efs")
+def test_a_lab_that_breaks_while_shrinking_still_tells_the_story(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    probe = FakeLab(tmp_path, "freeze", "crash", "cut-efs")
     play(probe, runs=30, reruns=0)
-    lab = FakeLab("freeze", "crash", "cut-efs", breaks_after=len(probe.played))
+    lab = FakeLab(tmp_path, "freeze", "crash", "cut-efs", breaks_after=len(probe.played))
     assert play(lab, runs=30) == 1
     assert "no more runs in this lab" in capsys.readouterr().out
+
+
+SCHEDULE = Schedule(
+    seed=7, faults=(Fault(kind="crash", at_s=1.0), Fault(kind="freeze", at_s=3.0, for_s=20.0, is_replaced=True))
+)
+
+
+def test_shrinking_leaves_the_first_failure_as_it_was_and_writes_the_smallest_beside_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    lab = FakeLab(tmp_path, "freeze")
+    assert play_all(cast(ChaosLab, lab), [SCHEDULE], 20, tmp_path) == 1
+    assert chosen(tmp_path / "seed-7.json", 1, 1)[0] == [SCHEDULE]
+    (smallest,), _ = chosen(tmp_path / "seed-7.small.json", 1, 1)
+    assert smallest.faults == (Fault(kind="freeze", at_s=1.0, for_s=1.2),)
+    assert f"make chaos SCHEDULE={tmp_path}/seed-7.small.json" in capsys.readouterr().out
+
+
+def test_what_cannot_be_made_smaller_has_no_second_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "seed-7.small.json").write_text("of an earlier run")
+    lab = FakeLab(tmp_path, "crash")
+    one = Schedule(seed=7, faults=(Fault(kind="crash", at_s=1.0),))
+    assert play_all(cast(ChaosLab, lab), [one], 20, tmp_path) == 1
+    assert {path.name for path in tmp_path.iterdir()} == {"seed-7.json"}
+    assert "make chaos RUNS=1 SEED=7" in capsys.readouterr().out
+
+
+def test_a_schedule_that_a_run_has_written_is_played_again_without_writing_over_that_run(tmp_path: Path) -> None:
+    play(FakeLab(tmp_path), runs=1, seed=12)
+    (schedule,), out = chosen(tmp_path / "seed-12.json", 3, 1)
+    assert schedule == generate(12, TIMINGS)
+    assert out != OUT
+    assert chosen(None, 3, 1)[1] == OUT
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"schedule": {"seed": 1, "faults": [{"kind": "crash", "at_s": "now"}]}}']
+)
+def test_a_file_without_a_schedule_is_named_before_anything_is_started(text: str, tmp_path: Path) -> None:
+    file = tmp_path / "seed-1.json"
+    file.write_text(text)
+    with pytest.raises(LabPreconditionError, match=r"seed-1\.json: no schedule in it"):
+        chosen(file, 1, 1)
+    with pytest.raises(LabPreconditionError, match="no schedule in it"):
+        chosen(tmp_path / "none.json", 1, 1)
 
 
 def test_the_summary_counts() -> None:

@@ -1,0 +1,79 @@
+"""Rules of the newcomer broken on purpose: when it may claim, by what it may claim, that it claims at all.
+
+For: lab.simulation.defects, which names them. Each changes `world.real_rules`. Does not: say how it is seen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+from bootstrap.lease_actions import Publish, Wait
+from bootstrap.lease_observation import Observation, OwnRemains, Seen
+
+Step = Callable[..., Any]
+
+
+def _wrap(rules: SimpleNamespace, alter: Callable[[Observation, dict[str, Any]], Observation]) -> None:
+    real: Step = rules.acquire_step
+
+    def step(memory: Any, observation: Observation, **given: Any) -> Any:
+        return real(memory, alter(observation, given), **given)
+
+    rules.acquire_step = step
+
+
+def no_clock_margin(rules: SimpleNamespace) -> None:
+    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
+        seen = observation.seen
+        if not isinstance(seen, Seen) or seen.record is None:
+            return observation
+        shorter_s = seen.record.lease_duration_s - given["timing"].clock_margin_s
+        return replace(observation, seen=replace(seen, record=replace(seen.record, lease_duration_s=shorter_s)))
+
+    _wrap(rules, alter)
+
+
+def silence_is_not_awaited(rules: SimpleNamespace) -> None:
+    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
+        given["timing"] = replace(given["timing"], silence_s=0.0)
+        return observation
+
+    _wrap(rules, alter)
+
+
+def old_look_judged(rules: SimpleNamespace) -> None:
+    real: Step = rules.acquire_step
+
+    def step(memory: Any, observation: Observation, **given: Any) -> Any:
+        memory, action = real(memory, observation, **given)
+        if isinstance(action, Wait) and "look once more" in action.sentence:
+            return memory, Publish(generation=memory.generation + 1, ground="lease-expired", sentence=action.sentence)
+        return memory, action
+
+    rules.acquire_step = step
+
+
+def own_service_left(rules: SimpleNamespace) -> None:
+    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
+        seen = observation.seen
+        is_mine = (
+            isinstance(seen, Seen) and seen.record is not None and seen.record.instance_id == given["me"].instance_id
+        )
+        return observation if is_mine else replace(observation, remains=OwnRemains())
+
+    _wrap(rules, alter)
+
+
+def never_takes_over(rules: SimpleNamespace) -> None:
+    real: Step = rules.acquire_step
+
+    def step(memory: Any, observation: Observation, **given: Any) -> Any:
+        memory, action = real(memory, observation, **given)
+        if isinstance(action, Publish) and action.generation > 1:
+            return memory, Wait(pause_s=1.5, sentence="somebody else may do it")
+        return memory, action
+
+    rules.acquire_step = step
