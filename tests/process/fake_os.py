@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -73,6 +74,16 @@ class FakeOs:
         """From now on units start only while the fence grants it."""
         with self._state() as state_tree:
             state_tree["needs_grant"] = True
+
+    def reboot(self, boot_id: str) -> None:
+        """Lose what a machine loses with its power, all but its disks: mounts, units, addresses, all of /run."""
+        with self._state() as state_tree:
+            state_tree.update(units={}, links={})
+            self._populate({})
+        self._replace_mounts(self.paths.mountinfo.read_text().splitlines()[:1])
+        shutil.rmtree(self.paths.run)
+        self.paths.run.mkdir()
+        (self.root / "boot_id").write_text(boot_id)
 
     def forbid(self, *parts: str) -> None:
         """Commands with one of `parts` in them fail from now on, in every process."""
