@@ -1,4 +1,4 @@
-"""The image downloads and upgrades nothing by itself: ami/install.sh masks what would, and ami/verify.sh says so.
+"""The image downloads, starts and serves nothing by itself: ami/install.sh sees to it, ami/verify.sh checks it.
 
 The scripts' own words run here, with a systemctl that only notes what it is told; the lab's builds run all of both.
 """
@@ -48,10 +48,10 @@ class Image:
         (programs / "systemctl").chmod(0o755)
         self._environment = {"PATH": f"{programs}:{os.environ['PATH']}", "MASKED": str(self._masked)}
 
-    def run(self, script: str) -> list[str]:
+    def run(self, script: str, *arguments: str) -> list[str]:
         """What `script` prints, by line."""
         done = subprocess.run(
-            ["sh", "-s", "--", "--service", "demo"],
+            ["sh", "-s", "--", "--service", "demo", *arguments],
             input=script,
             env=self._environment,
             capture_output=True,
@@ -85,7 +85,8 @@ def _paragraph(script: str, start: str) -> str:
     if start.endswith("="):
         last = next(n for n, line in enumerate(lines) if n >= first and line.endswith("'"))
     else:
-        last = next(n for n, line in enumerate(lines) if n > first and line.strip() in ("}", ";;"))
+        end = "}" if start.endswith("{") else "            ;;"
+        last = next(n for n, line in enumerate(lines) if n > first and line == end)
     return "\n".join(lines[first : last + 1])
 
 
@@ -121,3 +122,41 @@ def test_a_recipe_that_masks_nothing_is_seen(image: Image, words: str, instead: 
     assert words in INSTALL
     image.agent_step(INSTALL.replace(words, instead))
     assert image.findings() == [finding(unit) for unit in DOWNLOADING]
+
+
+DROP_IN = """# Written by ami/install.sh.
+[Unit]
+BindsTo=soloist-agent.service soloist-fence.service
+AssertPathExists=/run/soloist/granted
+AssertPathIsMountPoint=/var/lib/demo
+AssertPathIsMountPoint=/etc/demo
+"""
+RUNS_GUARDED = """[Service]
+Slice=soloist.slice
+EnvironmentFile=/run/soloist/generation.env
+"""
+
+
+@pytest.mark.parametrize(("unit", "text"), [("demo.service", DROP_IN + RUNS_GUARDED), ("demo.timer", DROP_IN)])
+def test_a_unit_of_the_service_ends_with_agent_and_fence_and_starts_on_lease_and_mounts_only(
+    image: Image, tmp_path: Path, unit: str, text: str
+) -> None:
+    function = _paragraph(INSTALL, "write_drop_in() {").replace("/etc/systemd/system", str(tmp_path))
+    image.run(f"DIRECTORIES='/var/lib/demo /etc/demo'\n{function}\nwrite_drop_in {unit}\n")
+    assert (tmp_path / f"{unit}.d" / "50-soloist.conf").read_text() == text
+
+
+def test_units_of_the_service_are_disabled_and_only_agent_and_fence_enabled() -> None:
+    install_units = _paragraph(INSTALL, "install_units() {")
+    assert 'systemctl --root=/ --quiet disable "$unit"' in install_units
+    enabled = [line.strip() for line in INSTALL.splitlines() if "systemctl" in line and " enable " in line]
+    assert enabled == ["systemctl --root=/ --quiet enable soloist-agent.service soloist-fence.service"]
+
+
+def test_verification_names_a_service_that_would_start_by_itself(image: Image) -> None:
+    claims = image.run(VERIFY, "--units", "demo.service", "--directories", "/var/lib/demo")
+    assert "verify.sh: not true: demo.service is not enabled" in claims  # this systemctl calls it enabled
+    assert "verify.sh: not true: demo.service ends with agent and fence" in claims
+    assert "verify.sh: not true: demo.service needs /var/lib/demo to be mounted" in claims
+    image.mask("demo.service")
+    assert not any("demo.service is not enabled" in claim for claim in image.run(VERIFY, "--units", "demo.service"))
