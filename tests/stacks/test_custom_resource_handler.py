@@ -18,6 +18,7 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from botocore.stub import Stubber
+
 from lab.cloud.strict import strict_mock_aws
 from stacks import custom_resource_handler as handler
 
@@ -83,7 +84,7 @@ def record_set(value, name=NAME + "."):
     return {"Name": name, "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": value}]}
 
 
-# --- against the strict AWS: what is left behind ---------------------------------------------------------------------------
+# --- against the strict AWS: what is left behind -----------------------------------------------------------------
 
 
 @pytest.fixture
