@@ -156,7 +156,7 @@ FAILURES = (
     ),
     Failure("network-interface", "network-interface-unusable", "10.0.100.10", (forbid("ip address"),)),
     Failure("mount-data", "file-system-refused", "Mount the right file system", (put_the_marker_of_another_service,)),
-    Failure("mount-data", "timed-out", "forbidden by the test", (forbid("/demo/data "), boot_s(6))),
+    Failure("mount-data", "timed-out", "forbidden by the test", (forbid("/demo/data "), boot_s(8))),
     Failure("directories", "mount-failed", "forbidden by the test", (forbid("mount --bind"),)),
     Failure("service-start", "service-failed", "demo.service is inactive", (forbid("systemctl start"),)),
     Failure(
