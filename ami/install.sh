@@ -2,10 +2,10 @@
 # Turns a plain Debian 12 root file system into a soloist image. Run as root INSIDE that root file system: in a chroot,
 # or on a builder instance.
 #
-# Guarantees: everything an instance needs is in the image afterwards, nothing is downloaded at boot; the agent is
-# enabled, the service never is, and the service cannot start without the agent, the fence, the lease or its mounted
-# directories; no service is started while building; the image carries no identity (machine id, SSH host keys,
-# cloud-init state).
+# Guarantees: everything an instance needs is in the image afterwards, nothing is downloaded or upgraded at boot or later
+# (Debian's timers for that are masked); the agent is enabled, the service never is, and the service cannot start without
+# the agent, the fence, the lease or its mounted directories; no service is started while building; the image carries no
+# identity (machine id, SSH host keys, cloud-init state).
 # Does not: know the AWS account, the stack, or anything else an instance is told at boot.
 #
 # Steps (--steps, all by default): packages  Debian packages and fixed user ids
@@ -31,6 +31,9 @@ SERVICE='' UNITS='' DIRECTORIES='' PACKAGES='' SYSTEM_USERS='' VERSION='' NAME='
 EFS_UTILS='' STEPS='packages python agent'
 HERE=$(cd "$(dirname "$0")" && pwd)
 AGENT_PACKAGES='python3 python3-venv nfs-common iproute2 ca-certificates kmod'
+# Debian's own downloads and upgrades: at boot, by the clock and at shutdown.
+DOWNLOADING_UNITS='apt-daily.timer apt-daily.service apt-daily-upgrade.timer apt-daily-upgrade.service
+    unattended-upgrades.service'
 HOME_DIRECTORY=/opt/soloist
 
 while [ $# -gt 0 ]; do
@@ -221,6 +224,12 @@ configure_service() {
     fi
 }
 
+# What runs is what was baked and verified. Masked whether it is there or not: a package may bring it later.
+mask_downloads() {
+    # shellcheck disable=SC2086  # a list of words
+    systemctl --root=/ --quiet mask $DOWNLOADING_UNITS
+}
+
 # The platform gives name and identity at first boot; two instances with one identity would confuse NFS and journald.
 remove_identity() {
     : >/etc/machine-id
@@ -244,6 +253,7 @@ for step in $STEPS; do
             install_agent
             configure_service
             install_units
+            mask_downloads
             remove_identity
             ;;
     esac

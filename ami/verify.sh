@@ -23,6 +23,7 @@ claim() { # claim SENTENCE COMMAND...
 }
 not() { ! "$@"; }
 enabled() { systemctl --root=/ is-enabled "$1"; }
+masked() { [ "$(systemctl --root=/ is-enabled "$1")" = masked ]; }
 wanted_by_anything() { find /etc/systemd/system /usr/lib/systemd/system -path "*.wants/$1" -o -path "*.requires/$1" | grep -q .; }
 drop_in_says() { grep -qx "$2" "/etc/systemd/system/$1.d/50-soloist.conf"; }
 empty() { [ ! -s "$1" ]; }
@@ -38,6 +39,10 @@ claim "the agent's packages import" "$python" -c 'import boto3, requests, pyrout
 claim "the agent's code compiles" "$python" -m compileall -q /opt/soloist/lib/bootstrap
 claim "the agent's code is there" test -f /opt/soloist/lib/bootstrap/__main__.py
 claim "the image cannot install Python packages by itself" not "$python" -m pip --version
+for unit in apt-daily.timer apt-daily.service apt-daily-upgrade.timer apt-daily-upgrade.service \
+    unattended-upgrades.service; do
+    claim "nothing is downloaded by $unit (it is masked)" masked "$unit"
+done
 for model in ec2 autoscaling route53 ssm sns sts; do
     claim "botocore knows $model" "$python" -c "import botocore.session as s; s.get_session().get_service_model('$model')"
 done

@@ -200,7 +200,7 @@ class Agent:
 
     def _report_state(self, *, phase: Phase, sentence: str, reason: str = "") -> None:
         self._state = replace(self._known_state(), phase=phase, sentence=sentence, reason=reason)
-        log.info("%s: %s", phase, sentence)
+        log.info("%s: %s", f"{phase} ({reason})" if reason else phase, sentence)
         text = render_state(self._state, self.timeline.entries(), self._clock.utc_text())
         write_file(self._paths.run / "state.json", text)
         if self._writer is not None:

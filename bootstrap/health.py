@@ -17,6 +17,7 @@ from bootstrap.commands import Commands
 from bootstrap.errors import ServiceError
 
 START_POLL_S = 0.25
+LONGEST_STATUS_LINE_BYTES = 4096
 
 
 class Prober:
@@ -47,7 +48,7 @@ class Prober:
     def _probe(self, check: HealthCheck, deadline: Deadline) -> str:
         timeout_s = max(0.1, min(check.timeout_s, deadline.remaining_s))
         if check.kind == "http":
-            return _probe_http(check, timeout_s)
+            return _probe_http(check, deadline.within(timeout_s, f"GET {check.url}"))
         if check.kind == "tcp":
             return _probe_tcp(check, timeout_s)
         limit = Deadline(deadline.clock, timeout_s, f"health check {check.argv[0]}", deadline.stop)
@@ -55,25 +56,45 @@ class Prober:
         return "" if done.succeeded else f"{' '.join(check.argv)}: {done.summary}"
 
 
-def _probe_http(check: HealthCheck, timeout_s: float) -> str:
+def _probe_http(check: HealthCheck, limit: Deadline) -> str:
     url = urlsplit(check.url)
     host = url.hostname or "127.0.0.1"
     connection: http.client.HTTPConnection
     if url.scheme == "https":
         # The probe asks whether the service answers, on its own machine; certificates carry the public name.
         context = ssl._create_unverified_context()
-        connection = http.client.HTTPSConnection(host, url.port, timeout=timeout_s, context=context)
+        connection = http.client.HTTPSConnection(host, url.port, timeout=limit.seconds, context=context)
     else:
-        connection = http.client.HTTPConnection(host, url.port, timeout=timeout_s)
+        connection = http.client.HTTPConnection(host, url.port, timeout=limit.seconds)
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     try:
         connection.request("GET", path, headers={"User-Agent": "soloist", "Connection": "close"})
-        status = connection.getresponse().status
+        status = _status(connection, limit)
     except (OSError, http.client.HTTPException) as error:
         return f"GET {check.url}: {type(error).__name__}: {error}"
     finally:
         connection.close()
     return "" if status == check.expect_status else f"GET {check.url}: status {status}, not {check.expect_status}"
+
+
+def _status(connection: http.client.HTTPConnection, limit: Deadline) -> int:
+    """The status of the answer, which is here before `limit`: http.client's own time-out begins anew with every byte.
+    Raises OSError, http.client.HTTPException."""
+    line = b""
+    while b"\n" not in line and len(line) < LONGEST_STATUS_LINE_BYTES:
+        remaining_s = limit.remaining_s
+        if remaining_s <= 0:
+            raise TimeoutError("timed out")
+        connection.sock.settimeout(remaining_s)
+        received = connection.sock.recv(LONGEST_STATUS_LINE_BYTES)
+        if not received:
+            break
+        line += received
+    version, _, rest = line.partition(b"\n")[0].decode("latin-1").strip().partition(" ")
+    status = rest[:3]
+    if not version.startswith("HTTP/") or not status.isdecimal():
+        raise http.client.BadStatusLine(line[:80].decode("latin-1"))
+    return int(status)
 
 
 def _probe_tcp(check: HealthCheck, timeout_s: float) -> str:

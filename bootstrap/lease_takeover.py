@@ -106,7 +106,7 @@ class Takeover:
         is_clear = observation.remains.is_service_stopped
         if isinstance(action, StopOwnService) or (isinstance(action, Publish) and not is_clear):
             left = self._stop_service()
-            deadline.pause(READ_BACK_POLL_S if left else 0.0, "; ".join(left))
+            deadline.pause(READ_BACK_POLL_S, "; ".join(left) or "the fence looks again")
         elif isinstance(action, Publish):
             return self._publish(action, deadline)
         elif isinstance(action, Terminate):

@@ -64,6 +64,14 @@ class Surroundings:
         self.started.append(process)
         return process
 
+    def reboot(self, boot_id: str) -> None:
+        """Everything ends at once; then the machine comes back with another boot id and its fence."""
+        for process in self.started:
+            process.kill()
+            process.wait(timeout=10)
+        self.os.reboot(boot_id)
+        self.start_fence()
+
     def change_document(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Tell agents that start from now on something else."""
         lines = self.metadata["user-data"].splitlines()

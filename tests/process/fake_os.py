@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -74,17 +75,27 @@ class FakeOs:
         with self._state() as state_tree:
             state_tree["needs_grant"] = True
 
-    def forbid(self, part: str) -> None:
-        """Commands with `part` in them fail from now on, in every process."""
+    def reboot(self, boot_id: str) -> None:
+        """Lose what a machine loses with its power, all but its disks: mounts, units, addresses, all of /run."""
         with self._state() as state_tree:
-            state_tree["forbidden"] = part
+            state_tree.update(units={}, links={})
+            self._populate({})
+        self._replace_mounts(self.paths.mountinfo.read_text().splitlines()[:1])
+        shutil.rmtree(self.paths.run)
+        self.paths.run.mkdir()
+        (self.root / "boot_id").write_text(boot_id)
+
+    def forbid(self, *parts: str) -> None:
+        """Commands with one of `parts` in them fail from now on, in every process."""
+        with self._state() as state_tree:
+            state_tree["forbidden"] = parts
 
     # ------------------------------------------------------------------ Commands
     def run(self, argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed:
         line = " ".join(argv)
         with self._state() as state:
             state["log"].append(line)
-            if state.get("forbidden", "\0") in line:
+            if any(part in line for part in state.get("forbidden", ())):
                 return Completed(exit_code=1, output="forbidden by the test")
         for part, result in self.refusing.items():
             if part in line:
@@ -121,6 +132,8 @@ class FakeOs:
             lines.append(f"{30 + len(lines)} 20 {over[2]} / {target} rw - nfs4 {shown} rw,vers=4.1,hard")
         else:
             kind, options = argv[2], argv[4]
+            if kind == "efs" and (refusal := _efs_refusal(options.split(","), source)):
+                return Completed(exit_code=1, output=refusal)
             shown = "127.0.0.1:/" if kind == "efs" else source
             device = f"0:{40 + len(lines)}"
             lines.append(f"{30 + len(lines)} 20 {device} / {target} rw - nfs4 {shown} rw,vers=4.1,hard,{options}")
@@ -177,7 +190,8 @@ class FakeOs:
 
     def configure(self, plan: LinkPlan) -> None:
         with self._state() as state:
-            state["links"][plan.device] = plan.address
+            if "ip address" not in state.get("forbidden", ()):
+                state["links"][plan.device] = plan.address
 
     # ------------------------------------------------------------------ persistence
     def _read(self) -> dict[str, Any]:
@@ -196,3 +210,11 @@ class FakeOs:
             tree = self._read()
             yield tree
             self._write(tree)
+
+
+def _efs_refusal(options: list[str], source: str) -> str:
+    """Why mount.efs would not even try (efs-utils, mount_efs: the options that need `tls`; it takes ids, not names)."""
+    needs_tls = [option for option in options if option == "iam" or option.startswith("accesspoint=")]
+    if needs_tls and "tls" not in options:
+        return f'The "tls" option is required when mounting via "{needs_tls[0]}"'
+    return "" if source.startswith("fs-") and source.endswith(":/") else f"{source} is no file system id with its path"

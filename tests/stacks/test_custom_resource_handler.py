@@ -1,7 +1,8 @@
 """The Lambda function inside the template: every request answered, the live record never overwritten.
 
-Two kinds of tests. Against moto: what a sequence of requests leaves behind. Against scripted answers (botocore's
-Stubber, which also checks the exact parameters sent): what moto gets wrong, namely every refusal of Route 53.
+Two kinds of tests. Against the strict AWS (moto with the lab's rules): what a sequence of requests leaves behind, and
+that nothing but the name itself is touched. Against scripted answers (botocore's Stubber, which also checks the exact
+parameters sent): every refusal of Route 53.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from types import SimpleNamespace
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
+from lab.cloud.strict import strict_mock_aws
 from stacks import custom_resource_handler as handler
 
 NAME = "monitor.example.internal"
@@ -83,13 +84,13 @@ def record_set(value, name=NAME + "."):
     return {"Name": name, "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": value}]}
 
 
-# --- against moto: what is left behind ---------------------------------------------------------------------------
+# --- against the strict AWS: what is left behind -----------------------------------------------------------------
 
 
 @pytest.fixture
 def zone():
-    """A hosted zone in moto, with the few calls a test needs."""
-    with mock_aws():
+    """A hosted zone, with the few calls a test needs."""
+    with strict_mock_aws(instant=True) as aws:
         client = boto3.client("route53")
         zone_id = client.create_hosted_zone(Name="example.internal", CallerReference="1")["HostedZone"]["Id"]
         zone_id = zone_id.rsplit("/", 1)[1]
@@ -106,7 +107,7 @@ def zone():
                     return [item["Value"] for item in each["ResourceRecords"]]
             return None
 
-        yield SimpleNamespace(id=zone_id, change=change, value=value)
+        yield SimpleNamespace(id=zone_id, change=change, value=value, aws=aws)
 
 
 def test_creation_makes_the_record_with_the_first_zones_address(zone, answers):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 INTERFACE = "AWS::EC2::NetworkInterface"
@@ -109,3 +111,20 @@ def test_removing_a_zone_moves_no_other_one(synth, service_tree, template):
 def test_interfaces_go_with_the_stack_so_that_their_vpc_can_go(any_template):
     for interface in any_template.of_type(INTERFACE).values():
         assert "DeletionPolicy" not in interface
+
+
+def test_an_existing_vpcs_own_subnets_and_zones_are_used_everywhere(synth, service_tree):
+    template = synth(service_tree("existing vpc"))
+    given = ["subnet-00000000000000000", "subnet-00000000000000001"]
+    assert template.properties("AWS::AutoScaling::AutoScalingGroup")["VPCZoneIdentifier"] == given
+    targets = [each["Properties"]["SubnetId"] for each in template.of_type("AWS::EFS::MountTarget").values()]
+    assert targets == given
+    interfaces = template.of_type(INTERFACE).values()
+    assert [tags(each)["soloist:zone"] for each in interfaces] == ["us-east-1a", "us-east-1b"]
+
+
+@pytest.mark.parametrize("name", ["existing vpc", "existing everything"])
+def test_nothing_of_an_existing_vpc_is_looked_up(synth, service_tree, name):
+    body = json.dumps(synth(service_tree(name)).body)  # synth refuses a manifest with `missing`
+    for look_up in ("Fn::GetAZs", "AWS::SSM::Parameter::Value", "Fn::ImportValue", "dummy"):
+        assert look_up not in body

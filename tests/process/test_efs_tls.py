@@ -1,0 +1,84 @@
+"""The transport of AWS, `efs-tls`: a whole boot through the image's mount helper, never plain NFS.
+
+The fake machine's mount.efs refuses what the real one refuses and shows in mountinfo what stunnel's mounts show
+(127.0.0.1:/); no lab has a server that speaks TLS.
+"""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.clock import Deadline, SystemClock
+from tests.process.conftest import Surroundings
+from tests.process.fake_os import FakeOs
+from tests.process.test_agent_process import assert_serves
+
+LEASE = "tls,iam,accesspoint=fsap-2,noresvport,noac,lookupcache=none,nosharecache"
+DATA = "tls,iam,accesspoint=fsap-1,noresvport"
+FALLBACK = ",mounttargetip=10.0.0.20"
+
+
+def speak_tls(tree: dict[str, Any]) -> None:
+    tree["file_system"]["transport"] = "efs-tls"
+
+
+def mounted(here: Surroundings) -> list[str]:
+    """The mounts of file systems that were tried, but for what they are mounted at."""
+    root = here.os.root
+    tried = (line for line in here.os.log() if line.startswith("mount -t"))
+    return [line.replace(str(root), "") for line in tried]
+
+
+@pytest.mark.parametrize("is_name_known", [True, False])
+def test_a_boot_mounts_by_the_helper_and_serves(surroundings: Surroundings, *, is_name_known: bool) -> None:
+    surroundings.change_document(speak_tls)
+    if not is_name_known:
+        surroundings.os.forbid(f"{LEASE} fs-1:/", f"{DATA} fs-1:/")
+    agent = surroundings.start()
+    state = surroundings.await_phase("ready", "failed")
+    assert state["phase"] == "ready", state
+    assert_serves(surroundings)
+    by_name = [f"mount -t efs -o {LEASE} fs-1:/ /srv/lease", f"mount -t efs -o {DATA} fs-1:/ /srv/data"]
+    by_address = [
+        f"mount -t efs -o {LEASE}{FALLBACK} fs-1:/ /srv/lease",
+        f"mount -t efs -o {DATA}{FALLBACK} fs-1:/ /srv/data",
+    ]
+    if is_name_known:
+        assert mounted(surroundings) == by_name
+    else:
+        assert mounted(surroundings) == [by_name[0], by_address[0], by_name[1], by_address[1]]
+    details = {entry["name"]: entry.get("detail") for entry in state["timeline"]}
+    way = "by fs-1.efs.us-east-1.amazonaws.com" if is_name_known else "by 10.0.0.20"
+    assert (details["mount-lease"], details["mount-data"]) == (way, way)
+
+    agent.send_signal(signal.SIGTERM)
+    assert agent.wait(timeout=30) == 0
+    assert surroundings.os.mounts() == []
+    assert surroundings.generations()[-1]["is_released"] is True
+
+
+def test_a_restart_finds_the_helpers_mounts_and_makes_no_second_ones(surroundings: Surroundings) -> None:
+    surroundings.change_document(speak_tls)
+    victim = surroundings.start("finished:ready")
+    assert victim.wait(timeout=60) == -signal.SIGKILL
+    surroundings.forget_state()
+    before = mounted(surroundings)
+    surroundings.os.set_unit("demo.service", "inactive")
+    surroundings.start()
+    assert surroundings.await_phase("ready", "failed")["phase"] == "ready"
+    assert_serves(surroundings)
+    lease_mounts = [line for line in mounted(surroundings)[len(before) :] if "/srv/lease" in line]
+    assert lease_mounts == []
+
+
+@pytest.mark.parametrize("options", [DATA.replace("tls,", ""), "accesspoint=fsap-1", "iam"])
+def test_the_fake_helper_refuses_what_the_real_one_refuses(tmp_path: Path, options: str) -> None:
+    fake, deadline = FakeOs(tmp_path / "machine"), Deadline(SystemClock(), 10, "mount")
+    done = fake.run(("mount", "-t", "efs", "-o", options, "fs-1:/", "/mnt"), deadline)
+    assert done.exit_code == 1
+    assert 'The "tls" option is required when mounting via' in done.output
+    assert fake.mounts() == []

@@ -1,0 +1,162 @@
+"""The image downloads, starts and serves nothing by itself: ami/install.sh sees to it, ami/verify.sh checks it.
+
+The scripts' own words run here, with a systemctl that only notes what it is told; the lab's builds run all of both.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+AMI = Path(__file__).resolve().parents[2] / "ami"
+INSTALL, VERIFY = (AMI / "install.sh").read_text(), (AMI / "verify.sh").read_text()
+DOWNLOADING = (
+    "apt-daily.timer",
+    "apt-daily.service",
+    "apt-daily-upgrade.timer",
+    "apt-daily-upgrade.service",
+    "unattended-upgrades.service",
+)
+# Remembers what is masked in the file MASKED, and answers is-enabled from it.
+SYSTEMCTL = """#!/bin/sh
+verb=''
+for word in "$@"; do
+    case "$word" in
+        -*) ;;
+        mask | is-enabled) verb=$word ;;
+        *) case "$verb" in
+               mask) echo "$word" >>"$MASKED" ;;
+               is-enabled) if grep -qx "$word" "$MASKED"; then echo masked; exit 1; else echo enabled; fi ;;
+           esac ;;
+    esac
+done
+"""
+
+
+class Image:
+    """What systemctl remembers of an image."""
+
+    def __init__(self, root: Path) -> None:
+        self._masked = root / "masked"
+        self._masked.touch()
+        programs = root / "bin"
+        programs.mkdir()
+        (programs / "systemctl").write_text(SYSTEMCTL)
+        (programs / "systemctl").chmod(0o755)
+        self._environment = {"PATH": f"{programs}:{os.environ['PATH']}", "MASKED": str(self._masked)}
+
+    def run(self, script: str, *arguments: str) -> list[str]:
+        """What `script` prints, by line."""
+        done = subprocess.run(
+            ["sh", "-s", "--", "--service", "demo", *arguments],
+            input=script,
+            env=self._environment,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        return done.stdout.splitlines()
+
+    def agent_step(self, install: str) -> None:
+        """Of the step that makes the image, the part that masks; the other parts write below /."""
+        definitions = "\n".join(_paragraph(install, start) for start in ("DOWNLOADING_UNITS=", "mask_downloads() {"))
+        called = [line.strip() for line in _paragraph(install, "        agent)").splitlines()]
+        self.run(definitions + "\n" + "\n".join(line for line in called if line == "mask_downloads"))
+
+    def masked(self) -> list[str]:
+        return self._masked.read_text().split()
+
+    def mask(self, *units: str) -> None:
+        self._masked.write_text("".join(f"{unit}\n" for unit in units))
+
+    def findings(self, verify: str = VERIFY) -> list[str]:
+        """What verify.sh finds to download something."""
+        return [line for line in self.run(verify) if "nothing is downloaded" in line]
+
+
+def _paragraph(script: str, start: str) -> str:
+    """From the line that starts with `start` to the first that ends what it began."""
+    lines = script.splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith(start))
+    if start.endswith("="):
+        last = next(n for n, line in enumerate(lines) if n >= first and line.endswith("'"))
+    else:
+        end = "}" if start.endswith("{") else "            ;;"
+        last = next(n for n, line in enumerate(lines) if n > first and line == end)
+    return "\n".join(lines[first : last + 1])
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Image:
+    return Image(tmp_path)
+
+
+def finding(unit: str) -> str:
+    return f"verify.sh: not true: nothing is downloaded by {unit} (it is masked)"
+
+
+def test_the_recipe_masks_all_that_downloads_or_upgrades(image: Image) -> None:
+    image.agent_step(INSTALL)
+    assert image.masked() == list(DOWNLOADING)
+    assert image.findings() == []
+
+
+@pytest.mark.parametrize("unit", DOWNLOADING)
+def test_verification_names_each_unit_that_is_not_masked(image: Image, unit: str) -> None:
+    image.mask(*(one for one in DOWNLOADING if one != unit))
+    assert image.findings() == [finding(unit)]
+
+
+@pytest.mark.parametrize(
+    ("words", "instead"),
+    [
+        ("            mask_downloads\n", ""),
+        ("--quiet mask $DOWNLOADING_UNITS", "--quiet disable $DOWNLOADING_UNITS"),
+    ],
+)
+def test_a_recipe_that_masks_nothing_is_seen(image: Image, words: str, instead: str) -> None:
+    assert words in INSTALL
+    image.agent_step(INSTALL.replace(words, instead))
+    assert image.findings() == [finding(unit) for unit in DOWNLOADING]
+
+
+DROP_IN = """# Written by ami/install.sh.
+[Unit]
+BindsTo=soloist-agent.service soloist-fence.service
+AssertPathExists=/run/soloist/granted
+AssertPathIsMountPoint=/var/lib/demo
+AssertPathIsMountPoint=/etc/demo
+"""
+RUNS_GUARDED = """[Service]
+Slice=soloist.slice
+EnvironmentFile=/run/soloist/generation.env
+"""
+
+
+@pytest.mark.parametrize(("unit", "text"), [("demo.service", DROP_IN + RUNS_GUARDED), ("demo.timer", DROP_IN)])
+def test_a_unit_of_the_service_ends_with_agent_and_fence_and_starts_on_lease_and_mounts_only(
+    image: Image, tmp_path: Path, unit: str, text: str
+) -> None:
+    function = _paragraph(INSTALL, "write_drop_in() {").replace("/etc/systemd/system", str(tmp_path))
+    image.run(f"DIRECTORIES='/var/lib/demo /etc/demo'\n{function}\nwrite_drop_in {unit}\n")
+    assert (tmp_path / f"{unit}.d" / "50-soloist.conf").read_text() == text
+
+
+def test_units_of_the_service_are_disabled_and_only_agent_and_fence_enabled() -> None:
+    install_units = _paragraph(INSTALL, "install_units() {")
+    assert 'systemctl --root=/ --quiet disable "$unit"' in install_units
+    enabled = [line.strip() for line in INSTALL.splitlines() if "systemctl" in line and " enable " in line]
+    assert enabled == ["systemctl --root=/ --quiet enable soloist-agent.service soloist-fence.service"]
+
+
+def test_verification_names_a_service_that_would_start_by_itself(image: Image) -> None:
+    claims = image.run(VERIFY, "--units", "demo.service", "--directories", "/var/lib/demo")
+    assert "verify.sh: not true: demo.service is not enabled" in claims  # this systemctl calls it enabled
+    assert "verify.sh: not true: demo.service ends with agent and fence" in claims
+    assert "verify.sh: not true: demo.service needs /var/lib/demo to be mounted" in claims
+    image.mask("demo.service")
+    assert not any("demo.service is not enabled" in claim for claim in image.run(VERIFY, "--units", "demo.service"))
