@@ -10,9 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -25,6 +23,7 @@ from lab.chaos.shrink import shrink
 from lab.chaos.story import summary, tell
 from lab.demo import ROOT, prepare
 from lab.errors import LabError, LabPreconditionError
+from lab.run_directory import run_directory
 
 OUT = ROOT / "build" / "chaos"
 REPLAYED = "replayed"
@@ -46,12 +45,8 @@ def main() -> int:
         kernel, images = prepare()
         if not namespace.inside():
             namespace.enter([sys.executable, "-m", "lab.chaos", *sys.argv[1:]])
-        directory = Path(tempfile.mkdtemp(prefix="soloist-"))
-        try:
-            with open_chaos_lab(kernel, images, directory, out) as lab:
-                return play_all(lab, schedules, None if arguments.keep_going else arguments.reruns, out)
-        finally:
-            shutil.rmtree(directory, ignore_errors=True)
+        with run_directory() as directory, open_chaos_lab(kernel, images, directory, out) as lab:
+            return play_all(lab, schedules, None if arguments.keep_going else arguments.reruns, out)
     except LabError as error:
         print(f"chaos: {error}", file=sys.stderr)
         return error.exit_code

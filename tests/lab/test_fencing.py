@@ -137,6 +137,21 @@ def test_killed_fence_ends_the_service_and_both_come_back(stage: Stage, booted: 
     until_ready(stage, 60.0, lambda standing: standing.instance_id == before.instance_id)
 
 
+def test_stopped_fence_is_a_reset_by_the_watchdog(stage: Stage, booted: Scene) -> None:
+    """Only the device is left to act: systemd sees a running process, and nothing else pets the device."""
+    before, machine = serving(stage)
+    machine.exec("systemctl kill --kill-whom=main --signal=STOP soloist-fence")
+    wait_for(
+        lambda: "softdog: Initiating system reboot" in machine.console_path.read_text(errors="replace"),
+        "a reset by the kernel's watchdog",
+        deadline_s=TIMING.watchdog_timeout_s + ALONE_S,
+        describe=lambda: said(machine, "systemctl status --no-pager --lines=5 soloist-fence soloist-agent", 5.0),
+    )
+    # A 6.1 guest does not get through a restart that begins in its timer interrupt: it stands still in the middle.
+    stage.world.crash(before.instance_id)
+    until_ready(stage, 240.0, lambda standing: standing.generation > before.generation)
+
+
 def test_cut_off_from_the_file_system_it_stops_by_its_deadline_and_the_service_heals(
     stage: Stage, booted: Scene
 ) -> None:

@@ -7,8 +7,6 @@ and from the clients; more random schedules: `make chaos RUNS=20`.
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -22,6 +20,7 @@ from lab.chaos.schedule import Fault, Schedule, generate
 from lab.chaos.service_file import TIMINGS
 from lab.chaos.story import tell
 from lab.demo import ROOT, prepare
+from lab.run_directory import run_directory
 from lab.waiting import wait_for
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
@@ -51,10 +50,9 @@ umount /planted
 def lab() -> Iterator[ChaosLab]:
     if not namespace.inside():
         pytest.fail("needs the lab's namespace: run `python -m lab.namespace -- python -m pytest tests/lab`")
-    directory = Path(tempfile.mkdtemp(prefix="soloist-", dir="/tmp"))
-    with open_chaos_lab(*prepare(), directory, ROOT / "build" / "chaos" / "scenarios") as opened:
+    reports = ROOT / "build" / "chaos" / "scenarios"
+    with run_directory(Path("/tmp")) as directory, open_chaos_lab(*prepare(), directory, reports) as opened:
         yield opened
-    shutil.rmtree(directory)
 
 
 def play(lab: ChaosLab, seed: int, *faults: Fault) -> Run:
