@@ -66,6 +66,18 @@ class LaunchTemplateType(MotoType):
         if {"LaunchTemplateData", "VersionDescription"} & set(changed):
             with context.cloud.call():
                 deployed.record.create_version(dict(new["LaunchTemplateData"]), new.get("VersionDescription", ""))
+        if "TagSpecifications" in changed:
+            with context.cloud.call():
+                _write_tags(context, deployed, new)
+
+
+def _write_tags(context: StackContext, deployed: Deployed, new: Properties) -> None:
+    """DescribeLaunchTemplates answers from a copy of the tags that moto makes on creation."""
+    record, ec2 = deployed.record, context.cloud.ec2
+    before, after = _launch_template_tags(deployed.properties), _launch_template_tags(new)
+    ec2.delete_tags([record.id], dict.fromkeys(sorted(set(before) - set(after))))
+    ec2.create_tags([record.id], after)
+    record.tags = record.get_tags()
 
 
 def _launch_template_tags(properties: Properties) -> dict[str, str]:
