@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import time
 from collections.abc import Iterator, Sequence
@@ -68,10 +69,52 @@ def test_the_table_is_in_order(pytestconfig: pytest.Config) -> None:
     assert len({row["id"] for row in ROWS}) == len(ROWS)
     assert {row["id"].partition("-")[0] for row in ROWS} == set(AREAS)
     for row in ROWS:
-        assert set(row) == {"id", "behaviour", "source", "steps"}, row["id"]
-        assert row["source"], row["id"]
+        assert set(row) - {"moto_alone"} == {"id", "behaviour", "source", "steps"}, row["id"]
         checks = {"refused", "expect", "members", "state", "attached", "imds"}
         assert any(checks & set(step) for step in row["steps"]), f"{row['id']} checks nothing"
+
+
+# Who says so: a document of AWS's, by its kind and the page or title in it, or an issue or file of a public repository.
+CITATION = re.compile(
+    r"(EC2|VPC|Auto Scaling|Route 53|EFS|Systems Manager|STS|IAM|CloudFormation) "
+    r"((API reference,?|API error codes,) [A-Z]\w+|(user|developer) guide \"[A-Z][^\"]+\"|"
+    r"resource reference AWS::\w+::\w+)"
+)
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
+def test_the_source_can_be_looked_up(row: dict[str, Any]) -> None:
+    assert is_citation(row["source"]), row["source"]
+
+
+def is_citation(source: str) -> bool:
+    """A title or page first, or `owner/name#number` or `owner/name file`; never our own notes."""
+    public = re.match(r"[\w.-]+/[\w.-]+(#\d+| \S+\.\w+)", source)
+    return bool(CITATION.match(source) or public) and "reference/" not in source
+
+
+@pytest.mark.parametrize(
+    "source", ["reference/moto-and-cdk.md section 3", "AWS", "EC2 user guide", "EC2 API error codes", "as documented"]
+)
+def test_what_is_no_source(source: str) -> None:
+    assert not is_citation(source)
+
+
+def refusals(steps: list[dict[str, Any]]) -> Iterator[dict[str, str]]:
+    """What a row's steps expect to be refused with, nested ones too."""
+    for step in steps:
+        yield from refusals(step.get("steps", []))
+        if "refused" in step:
+            yield step["refused"]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=[row["id"] for row in ROWS])
+def test_an_error_text_is_really_looked_for(row: dict[str, Any]) -> None:
+    """Where AWS documents no text a row has no pattern, instead of one that fits any text."""
+    for refused in refusals(row["steps"]):
+        assert set(refused) <= {"code", "message"}
+        for any_text in ("", ".", "x", "An error"):
+            assert "message" not in refused or not re.search(refused["message"], any_text), refused
 
 
 @pytest.mark.parametrize("broken", BROKEN_RULES, ids=[f"{one.row}-{one.name}" for one in BROKEN_RULES])
