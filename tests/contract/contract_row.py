@@ -305,8 +305,7 @@ class Row:
                 view = self.plane.instance(self._asking)
                 return wiring.instance_metadata(view.address) if view is not None else None
 
-            service = MetadataService(lag_s=TIMING.metadata_lag_s)
-            self._metadata = MetadataServer(lookup, service, address="127.0.0.1", port=0, clock=now)
+            self._metadata = MetadataServer(lookup, MetadataService(), address="127.0.0.1", port=0, clock=now)
             self._metadata.open()
         return self._metadata
 
