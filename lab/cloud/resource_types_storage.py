@@ -69,6 +69,8 @@ class AccessPointType(MotoType):
         cloud.event("file-system", point.file_system_id, f"access point {point.access_point_id} created")
         deployed = Deployed(logical_id, type_name, point.access_point_id, record=point)
         deployed.attributes = {"Arn": lambda: point.access_point_arn, "AccessPointId": lambda: point.access_point_id}
+        with cloud.call():
+            self._write_tags(context, deployed, properties)
         return deployed
 
 

@@ -90,7 +90,7 @@ class StackContext:
     stack_tags: dict[str, str] = field(default_factory=dict)
 
     def tags_of(self, logical_id: str) -> dict[str, str]:
-        """The tags that CloudFormation adds by itself."""
+        """The tags that CloudFormation adds by itself, those of the stack among them; a resource's own tags win."""
         return self.stack_tags | {
             "aws:cloudformation:stack-name": self.stack_name,
             "aws:cloudformation:stack-id": self.stack_id,
@@ -209,7 +209,7 @@ class MotoType:
     def _write_tags(self, context: StackContext, deployed: Deployed, properties: Properties) -> None:
         if not self.ec2_tags and self.tags is None:
             return  # tags in the template stay unread, and fail by name
-        tags = tag_map(properties.get(self.tag_property)) | context.tags_of(deployed.logical_resource_id)
+        tags = context.tags_of(deployed.logical_resource_id) | tag_map(properties.get(self.tag_property))
         if self.ec2_tags:
             context.cloud.ec2.create_tags([deployed.physical_resource_id], tags)
         elif self.tags is not None:
