@@ -1,8 +1,8 @@
 """Deploy a synthesized template to the lab's control plane over HTTP, as CloudFormation would get it.
 
 Guarantees: the bytes sent are the file's, with the tags of the stack, as `cdk deploy` sends them; the outcome is
-awaited with a deadline; a failed deployment raises with the stack's own reason. Does not: choose between create and update by
-guessing: it asks.
+awaited with a deadline; a failed deployment raises with the stack's own reason. Does not: choose between create and
+update by guessing: it asks.
 """
 
 from __future__ import annotations
