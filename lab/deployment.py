@@ -1,7 +1,8 @@
 """Deploy a synthesized template to the lab's control plane over HTTP, as CloudFormation would get it.
 
-Guarantees: the bytes sent are the file's; the outcome is awaited with a deadline; a failed deployment raises with the
-stack's own reason. Does not: choose between create and update by guessing: it asks.
+Guarantees: the bytes sent are the file's, with the tags of the stack, as `cdk deploy` sends them; the outcome is
+awaited with a deadline; a failed deployment raises with the stack's own reason. Does not: choose between create and
+update by guessing: it asks.
 """
 
 from __future__ import annotations
@@ -21,11 +22,13 @@ NOTHING_TO_DO = "No updates are to be performed"
 def deploy(cloudformation: Any, template: Template) -> str:
     """Create or update the stack of `template`; returns `created`, `updated` or `unchanged`. Raises LabError."""
     body = template.path.read_text()
-    request = {
+    request: dict[str, Any] = {
         "StackName": template.stack_name,
         "TemplateBody": body,
         "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
     }
+    if template.tags:
+        request["Tags"] = [{"Key": key, "Value": value} for key, value in template.tags.items()]
     exists = _status(cloudformation, template.stack_name) is not None
     try:
         cloudformation.update_stack(**request) if exists else cloudformation.create_stack(**request)

@@ -47,6 +47,7 @@ class InterfaceMetadata:
     vpc_id: str
     addresses: tuple[str, ...]
     attached_at_s: float
+    lag_s: float = 0.0  # from then until it is shown in full
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,13 +102,11 @@ class MetadataService:
     def __init__(
         self,
         *,
-        lag_s: float = 0.0,
         credentials: Callable[[InstanceMetadata, float], RoleCredentials] | None = None,
         signing_key: bytes | None = None,
     ) -> None:
-        """`lag_s`: until an attached network interface is shown in full. `credentials`: of an instance with a
-        role at a time (epoch), made up where not given. `signing_key`: random where not given."""
-        self._lag_s = lag_s
+        """`credentials`: of an instance with a role at a time (epoch), made up where not given. `signing_key`: random
+        where not given."""
         self._credentials = credentials or _issue
         self._signing_key = signing_key or secrets.token_bytes(32)
 
@@ -177,7 +176,7 @@ class MetadataService:
         if instance.rebalance_recommendation is not None:
             events["recommendations"] = {"rebalance": instance.rebalance_recommendation}
         shown = [(nic, now_s - nic.attached_at_s) for nic in instance.interfaces]
-        macs = {nic.mac: _interface(nic, age_s, self._lag_s) for nic, age_s in shown if self._is_known(nic, age_s)}
+        macs = {nic.mac: _interface(nic, age_s) for nic, age_s in shown if self._is_known(nic, age_s)}
         tree: dict[str, str | Tree] = {
             "ami-id": instance.image_id,
             "events": events,
@@ -209,7 +208,7 @@ class MetadataService:
         return tree
 
     def _is_known(self, nic: InterfaceMetadata, age_s: float) -> bool:
-        return nic.device_index == 0 or age_s >= self._lag_s / 2
+        return nic.device_index == 0 or age_s >= nic.lag_s / 2
 
 
 def listing(tree: Tree) -> str:
@@ -221,9 +220,9 @@ def _issue(instance: InstanceMetadata, now_s: float) -> RoleCredentials:
     return issue_credentials(instance.instance_id, instance.role_name or "", now_s)
 
 
-def _interface(nic: InterfaceMetadata, age_s: float, lag_s: float) -> Tree:
+def _interface(nic: InterfaceMetadata, age_s: float) -> Tree:
     tree = {"interface-id": nic.id, "mac": nic.mac, "device-number": "0"}
-    if nic.device_index != 0 and age_s < lag_s:
+    if nic.device_index != 0 and age_s < nic.lag_s:
         return tree
     return tree | {
         "device-number": str(nic.device_index),

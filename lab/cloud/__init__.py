@@ -11,7 +11,7 @@ from lab.cloud.engine import ManualClock
 from lab.cloud.fault_presets import PRESETS, preset
 from lab.cloud.faults import Fault
 from lab.cloud.machines import MachineOrder, Machines, Nic, NoMachines
-from lab.cloud.timing import AWS, FAST, PROFILES, Spread, Timing
+from lab.cloud.timing import AWS, FAST, Spread, Timing
 from lab.cloud.views import (
     AccessPointView,
     ActivityView,
@@ -30,7 +30,6 @@ __all__ = [
     "AWS",
     "FAST",
     "PRESETS",
-    "PROFILES",
     "AccessPointView",
     "ActivityView",
     "ControlPlane",

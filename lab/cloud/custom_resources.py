@@ -94,11 +94,24 @@ class LambdaFunctionType(MotoType):
         return deployed
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
-        """Code and settings change in place, under the same ARN."""
-        del context  # the record of moto has no use for it
+        """Code and settings change in place, under the same ARN; GetFunction tells the settings."""
         allowed = ("Code", "Description", "Timeout", "Environment", "MemorySize", "Handler", "LoggingConfig", "Tags")
         refuse_changes(deployed, changed, allowed)
         _inline_code(deployed.logical_resource_id, new)
+        settings = {name: new.get(name, _FUNCTION_SETTINGS[name]) for name in changed if name in _FUNCTION_SETTINGS}
+        with context.cloud.call():
+            deployed.record.update_configuration(settings)
+            self._erase_tags(context, deployed, new)
+            self._write_tags(context, deployed, new)
+
+
+_FUNCTION_SETTINGS: dict[str, Any] = {  # with Lambda's defaults
+    "Description": "",
+    "Timeout": 3,
+    "Environment": {"Variables": {}},
+    "MemorySize": 128,
+    "Handler": None,
+}
 
 
 def remove_with_its_function(_context: StackContext, _deployed: Deployed) -> None:

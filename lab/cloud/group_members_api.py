@@ -55,16 +55,21 @@ def terminate_instance_in_auto_scaling_group(self: Any) -> Any:
         before = group.record.desired_capacity
         text = f"instance {member.instance_id} was taken out of service in response to a user request"
         if self._get_bool_param("ShouldDecrementDesiredCapacity", False):  # noqa: FBT003
-            if before - 1 < group.record.min_size:
-                raise validation_error(
-                    f"Currently, desiredSize equals minSize ({group.record.min_size}). "
-                    "Terminating instance without replacement will violate group's min size constraint. "
-                    "Either set shouldDecrementDesiredCapacity flag to false or lower group's min size."
-                )
+            refuse_below_minimum(group)
             group.record.desired_capacity = before - 1
             text += f", shrinking the capacity from {before} to {before - 1}"
         activity: Activity = retire(cloud, group, member, f"{text}.")
         return ActionResult({"Activity": activity.describe()})
+
+
+def refuse_below_minimum(group: Group) -> None:
+    """Raise AWS's error when one instance less would be below the group's minimum size."""
+    if group.record.desired_capacity - 1 < group.record.min_size:
+        raise validation_error(
+            f"Currently, desiredSize equals minSize ({group.record.min_size}). "
+            "Terminating instance without replacement will violate group's min size constraint. "
+            "Either set shouldDecrementDesiredCapacity flag to false or lower group's min size."
+        )
 
 
 @replaces(f"{_RESPONSE}.enter_standby", expects=("self",), reason=_INSTANT)

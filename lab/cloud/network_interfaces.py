@@ -196,6 +196,7 @@ def record_attachment(cloud: Cloud, eni: Any, instance: Any, index: int, *, stat
         delete_on_termination=bool(eni.delete_on_termination),
         status=status,
         attach_time=eni.attach_time,
+        metadata_lag_s=cloud.delay("metadata_lag_s") if index else 0.0,  # a primary interface is there from the start
     )
     cloud.attachments[eni.id] = attachment
     return attachment

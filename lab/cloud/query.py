@@ -114,6 +114,7 @@ class CloudQueries:
             device_index=held.device_index if held is not None else None,
             delete_on_termination=held.delete_on_termination if held is not None else False,
             tags=tags_of(eni),
+            metadata_lag_s=held.metadata_lag_s if held is not None else 0.0,
         )
 
     def network_interfaces(self) -> list[NetworkInterfaceView]:

@@ -10,10 +10,11 @@ from lab.cloud.custom_resources import CustomResourceType, LambdaFunctionType, r
 from lab.cloud.resource_types_compute import GroupType, LaunchTemplateType
 from lab.cloud.resource_types_names import NAME_TYPES
 from lab.cloud.resource_types_network import NETWORK_TYPES
-from lab.cloud.resource_types_other import OTHER_TYPES, tag_nothing
+from lab.cloud.resource_types_other import OTHER_TYPES
 from lab.cloud.resource_types_storage import STORAGE_TYPES
 from lab.cloud.resource_types_watch import WATCH_TYPES
 from lab.cloud.stack_resources import MotoType, ResourceType
+from lab.cloud.stack_tags import FUNCTION_TAGS
 
 TYPES: dict[str, ResourceType] = {
     **NETWORK_TYPES,
@@ -23,7 +24,7 @@ TYPES: dict[str, ResourceType] = {
     **WATCH_TYPES,
     "AWS::EC2::LaunchTemplate": LaunchTemplateType(),
     "AWS::AutoScaling::AutoScalingGroup": GroupType(),
-    "AWS::Lambda::Function": LambdaFunctionType("moto.awslambda.models:LambdaFunction", tag=tag_nothing),
+    "AWS::Lambda::Function": LambdaFunctionType("moto.awslambda.models:LambdaFunction", tags=FUNCTION_TAGS),
     "AWS::Lambda::Permission": MotoType("moto.awslambda.models:Permission", remove=remove_with_its_function),
     "AWS::CloudFormation::CustomResource": CustomResourceType(),
 }

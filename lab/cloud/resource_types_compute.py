@@ -54,7 +54,7 @@ class LaunchTemplateType(MotoType):
         data = dict(properties["LaunchTemplateData"])
         data["UserData"] = parse_user_data(data.get("UserData"))
         cloud = context.cloud
-        tags = {"launch-template": _launch_template_tags(properties) | context.tags_of(logical_id)}
+        tags = {"launch-template": context.tags_of(logical_id) | _launch_template_tags(properties)}
         with cloud.call():
             name = physical_name(context, logical_id, type_name, properties)
             record = cloud.ec2.create_launch_template(name, properties.get("VersionDescription", ""), data, tags)
@@ -66,6 +66,18 @@ class LaunchTemplateType(MotoType):
         if {"LaunchTemplateData", "VersionDescription"} & set(changed):
             with context.cloud.call():
                 deployed.record.create_version(dict(new["LaunchTemplateData"]), new.get("VersionDescription", ""))
+        if "TagSpecifications" in changed:
+            with context.cloud.call():
+                _write_tags(context, deployed, new)
+
+
+def _write_tags(context: StackContext, deployed: Deployed, new: Properties) -> None:
+    """DescribeLaunchTemplates answers from a copy of the tags that moto makes on creation."""
+    record, ec2 = deployed.record, context.cloud.ec2
+    before, after = _launch_template_tags(deployed.properties), _launch_template_tags(new)
+    ec2.delete_tags([record.id], dict.fromkeys(sorted(set(before) - set(after))))
+    ec2.create_tags([record.id], after)
+    record.tags = record.get_tags()
 
 
 def _launch_template_tags(properties: Properties) -> dict[str, str]:
@@ -136,10 +148,11 @@ def _api_parameters(context: StackContext, logical_id: str, name: str, propertie
             raise NotModelled(f"the lab does not model {unwanted} of AWS::AutoScaling::AutoScalingGroup {logical_id}")
     parameters = properties | {"AutoScalingGroupName": name}
     parameters["VPCZoneIdentifier"] = ",".join(properties.get("VPCZoneIdentifier") or [])
-    own = [
-        {"Key": key, "Value": value, "PropagateAtLaunch": True} for key, value in context.tags_of(logical_id).items()
-    ]
-    parameters["Tags"] = [dict(tag) for tag in properties.get("Tags", [])] + own
+    tags = {
+        key: {"Key": key, "Value": value, "PropagateAtLaunch": True}
+        for key, value in context.tags_of(logical_id).items()
+    } | {tag["Key"]: dict(tag) for tag in properties.get("Tags", [])}
+    parameters["Tags"] = list(tags.values())
     for number in ("MinSize", "MaxSize", "DesiredCapacity"):
         if number in parameters:
             parameters[number] = int(parameters[number])

@@ -33,17 +33,18 @@ class HostedZoneType:
                 zone.add_vpc(vpc["VPCId"], vpc.get("VPCRegion", cloud.region))
         deployed = Deployed(logical_id, type_name, zone.resource_id, record=zone)
         deployed.attributes = {"Id": lambda: zone.resource_id, "NameServers": lambda: zone.delegation_set.name_servers}
-        self._write_tags(context, deployed, properties)
+        self._write_tags(context, deployed, properties, [])
         return deployed
 
-    def _write_tags(self, context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    def _write_tags(self, context: StackContext, deployed: Deployed, properties: Properties, gone: list[str]) -> None:
         tags = [{"Key": key, "Value": value} for key, value in tag_map(properties.get("HostedZoneTags")).items()]
-        context.cloud.route53.change_tags_for_resource("hostedzone", deployed.physical_resource_id, tags, [])
+        context.cloud.route53.change_tags_for_resource("hostedzone", deployed.physical_resource_id, tags, gone)
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
         """Tags only."""
         refuse_changes(deployed, changed, ("HostedZoneTags",))
-        self._write_tags(context, deployed, new)
+        gone = set(tag_map(deployed.properties.get("HostedZoneTags"))) - set(tag_map(new.get("HostedZoneTags")))
+        self._write_tags(context, deployed, new, sorted(gone))
 
     def delete(self, context: StackContext, deployed: Deployed) -> None:
         """Refused while it has records (HostedZoneNotEmpty)."""

@@ -20,6 +20,7 @@ from lab.cloud.stack_resources import (
     refuse_changes,
     tag_map,
 )
+from lab.cloud.stack_tags import PARAMETER_TAGS, ROLE_TAGS, TOPIC_TAGS
 
 
 class RoleType(MotoType):
@@ -41,6 +42,9 @@ class RoleType(MotoType):
                 role.policies.pop(policy["PolicyName"], None)
             _put_inline_policies(role, new)
             role.assume_role_policy_document = json.dumps(new["AssumeRolePolicyDocument"])
+            role.description = new.get("Description", "")
+            self._erase_tags(context, deployed, new)
+            self._write_tags(context, deployed, new)
 
 
 def _put_inline_policies(role: Any, properties: Properties) -> None:
@@ -86,11 +90,13 @@ class ParameterType(MotoType):
                 allowed_pattern=new.get("AllowedPattern"),
                 keyid=None,
                 overwrite=True,
-                tags=[],
+                tags=[],  # PutParameter takes none when it overwrites
                 data_type=new.get("DataType", "text"),
                 tier=new.get("Tier"),
                 policies=None,
             )
+            self._erase_tags(context, deployed, new)
+            self._write_tags(context, deployed, new)
 
 
 @dataclass(frozen=True)
@@ -188,10 +194,6 @@ def _logs(context: StackContext) -> Any:
     return logs_backends[context.cloud.account_id][context.cloud.region]
 
 
-def tag_nothing(context: StackContext, deployed: Deployed, tags: dict[str, str]) -> None:
-    """Tags of this type are written by moto on creation; a change of tags alone is accepted and not shown."""
-
-
 def _remove_managed_policy(context: StackContext, deployed: Deployed) -> None:
     from moto.iam.models import iam_backends
 
@@ -202,13 +204,13 @@ def _remove_managed_policy(context: StackContext, deployed: Deployed) -> None:
 
 
 OTHER_TYPES: dict[str, ResourceType] = {
-    "AWS::IAM::Role": RoleType("moto.iam.models:Role", tag=tag_nothing),
+    "AWS::IAM::Role": RoleType("moto.iam.models:Role", tags=ROLE_TAGS),
     "AWS::IAM::Policy": InlinePolicyType("moto.iam.models:InlinePolicy"),
     "AWS::IAM::ManagedPolicy": MotoType("moto.iam.models:ManagedPolicy", remove=_remove_managed_policy),
     "AWS::IAM::InstanceProfile": MotoType("moto.iam.models:InstanceProfile"),
     "AWS::Logs::LogGroup": LogGroupType(),
-    "AWS::SNS::Topic": MotoType("moto.sns.models:Topic", tag=tag_nothing),
+    "AWS::SNS::Topic": MotoType("moto.sns.models:Topic", tags=TOPIC_TAGS),
     "AWS::SNS::Subscription": SnsSubscriptionType(),
     "AWS::SNS::TopicPolicy": TopicPolicyType(),
-    "AWS::SSM::Parameter": ParameterType("moto.ssm.models:Parameter", tag=tag_nothing),
+    "AWS::SSM::Parameter": ParameterType("moto.ssm.models:Parameter", tags=PARAMETER_TAGS),
 }

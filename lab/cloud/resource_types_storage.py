@@ -17,6 +17,7 @@ from lab.cloud.stack_resources import (
     physical_name,
     refuse_changes,
 )
+from lab.cloud.stack_tags import EFS_TAGS
 
 
 class FileSystemType(MotoType):
@@ -44,6 +45,7 @@ class FileSystemType(MotoType):
         )
         with context.cloud.call():
             self._write_policy(deployed, new)
+            self._erase_tags(context, deployed, new)
             self._write_tags(context, deployed, new)
             deployed.record.throughput_mode = new.get("ThroughputMode", "bursting")
             deployed.record._backup = new.get("BackupPolicy", {}).get("Status") == "ENABLED"
@@ -67,6 +69,8 @@ class AccessPointType(MotoType):
         cloud.event("file-system", point.file_system_id, f"access point {point.access_point_id} created")
         deployed = Deployed(logical_id, type_name, point.access_point_id, record=point)
         deployed.attributes = {"Arn": lambda: point.access_point_arn, "AccessPointId": lambda: point.access_point_id}
+        with cloud.call():
+            self._write_tags(context, deployed, properties)
         return deployed
 
 
@@ -83,14 +87,8 @@ class MountTargetType(MotoType):
         return deployed
 
 
-def _tag_file_system(context: StackContext, deployed: Deployed, tags: dict[str, str]) -> None:
-    efs = context.cloud.efs
-    efs.tagging_service.delete_all_tags_for_resource(deployed.physical_resource_id)
-    efs.tag_resource(deployed.physical_resource_id, tags)
-
-
 STORAGE_TYPES: dict[str, ResourceType] = {
-    "AWS::EFS::FileSystem": FileSystemType("moto.efs.models:FileSystem", "FileSystemTags", tag=_tag_file_system),
-    "AWS::EFS::AccessPoint": AccessPointType("moto.efs.models:AccessPoint", "AccessPointTags", tag=_tag_file_system),
+    "AWS::EFS::FileSystem": FileSystemType("moto.efs.models:FileSystem", "FileSystemTags", tags=EFS_TAGS),
+    "AWS::EFS::AccessPoint": AccessPointType("moto.efs.models:AccessPoint", "AccessPointTags", tags=EFS_TAGS),
     "AWS::EFS::MountTarget": MountTargetType("moto.efs.models:MountTarget"),
 }

@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from moto.cloudformation.parsing import generate_resource_name, resource_name_property_from_type
 
+from lab.cloud.stack_tags import TagWriter
 from lab.cloud.state import Cloud
 
 Properties = dict[str, Any]
@@ -89,7 +90,7 @@ class StackContext:
     stack_tags: dict[str, str] = field(default_factory=dict)
 
     def tags_of(self, logical_id: str) -> dict[str, str]:
-        """The tags that CloudFormation adds by itself."""
+        """The tags that CloudFormation adds by itself, those of the stack among them; a resource's own tags win."""
         return self.stack_tags | {
             "aws:cloudformation:stack-name": self.stack_name,
             "aws:cloudformation:stack-id": self.stack_id,
@@ -176,12 +177,12 @@ def tag_map(tags: Any) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class MotoType:
-    """A type that moto creates well. `path` is `module:Class`; `tag_property` may change, for `tag` writes it."""
+    """A type that moto creates well. `path` is `module:Class`; `tag_property` may change, for `tags` writes it."""
 
     path: str
     tag_property: str = "Tags"
     ec2_tags: bool = False
-    tag: Callable[[StackContext, Deployed, dict[str, str]], None] | None = None
+    tags: TagWriter | None = None
     remove: Callable[[StackContext, Deployed], None] | None = None  # for classes of moto that cannot delete
 
     def _model(self) -> Any:
@@ -206,19 +207,27 @@ class MotoType:
         return deployed
 
     def _write_tags(self, context: StackContext, deployed: Deployed, properties: Properties) -> None:
-        tags = tag_map(properties.get(self.tag_property)) | context.tags_of(deployed.logical_resource_id)
+        if not self.ec2_tags and self.tags is None:
+            return  # tags in the template stay unread, and fail by name
+        tags = context.tags_of(deployed.logical_resource_id) | tag_map(properties.get(self.tag_property))
         if self.ec2_tags:
             context.cloud.ec2.create_tags([deployed.physical_resource_id], tags)
-        elif self.tag is not None:
-            self.tag(context, deployed, tags)
+        elif self.tags is not None:
+            self.tags.write(context.cloud, deployed.physical_resource_id, tags)
+
+    def _erase_tags(self, context: StackContext, deployed: Deployed, new: Properties) -> None:
+        before, after = tag_map(deployed.properties.get(self.tag_property)), tag_map(new.get(self.tag_property))
+        gone = sorted(set(before) - set(after))
+        if self.ec2_tags and gone:
+            context.cloud.ec2.delete_tags([deployed.physical_resource_id], dict.fromkeys(gone))
+        elif self.tags is not None and gone:
+            self.tags.erase(context.cloud, deployed.physical_resource_id, gone)
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
         """Tags only."""
-        refuse_changes(deployed, changed, (self.tag_property,) if self.ec2_tags or self.tag else ())
+        refuse_changes(deployed, changed, (self.tag_property,) if self.ec2_tags or self.tags else ())
         with context.cloud.call():
-            gone = set(tag_map(deployed.properties.get(self.tag_property))) - set(tag_map(new.get(self.tag_property)))
-            if self.ec2_tags and gone:
-                context.cloud.ec2.delete_tags([deployed.physical_resource_id], dict.fromkeys(gone))
+            self._erase_tags(context, deployed, new)
             self._write_tags(context, deployed, new)
 
     def delete(self, context: StackContext, deployed: Deployed) -> None:

@@ -61,6 +61,7 @@ class Attachment:
     attach_time: Any
     instance_owner_id: str = DEFAULT_ACCOUNT
     network_card_index: int = 0
+    metadata_lag_s: float = 0.0  # from attached until its instance's metadata service shows it in full
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -63,7 +63,7 @@ class Timing:
     stack_settle_s: float  # deadline for a group to drain when its stack is deleted
     file_system_s: Delay = 0.0  # CreateFileSystem until available
     mount_target_s: Delay = 0.0  # CreateMountTarget until available
-    metadata_lag_s: float = 2.0  # attached until IMDS shows the interface in full
+    metadata_lag_s: Delay = 2.0  # attached until IMDS shows the interface in full
     change_busy_s: float = 0.0  # a hosted zone refuses further changes while it processes one
     route53_burst: float = 50.0  # requests that may come at once
     route53_rate_per_s: float = 0.0  # requests per second afterwards; 0: no limit
@@ -127,7 +127,7 @@ AWS = Timing(
     stack_settle_s=3600.0,
     file_system_s=Spread(5.0, 20.0),  # no published number
     mount_target_s=Spread(60.0, 120.0, least_s=20.0),  # no published number; "wait 90 s" before mounting by name
-    metadata_lag_s=10.0,  # net-utils tries up to 60 times
+    metadata_lag_s=Spread(10.0, 60.0, least_s=1.0),  # no published number; net-utils tries up to 60 times
     change_busy_s=0.3,  # no published number
     route53_rate_per_s=10.0,
 )
@@ -153,5 +153,3 @@ INSTANT = Timing(
 
 # For a clock that stands still between calls: what limits calls per second would never let go there.
 BY_HAND = replace(FAST, change_busy_s=0.0, route53_rate_per_s=0.0)
-
-PROFILES = {"fast": FAST, "aws": AWS}

@@ -38,6 +38,7 @@ class NetworkInterfaceView:
     device_index: int | None
     delete_on_termination: bool
     tags: dict[str, str] = field(default_factory=dict)
+    metadata_lag_s: float = 0.0  # this attachment's, until IMDS shows it in full
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,7 +1,8 @@
 """Rules of the control plane, each with a way to break it and the row that must turn red then.
 
 Two kinds: a patch taken out again, so that moto does what it does by itself - every patch outside CloudFormation is
-here, or in NO_ROW with the reason - and single decisions of the lab's own turned the other way round.
+here, or in NO_ROW with the reason - and answers and single decisions of the lab's own turned the other way round. A row
+must turn red because the lab has become lenient: where moto or the lab breaks down (LabFailure), that does not count.
 """
 
 from __future__ import annotations
@@ -9,6 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
+
+from moto.core.responses import EmptyResult
+
+from lab.cloud import patches
+from lab.cloud.limits import Bucket
+from lab.cloud.route53 import submit_changes
 
 _ENI = "moto.ec2.models.elastic_network_interfaces:NetworkInterface"
 _INSTANCE = "moto.ec2.models.instances:Instance"
@@ -38,16 +45,32 @@ def _always(*, answers: Any) -> Callable[..., Any]:
     return lambda *_args, **_kwargs: answers
 
 
+def _accepts_and_drops(_response: Any) -> Any:
+    return EmptyResult()
+
+
+def _finds_nothing_by_attachment(eni: Any, name: str, method: str | None = None) -> Any:
+    if name.startswith("attachment."):
+        return None
+    return patches.original(f"{_ENI}.get_filter_value")(eni, name, method)
+
+
+def _submits_one_by_one(cloud: Any, zone_id: str, changes: list[dict[str, Any]]) -> Any:
+    return [submit_changes(cloud, zone_id, [change]) for change in changes][-1]
+
+
+def _fills_up(bucket: Bucket, now: float) -> None:
+    """All tokens come back after any while, whatever the rate."""
+    if now > bucket.at:
+        bucket.tokens, bucket.at = bucket.size, now
+
+
 PATCHES_OUT = [
-    Broken("attach-in-use", f"{_ENI}Backend.attach_network_interface"),
-    Broken("attach-other-zone", f"{_ENI}Backend.attach_network_interface"),
-    Broken("attach-limit", f"{_ENI}Backend.attach_network_interface"),
     Broken("attach-takes-time", f"{_ENI}.attachment"),
     Broken("detach-takes-time", f"{_ENI}Backend.detach_network_interface"),
     Broken("detach-primary", f"{_INSTANCE}.attach_eni"),
     Broken("interface-address-in-use", f"{_ENI}Backend.create_network_interface"),
     Broken("interface-delete-in-use", f"{_ENI}Backend.delete_network_interface"),
-    Broken("interface-filters", f"{_ENI}.get_filter_value"),
     Broken(
         "interface-delete-on-termination",
         "moto.ec2.responses.elastic_network_interfaces:ElasticNetworkInterfaces.modify_network_interface_attribute",
@@ -58,9 +81,6 @@ PATCHES_OUT = [
     Broken("run-stop-start", f"{_INSTANCE}.stop"),
     Broken("run-stop-start", f"{_INSTANCE}.start"),
     Broken("terminate-skip-shutdown", "moto.ec2.responses.instances:InstanceResponse.terminate_instances"),
-    Broken("terminate-is-still-described", f"{_INSTANCE}.private_ip_address"),
-    Broken("terminate-is-still-described", f"{_INSTANCE}.public_ip"),
-    Broken("terminate-is-still-described", f"{_INSTANCE}.public_ip_address"),
     Broken("template-source-version", f"{_TEMPLATE_API}.create_launch_template_version"),
     Broken("template-user-data", f"{_TEMPLATES}.create_version"),
     Broken("template-unknown-version", f"{_TEMPLATES}.get_version"),
@@ -70,21 +90,14 @@ PATCHES_OUT = [
     Broken("group-overlap", f"{_GROUPS}FakeAutoScalingGroup.instances"),
     Broken("group-delete-needs-force", f"{_GROUP_API}.delete_auto_scaling_group"),
     Broken("group-grace-impaired", f"{_GROUP_API}.describe_auto_scaling_instances"),
-    Broken("group-grace-period", f"{_GROUP_API}.set_instance_health"),
     Broken("group-maximum", f"{_GROUP_API}.set_desired_capacity"),
     Broken("group-activities", f"{_GROUP_API}.describe_scaling_activities"),
-    Broken("group-terminate-minimum", f"{_GROUP_API}.terminate_instance_in_auto_scaling_group"),
     Broken("group-standby-replaced", f"{_GROUP_API}.enter_standby"),
     Broken("group-standby-and-back", f"{_GROUP_API}.exit_standby"),
     Broken("group-suspended-names", f"{_GROUPS}AutoScalingBackend.suspend_processes"),
-    Broken("group-launch-first-account", f"{_GROUP_API}.put_account_setting"),
-    Broken("group-launch-first-account", f"{_GROUP_API}.describe_account_settings"),
     Broken("hook-bounds", f"{_GROUP_API}.put_lifecycle_hook"),
     Broken("hook-bounds", f"{_GROUP_API}.describe_lifecycle_hooks"),
     Broken("hook-unknown", f"{_GROUP_API}.delete_lifecycle_hook"),
-    Broken("hook-launch", f"{_GROUP_API}.complete_lifecycle_action"),
-    Broken("hook-heartbeat", f"{_GROUP_API}.record_lifecycle_action_heartbeat"),
-    Broken("record-batch-atomic", "moto.route53.models:Route53Backend.change_resource_record_sets"),
     Broken("record-prior-request", f"{_ROUTE53}.change_resource_record_sets"),
     Broken("record-unknown-change", f"{_ROUTE53}.get_change"),
     Broken("record-zone-is-read-back", "moto.route53.models:Route53Backend.create_hosted_zone"),
@@ -94,7 +107,35 @@ PATCHES_OUT = [
     Broken("identity-instance-role", "moto.sts.models:STSBackend.get_caller_identity"),
 ]
 
+# Without these moto breaks down, which is no lenient answer: their answer is turned instead.
+ANSWERS_TURNED = [
+    Broken("interface-filters", f"{_ENI}.get_filter_value", _finds_nothing_by_attachment),
+    Broken("terminate-is-still-described", f"{_INSTANCE}.private_ip_address", property(_always(answers="10.0.0.9"))),
+    Broken("terminate-is-still-described", f"{_INSTANCE}.public_ip", property(_always(answers="198.51.100.9"))),
+    Broken("terminate-is-still-described", f"{_INSTANCE}.public_ip_address", property(_always(answers="198.51.100.9"))),
+    Broken("group-launch-first-account", f"{_GROUP_API}.put_account_setting", _accepts_and_drops),
+    Broken("group-launch-first-account", f"{_GROUP_API}.describe_account_settings", _accepts_and_drops),
+    Broken("hook-launch", f"{_GROUP_API}.complete_lifecycle_action", _accepts_and_drops),
+    Broken("hook-heartbeat", f"{_GROUP_API}.record_lifecycle_action_heartbeat", _accepts_and_drops),
+]
+
+# The same, where a single decision of the patch is in DECISIONS_TURNED.
+SHOWN_BY_DECISION = {
+    f"{_ENI}Backend.attach_network_interface": "lab.cloud.network_interfaces:refuse_attachment",
+    f"{_GROUP_API}.set_instance_health": "lab.cloud.group_members_api:respects_grace",
+    f"{_GROUP_API}.terminate_instance_in_auto_scaling_group": "lab.cloud.group_members_api:refuse_below_minimum",
+    "moto.route53.models:Route53Backend.change_resource_record_sets": "lab.cloud.route53:submit_changes",
+}
+
 DECISIONS_TURNED = [
+    Broken("attach-in-use", "lab.cloud.network_interfaces:refuse_attachment", _always(answers=None)),
+    Broken("attach-other-zone", "lab.cloud.network_interfaces:refuse_attachment", _always(answers=None)),
+    Broken("attach-index-taken", "lab.cloud.network_interfaces:refuse_attachment", _always(answers=None)),
+    Broken("attach-terminated", "lab.cloud.network_interfaces:refuse_attachment", _always(answers=None)),
+    Broken("attach-limit", "lab.cloud.network_interfaces:MAXIMUM_INTERFACES", {}),
+    Broken("group-grace-period", "lab.cloud.group_members_api:respects_grace", _always(answers=False)),
+    Broken("group-terminate-minimum", "lab.cloud.group_members_api:refuse_below_minimum", _always(answers=None)),
+    Broken("record-batch-atomic", "lab.cloud.route53:submit_changes", _submits_one_by_one),
     Broken("attach-holder-shutting-down", "lab.cloud.instances:release_all", _always(answers=None)),
     Broken("group-grace-impaired", "lab.cloud.group_decisions:_in_grace", _always(answers=False)),
     Broken("group-grace-stopped", "lab.cloud.group_decisions:_GONE_STATES", ()),
@@ -109,6 +150,7 @@ DECISIONS_TURNED = [
     Broken("hook-launch-times-out", "lab.cloud.group_decisions:_results", _always(answers=[""])),
     Broken("hook-heartbeat", "lab.cloud.group_members_api:beat", _always(answers=None)),
     Broken("record-throttled", "lab.cloud.limits:Limits.refuses", _always(answers=False)),
+    Broken("record-throttled", "lab.cloud.limits:Bucket.fill", _fills_up),
     Broken("record-delete-differing", "lab.cloud.record_rules:_same_values", _always(answers=True)),
     Broken("record-cname-clash", "lab.cloud.record_rules:_clash", _always(answers="")),
     Broken("record-duplicate-value", "lab.cloud.record_rules:_bad_value", _always(answers="")),
@@ -116,7 +158,7 @@ DECISIONS_TURNED = [
     Broken("metadata-lags-behind-attach", "lab.metadata:MetadataService._is_known", _always(answers=True)),
 ]
 
-BROKEN_RULES = PATCHES_OUT + DECISIONS_TURNED
+BROKEN_RULES = PATCHES_OUT + ANSWERS_TURNED + DECISIONS_TURNED
 
 NO_ROW = {
     f"{_INSTANCE}.private_ip": "read by the lab's own queries, not by the API",

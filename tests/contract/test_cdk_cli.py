@@ -19,6 +19,7 @@ import pytest
 from lab.cloud import FAST, ControlPlane, Fault, NoMachines
 from lab.deployment import deploy
 from lab.synthesis import ROOT, Template, synthesize
+from tests.contract.deployed_resources import described
 
 ONE, TWO = "ami-0000000000000001a", "ami-0000000000000002b"
 STACK = "soloist-influxdb"
@@ -102,7 +103,7 @@ def account(tmp_path: Path) -> Iterator[Account]:
         assert [error for error in plane.errors if not error.startswith("cloudtrail: The lookup_events action")] == []
 
 
-def test_cdk_deploy_makes_every_resource_of_the_same_bytes_and_twice_changes_nothing(
+def test_cdk_deploy_makes_what_the_labs_own_deployment_makes_and_twice_changes_nothing(
     account: Account, templates: dict[str, Template], tmp_path: Path
 ) -> None:
     context = ("--context=service=influxdb", f"--context=ami={ONE}", f"--output={tmp_path / 'cdk.out'}")
@@ -116,8 +117,19 @@ def test_cdk_deploy_makes_every_resource_of_the_same_bytes_and_twice_changes_not
     written = templates[ONE].path.read_text()
     assert by_cli == {name: one["Type"] for name, one in json.loads(written)["Resources"].items()}
 
+    told = described(account.client, STACK)
     again = account.cdk_deploy(f"--app={templates[ONE].path.parent}")
     assert (again.returncode, "(no changes)" in again.stderr) == (0, True), again.stderr
+    assert described(account.client, STACK) == told
+
+    account.plane.stop()
+    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
+        other = Account(plane, tmp_path)
+        deploy(other.client("cloudformation"), templates[ONE])
+        by_lab = described(other.client, STACK)
+    for what, found in by_lab.items():
+        assert found, f"the template has no {what}: nothing is compared"
+        assert told[what] == found, what
 
 
 def test_cdk_deploy_with_a_new_image_stages_a_version(account: Account, templates: dict[str, Template]) -> None:

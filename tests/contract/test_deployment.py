@@ -10,6 +10,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.contract import stack_readers as read
 from tests.contract.deployed_account import ONE, TWO, Account, template
 
 
@@ -115,6 +116,21 @@ def test_tags_change_in_place(account: Account) -> None:
     assert account.update(template(Interface__Tags=[{"Key": "b", "Value": "1"}]))["StackStatus"] == "UPDATE_COMPLETE"
     after = next(nic for nic in account.plane.network_interfaces() if nic.id == interface.id)
     assert (after.tags["b"], "soloist:service" in after.tags) == ("1", False)
+
+
+def test_the_stacks_tags_are_on_what_takes_tags_and_a_resources_own_win(account: Account) -> None:
+    own = [{"Key": "mine", "Value": "own", "PropagateAtLaunch": True}]
+    document = template(Instances__Tags=own, Role__Tags=[{"Key": "mine", "Value": "own"}])
+    given = [{"Key": "mine", "Value": "stack"}, {"Key": "all", "Value": "stack"}]
+    made = account.client("cloudformation").create_stack(StackName="x", TemplateBody=json.dumps(document), Tags=given)
+    account.stack_id = made["StackId"]
+    assert account.settled()["StackStatus"] == "CREATE_COMPLETE"
+    keys = [tag["Key"] for tag in account.group()["Tags"]]
+    assert len(keys) == len(set(keys)), "a key is there once"
+    for reader in (read.group_tags, read.role_tags):
+        assert reader(account) == {"mine": "own", "all": "stack"}
+    for reader in (read.topic_tags, read.parameter_tags, read.template_tags, read.access_point_tags):
+        assert reader(account) == {"mine": "stack", "all": "stack"}
 
 
 @pytest.mark.parametrize(

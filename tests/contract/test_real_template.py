@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -79,6 +80,45 @@ def test_what_the_agent_and_the_lab_read_is_there(plane: ControlPlane, templates
     assert {one["TopicARN"].rpartition(":")[2] for one in told} == {"soloist-influxdb"}
 
 
+def test_hooks_policies_and_retention_are_those_of_the_template(
+    plane: ControlPlane, templates: dict[str, Template]
+) -> None:
+    deploy(client(plane, "cloudformation"), templates[ONE])
+    hooks = client(plane, "autoscaling").describe_lifecycle_hooks(AutoScalingGroupName="soloist-influxdb")
+    times = {
+        one["LifecycleHookName"]: (
+            one["LifecycleTransition"].rpartition("_")[2],
+            one["HeartbeatTimeout"],
+            one["DefaultResult"],
+        )
+        for one in hooks["LifecycleHooks"]
+    }
+    assert times == {"boot": ("LAUNCHING", 600, "ABANDON"), "drain": ("TERMINATING", 150, "CONTINUE")}
+
+    sns = client(plane, "sns")
+    topic = sns.list_topics()["Topics"][0]["TopicArn"]
+    policy = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
+    (statement,) = policy["Statement"]
+    assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Deny", "sns:Publish", topic)
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+    logs = client(plane, "logs").describe_log_groups()["logGroups"]
+    assert [group["retentionInDays"] for group in logs] == [30] * 2
+
+    efs = client(plane, "efs")
+    (files,) = efs.describe_file_systems()["FileSystems"]
+    assert (files["Encrypted"], files["ThroughputMode"], files["PerformanceMode"]) == (
+        True,
+        "elastic",
+        "generalPurpose",
+    )
+    assert efs.describe_backup_policy(FileSystemId=files["FileSystemId"])["BackupPolicy"]["Status"] == "ENABLED"
+    refused = json.loads(efs.describe_file_system_policy(FileSystemId=files["FileSystemId"])["Policy"])
+    assert [one["Sid"] for one in refused["Statement"]] == ["RefuseWithoutTls", "InstanceThroughAccessPoint"]
+    role = refused["Statement"][1]["Principal"]["AWS"]
+    assert role in {one["Arn"] for one in client(plane, "iam").list_roles()["Roles"]}
+
+
 def test_deleting_the_stack_removes_the_record_and_keeps_what_is_retained(
     plane: ControlPlane, templates: dict[str, Template]
 ) -> None:
@@ -99,6 +139,7 @@ def test_deleting_the_stack_removes_the_record_and_keeps_what_is_retained(
     assert plane.hosted_zone_records() == []
     assert plane.group("soloist-influxdb") is None
     assert len(client(plane, "efs").describe_file_systems()["FileSystems"]) == 1, "the data outlives the stack"
+    assert client(plane, "logs").describe_log_groups()["logGroups"] == [], "the handlers' logs do not"
     assert plane.subnets() == []
 
 

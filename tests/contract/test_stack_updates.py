@@ -6,12 +6,13 @@ The template is that of deployed_account.py; `Resource__Property=value` changes 
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from tests.contract import stack_readers as read
 from tests.contract.deployed_account import ONE, Account, open_account, template
 
 ALARM: dict[str, Any] = {
@@ -57,33 +58,73 @@ def with_resource(document: dict[str, Any], name: str, definition: dict[str, Any
     return document
 
 
-IN_PLACE: list[tuple[dict[str, Any], str]] = [
-    ({"Topic__Tags": [{"Key": "a", "Value": "1"}]}, "Topic"),
-    ({"Role__Tags": [{"Key": "a", "Value": "1"}]}, "Role"),
-    ({"Instances__Tags": [{"Key": "a", "Value": "1", "PropagateAtLaunch": True}]}, "Instances"),
-    ({"Instances__HealthCheckGracePeriod": 60}, "Instances"),
-    ({"State__Value": '{"a": 1}'}, "State"),
-    (
-        {"Group__SecurityGroupIngress": [{"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "CidrIp": "10.0.0.0/8"}]},
-        "Group",
-    ),
-    ({"Files__FileSystemPolicy": {"Statement": []}}, "Files"),
-    ({"Custom__Number": 8}, "Custom"),
+A1 = [{"Key": "a", "Value": "1"}]
+A2 = [{"Key": "a", "Value": "2"}, {"Key": "b", "Value": "1"}]
+RULE = {"IpProtocol": "tcp", "FromPort": 1, "ToPort": 1, "CidrIp": "10.0.0.0/8"}
+
+
+def _of_template(tags: list[dict[str, str]]) -> list[dict[str, Any]]:
+    return [{"ResourceType": "launch-template", "Tags": tags}]
+
+
+# Property and new value, the one resource that is updated, how to read it, and what must be read then.
+IN_PLACE: list[tuple[str, Any, Callable[[Account], Any], Any]] = [
+    ("Topic__Tags", A1, read.topic_tags, {"a": "1"}),
+    ("Topic__Tags", A2, read.topic_tags, {"a": "2", "b": "1"}),
+    ("Topic__Tags", [], read.topic_tags, {}),
+    ("Role__Tags", A1, read.role_tags, {"a": "1"}),
+    ("Role__Tags", [A2[1]], read.role_tags, {"b": "1"}),
+    ("Role__Description", "of the agent", lambda account: read.role(account)["Description"], "of the agent"),
+    ("State__Value", '{"a": 1}', read.parameter_value, '{"a": 1}'),
+    ("State__Description", "state", lambda account: read.parameter(account)["Description"], "state"),
+    ("State__Tags", {"a": "1"}, read.parameter_tags, {"a": "1"}),
+    ("State__Tags", {"b": "1"}, read.parameter_tags, {"b": "1"}),
+    ("Template__TagSpecifications", _of_template(A1), read.template_tags, {"a": "1"}),
+    ("Template__TagSpecifications", _of_template([A2[1]]), read.template_tags, {"b": "1"}),
+    ("Template__VersionDescription", "second", read.template_versions, ["", "second"]),
+    ("Instances__Tags", [A1[0] | {"PropagateAtLaunch": True}], read.group_tags, {"a": "1"}),
+    ("Instances__HealthCheckGracePeriod", 60, lambda account: account.group()["HealthCheckGracePeriod"], 60),
+    ("Group__SecurityGroupIngress", [RULE], read.ingress, [(1, ["10.0.0.0/8"])]),
+    ("Files__FileSystemPolicy", {"Statement": []}, read.file_system_policy, {"Statement": []}),
+    ("Files__FileSystemTags", A2, read.file_system_tags, {"a": "2", "b": "1"}),
+    ("Files__FileSystemTags", A1, read.file_system_tags, {"a": "1"}),
+    ("Data__AccessPointTags", A1, read.access_point_tags, {"a": "1"}),
+    ("Zone__HostedZoneTags", A2, read.zone_tags, {"a": "2", "b": "1"}),
+    ("Zone__HostedZoneTags", A1, read.zone_tags, {"a": "1"}),
+    ("Code__Timeout", 9, lambda account: read.function(account)["Timeout"], 9),
+    ("Code__Tags", A1, lambda account: read.function(account)["Tags"], {"a": "1"}),
+    ("Custom__Number", 8, read.custom_calls, ["Update", "made-Custom", "8", "hello"]),
 ]
 
 
-def test_these_change_in_place_and_nothing_else_does(account: Account) -> None:
+def test_these_change_in_place_and_arrive_and_nothing_else_changes(account: Account) -> None:
     account.create(template())
     group, changes = account.group()["AutoScalingGroupARN"], {}
     assert "Instances" in worked_on(account)["Create"]
-    for change, updated in IN_PLACE:
-        changes |= change
-        assert account.update(template(**changes))["StackStatus"] == "UPDATE_COMPLETE", change
-        assert worked_on(account) == {"Update": [updated]}, change
+    for name, value, reader, expected in IN_PLACE:
+        changes[name] = value
+        assert account.update(template(**changes))["StackStatus"] == "UPDATE_COMPLETE", name
+        assert worked_on(account) == {"Update": [name.partition("__")[0]]}, name
+        assert reader(account) == expected, name
     assert account.group()["AutoScalingGroupARN"] == group
-    described = account.client("ec2").describe_security_groups(Filters=[{"Name": "description", "Values": ["service"]}])
-    (permission,) = described["SecurityGroups"][0]["IpPermissions"]
-    assert (permission["FromPort"], permission["IpRanges"]) == (1, [{"CidrIp": "10.0.0.0/8"}])
+
+
+def test_tags_and_descriptions_given_on_creation_are_there(account: Account) -> None:
+    """The first value of each property above, all at once, before anything is updated."""
+    wanted = [case for case in IN_PLACE if case[0].endswith(("Tags", "TagSpecifications", "__Description"))]
+    first = {case[0]: case for case in reversed(wanted)}
+    assert account.create(template(**{name: case[1] for name, case in first.items()}))["StackStatus"] == (
+        "CREATE_COMPLETE"
+    )
+    for name, _, reader, expected in first.values():
+        assert reader(account) == expected, name
+
+
+def test_a_tag_that_the_operator_added_outlives_an_update(account: Account) -> None:
+    account.create(template(Role__Tags=A1))
+    account.client("iam").tag_role(RoleName="agent", Tags=[{"Key": "mine", "Value": "1"}])
+    account.update(template(Role__Tags=[A2[1]]))
+    assert read.role_tags(account) == {"b": "1", "mine": "1"}
 
 
 def test_hook_dashboard_and_outgoing_rules_are_really_there(account: Account) -> None:

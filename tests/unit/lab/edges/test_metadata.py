@@ -46,8 +46,8 @@ def granted(service: MetadataService, instance: InstanceMetadata, now_s: float =
     return answer.body.decode()
 
 
-def read(path: str, instance: InstanceMetadata = FULL, *, age_s: float = 100.0, lag_s: float = 0.0) -> tuple[int, str]:
-    service = MetadataService(lag_s=lag_s, signing_key=KEY)
+def read(path: str, instance: InstanceMetadata = FULL, *, age_s: float = 100.0) -> tuple[int, str]:
+    service = MetadataService(signing_key=KEY)
     token = granted(service, instance, NOW_S + age_s)
     request = Request(method="GET", path=path, headers={"x-aws-ec2-metadata-token": token})
     answer = service.respond(request, instance, NOW_S + age_s)
@@ -180,14 +180,15 @@ def test_a_plugged_interface_appears_late_and_first_with_device_number_0(
     age_s: float, number: str | int, addresses: str | int
 ) -> None:
     base = f"/latest/meta-data/network/interfaces/macs/{PLUGGED.mac}/"
-    seen = [read(base + leaf, age_s=age_s, lag_s=2.0) for leaf in ("device-number", "local-ipv4s")]
+    instance = replace(FULL, interfaces=(PRIMARY, replace(PLUGGED, lag_s=2.0)))
+    seen = [read(base + leaf, instance, age_s=age_s) for leaf in ("device-number", "local-ipv4s")]
     assert [body if status == 200 else status for status, body in seen] == [number, addresses]
 
 
 def test_the_primary_interface_is_there_from_the_start() -> None:
-    young = replace(FULL, interfaces=(replace(PRIMARY, attached_at_s=NOW_S),))
+    young = replace(FULL, interfaces=(replace(PRIMARY, attached_at_s=NOW_S, lag_s=60.0),))
     path = f"/latest/meta-data/network/interfaces/macs/{PRIMARY.mac}/local-ipv4s"
-    assert read(path, young, age_s=0.0, lag_s=60.0) == (200, "10.0.0.5")
+    assert read(path, young, age_s=0.0) == (200, "10.0.0.5")
 
 
 def test_role_credentials_are_valid_for_hours_and_change() -> None:

@@ -1,0 +1,37 @@
+"""`make test` says how many rows the contract table has, as its last word on it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+HERE = "tests/contract/test_behaviours.py"
+
+
+def test_a_quiet_run_prints_the_number_of_rows() -> None:
+    """As `make unit` runs it: -q, with the output captured."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", f"{HERE}::test_the_table_is_in_order", "-q", "-p", "no:cacheprovider"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = len(yaml.safe_load((ROOT / "tests/contract/behaviours.yaml").read_text(encoding="utf-8")))
+    assert f"contract table: {rows} behaviours of AWS" in done.stdout
+
+
+def test_make_test_runs_the_table() -> None:
+    text = (ROOT / "Makefile").read_text(encoding="utf-8")
+    targets = dict(re.findall(r"^(\w+):([^#\n]*)", text, flags=re.MULTILINE))
+    assert "unit" in targets["test"].split()
+    recipe = text.partition("\nunit:")[2].partition("\n\n")[0]
+    (command,) = (line for line in recipe.splitlines() if "pytest" in line)
+    assert "tests/contract" in command.split()
