@@ -90,7 +90,8 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     Topic(clients, _client(plane, "sns").list_topics()["Topics"][0]["TopicArn"]).publish("subject", "text")
     group = AutoScaling(clients, "soloist-influxdb", instance.id)
     _await(lambda: group.lifecycle_state() == "Pending:Wait" or None, "the launch hook")
-    group.complete_hook("boot", "CONTINUE")
+    assert group.prolong_hook("boot")
+    assert group.complete_hook("boot", "CONTINUE")
     ec2.detach(attached.attachment_id)
     ec2.terminate(instance.id, is_forced=False)
 
