@@ -1,7 +1,7 @@
 """Rules broken on purpose, one at a time: the simulation must see each of them.
 
 For: tests/property and `python -m lab.simulation --defect NAME`. A defect replaces one rule of `world.real_rules` or is
-a flag that lab.simulation's agent, machine or file server reads by its name.
+a flag that a module of lab.simulation reads by its name.
 Guarantees: each says which rule it breaks and in whose words it may turn up. Does not: combine defects.
 """
 
@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
-from bootstrap.lease_actions import Publish
-from bootstrap.lease_observation import GroupAnswer, HolderAnswer, Member, NoAnswer, Observation, Seen
+from bootstrap.lease_observation import Seen
 from bootstrap.lease_publish import Publication
 from lab.simulation import newcomer_defects as newcomer
 from lab.simulation.schedule import Schedule, draw
@@ -31,32 +30,11 @@ class Defect:
     change: Change = lambda rules: None
 
 
-def _wrap_acquire(rules: SimpleNamespace, alter: Callable[[Observation, dict[str, Any]], Observation]) -> None:
-    """Show the acquire step something else than what was observed."""
-    real = rules.acquire_step
-
-    def step(memory: Any, observation: Observation, **given: Any) -> Any:
-        return real(memory, alter(observation, given), **given)
-
-    rules.acquire_step = step
-
-
 def _deadline_from_reply(rules: SimpleNamespace) -> None:
     real = rules.after_renewal
     rules.after_renewal = lambda hold, seen, *, sent_s, now_s, timing: real(
         hold, seen, sent_s=now_s, now_s=now_s, timing=timing
     )
-
-
-def _own_timing(rules: SimpleNamespace) -> None:
-    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
-        seen = observation.seen
-        if isinstance(seen, NoAnswer) or seen.record is None:
-            return observation
-        record = replace(seen.record, lease_duration_s=given["timing"].lease_duration_s)
-        return replace(observation, seen=replace(seen, record=record))
-
-    _wrap_acquire(rules, alter)
 
 
 def _late_renewal_rescues(rules: SimpleNamespace) -> None:
@@ -72,75 +50,6 @@ def _late_renewal_rescues(rules: SimpleNamespace) -> None:
         return hold_until(memory, generation, deadline_s, **given)
 
     rules.hold_until = rescue
-
-
-def _unparseable_is_free(rules: SimpleNamespace) -> None:
-    real = rules.acquire_step
-
-    def step(memory: Any, observation: Observation, **given: Any) -> Any:
-        seen = observation.seen
-        if isinstance(seen, Seen) and seen.generation and seen.record is None:
-            return memory, Publish(generation=seen.generation + 1, ground="released", sentence="unreadable: free")
-        return real(memory, observation, **given)
-
-    rules.acquire_step = step
-
-
-def _no_self_check(rules: SimpleNamespace) -> None:
-    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
-        if not isinstance(observation.group, GroupAnswer):
-            return observation
-        me = Member(lifecycle_state="InService", is_healthy=True)
-        return replace(observation, group=replace(observation.group, me=me))
-
-    _wrap_acquire(rules, alter)
-
-
-def _shoots_healthy(rules: SimpleNamespace) -> None:
-    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
-        given["timing"] = replace(given["timing"], drain_deadline_s=0.0)
-        if not isinstance(observation.group, GroupAnswer):
-            return observation
-        return replace(observation, group=replace(observation.group, holder=None))
-
-    _wrap_acquire(rules, alter)
-
-
-def _shutting_down_is_dead(rules: SimpleNamespace) -> None:
-    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
-        is_ending = isinstance(observation.holder, HolderAnswer) and observation.holder.state == "shutting-down"
-        return replace(observation, holder=HolderAnswer(state="terminated")) if is_ending else observation
-
-    _wrap_acquire(rules, alter)
-
-
-def _gone_at_once(rules: SimpleNamespace) -> None:
-    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
-        given["timing"] = replace(given["timing"], gone_confirm_s=0.0)
-        return observation
-
-    _wrap_acquire(rules, alter)
-
-
-def _proof_skipped(rules: SimpleNamespace) -> None:
-    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
-        given["policy"] = "proof-or-lease"
-        return observation
-
-    _wrap_acquire(rules, alter)
-
-
-def _silence_counts(rules: SimpleNamespace) -> None:
-    real = rules.acquire_step
-
-    def step(memory: Any, observation: Observation, **given: Any) -> Any:
-        memory = replace(memory, same_until_s=max(memory.same_until_s, given["now_s"]))
-        if isinstance(observation.seen, Seen) and observation.seen.text != memory.text and memory.generation > 0:
-            # The wait goes on over the change that the silence hid.
-            memory = replace(memory, text=observation.seen.text)
-        return real(memory, observation, **given)
-
-    rules.acquire_step = step
 
 
 def _grace_after_late_wake(rules: SimpleNamespace) -> None:
@@ -223,12 +132,12 @@ DEFECTS: dict[str, Defect] = {
     "own-timing": Defect(
         rule="a newcomer waits by the holder's timing, not its own",
         seen_as=("published over", "could both write", "a healthy holder"),
-        change=_own_timing,
+        change=newcomer.own_timing,
     ),
     "silence-counts": Defect(
         rule="a look without an answer adds nothing to the wait",
         seen_as=("published over", "could both write", "a healthy holder"),
-        change=_silence_counts,
+        change=newcomer.silence_counts,
     ),
     "unparseable-is-free": Defect(
         rule="an unparseable record is held",
@@ -236,13 +145,15 @@ DEFECTS: dict[str, Defect] = {
             "published over",
             "could both write",
         ),
-        change=_unparseable_is_free,
+        change=newcomer.unparseable_is_free,
     ),
     "proof-skipped": Defect(
-        rule="fence: proof claims nothing without proof of death", seen_as=("could both write",), change=_proof_skipped
+        rule="fence: proof claims nothing without proof of death",
+        seen_as=("could both write",),
+        change=newcomer.proof_skipped,
     ),
     "shutting-down-is-dead": Defect(
-        rule="only `terminated` is proof", seen_as=("could both write",), change=_shutting_down_is_dead
+        rule="only `terminated` is proof", seen_as=("could both write",), change=newcomer.shutting_down_is_dead
     ),
     "gone-at-once": Defect(
         rule="`no such instance` is proof only when it lasts",
@@ -250,15 +161,17 @@ DEFECTS: dict[str, Defect] = {
             "published over",
             "could both write",
         ),
-        change=_gone_at_once,
+        change=newcomer.gone_at_once,
     ),
     "no-self-check": Defect(
         rule="an instance the group is ending shoots nobody",
         seen_as=("which the group is ending",),
-        change=_no_self_check,
+        change=newcomer.no_self_check,
     ),
     "shoots-healthy": Defect(
-        rule="a healthy holder the group counts is never shot", seen_as=("a healthy holder",), change=_shoots_healthy
+        rule="a healthy holder the group counts is never shot",
+        seen_as=("a healthy holder",),
+        change=newcomer.shoots_healthy,
     ),
     "grace-after-late-wake": Defect(
         rule="past the deadline there is no grace", seen_as=("could both write",), change=_grace_after_late_wake

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from bootstrap.lease_timing import FencePolicy, LeaseTiming
+from lab.simulation.timings import draw_timings, rate_error, tight_timing
 
 START_S = 30.0
 LOSSY_EVERY = 5  # each fifth schedule loses replies for a while, besides what else happens
@@ -84,9 +85,9 @@ def draw(seed: int) -> Schedule:
     for _ in range(rng.choice((0, 0, 0, 1, 2))):
         target = rng.choice(("holder", "newest", "other"))
         faults.append(_fault(start_s + rng.uniform(-10.0, 200.0), rng.choice(EXTRA), target, _length(rng)))
-    timings = _timings(rng)
+    timings = draw_timings(rng)
     policy: FencePolicy = "proof" if rng.random() < 0.25 else "proof-or-lease"
-    rates = tuple(1.0 + rng.uniform(-1.0, 1.0) * min(_rate_error(timing) for timing in timings) for _ in range(4))
+    rates = tuple(1.0 + rng.uniform(-1.0, 1.0) * min(rate_error(timing) for timing in timings) for _ in range(4))
     if seed % LOSSY_EVERY == 0:
         faults.append(_lossy(random.Random(f"lost replies {seed}"), start_s))
     return Schedule(
@@ -101,7 +102,7 @@ def draw(seed: int) -> Schedule:
 
 def _slow_holder(rng: random.Random, seed: int) -> Schedule:
     """The holder's clock is slow, the newcomer's fast; perhaps the fence dies just before it would have reset."""
-    timing = _tight(rng)
+    timing = tight_timing(rng)
     margin_s = rng.uniform(3.0, 10.0)
     timing = replace(
         timing, clock_margin_s=margin_s, lease_duration_s=timing.lease_duration_s - timing.clock_margin_s + margin_s
@@ -268,35 +269,3 @@ RARE: dict[int, Callable[[random.Random, int], Schedule]] = {22: _stale_attach, 
 
 def _length(rng: random.Random) -> float:
     return rng.choice((rng.uniform(2.0, 30.0), rng.uniform(30.0, 120.0), rng.uniform(90.0, 260.0)))
-
-
-def _rate_error(timing: LeaseTiming) -> float:
-    return min(0.01, (timing.clock_margin_s - 1.0) / (2.5 * timing.lease_duration_s))
-
-
-def _timings(rng: random.Random) -> tuple[LeaseTiming, ...]:
-    choice = rng.random()
-    if choice < 0.35:
-        return (LeaseTiming(),)
-    if choice < 0.7:
-        return (_tight(rng),)
-    return (LeaseTiming(), _tight(rng))  # a roll-out changed them
-
-
-def _tight(rng: random.Random) -> LeaseTiming:
-    """Timings that the rules of `findings` just let pass."""
-    retry_s, request_s = rng.uniform(1.0, 5.0), rng.choice((rng.uniform(1.0, 10.0), rng.uniform(10.0, 20.0)))
-    deadline_s = 3 * retry_s + request_s + rng.uniform(0.0, 10.0)
-    stop_s, kill_s = rng.uniform(1.0, 10.0), rng.uniform(1.0, 5.0)
-    watchdog_s, margin_s = rng.uniform(1.5, 4.0), rng.uniform(1.6, 3.0)
-    return LeaseTiming(
-        retry_period_s=retry_s,
-        request_timeout_s=request_s,
-        renew_deadline_s=deadline_s,
-        stop_timeout_s=stop_s,
-        kill_timeout_s=kill_s,
-        watchdog_timeout_s=watchdog_s,
-        clock_margin_s=margin_s,
-        lease_duration_s=deadline_s + stop_s + kill_s + watchdog_s + margin_s,
-        surplus_deadline_s=rng.uniform(60.0, 300.0),
-    )
