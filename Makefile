@@ -23,7 +23,8 @@ lint: prepare ## style, types, import rules
 	$(BIN)/lint-imports --no-cache
 
 unit: prepare ## tests without machines: unit, stacks, contract, process, property
-	$(BIN)/python -m pytest tests/unit tests/stacks tests/contract tests/process tests/property -q
+	$(BIN)/python -m pytest tests/unit tests/stacks tests/contract tests/process tests/property -q \
+	  --numprocesses=auto --maxprocesses=4 --dist=loadfile
 
 images: prepare ## build (or find in the cache) the lab's machine images
 	@$(BIN)/python -m lab.image build

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
@@ -60,10 +60,11 @@ def test_behaviour(behaviour: dict[str, Any]) -> None:
         assert row.plane.errors == []
 
 
-def test_the_table_is_in_order(pytestconfig: pytest.Config) -> None:
-    pytestconfig.stash[TABLE] = (
+def test_the_table_is_in_order(record_property: Callable[[str, object], None]) -> None:
+    record_property(
+        TABLE,
         f"contract table: {len(ROWS)} behaviours of AWS, each checked over HTTP with boto3; "
-        f"{len(BROKEN_RULES)} rules are broken on purpose, one at a time, to see a row turn red"
+        f"{len(BROKEN_RULES)} rules are broken on purpose, one at a time, to see a row turn red",
     )
     assert len(ROWS) >= 80
     assert len({row["id"] for row in ROWS}) == len(ROWS)
