@@ -48,6 +48,7 @@ class Checker:
         self._open: dict[tuple[str, str], float] = {}
         self._landed: dict[int, str] = {}
         self._landed_s: dict[int, float] = {}
+        self._released: set[str] = set()
         self._confirmed_s: dict[str, float] = {}
 
     def violation(self, sentence: str) -> None:
@@ -136,6 +137,10 @@ class Checker:
         self._landed_s[number] = self._world.engine.now
         self._displaced(machine, record)
 
+    def released(self, record: LeaseRecord) -> None:
+        """It was in the directory once: a renewal sent before may still land over it."""
+        self._released.add(record.nonce)
+
     def decided(self, machine: Machine, observation: Observation, action: Action) -> None:
         """What a newcomer must do first where something of its own earlier generation is left."""
         seen, is_left = observation.seen, machine.is_running or machine.is_mounted
@@ -166,7 +171,7 @@ class Checker:
         """Nobody publishes over a holder that is well."""
         world, now = self._world, self._world.engine.now
         before = world.files.files.get(record.generation - 1)
-        if before is None or before.is_released or before.instance_id == machine.id:
+        if before is None or before.nonce in self._released or before.instance_id == machine.id:
             return
         holder = world.machine(before.instance_id)
         is_held = holder.boot_id == before.boot_id and holder.hold is not None and not holder.fence_memory.is_over

@@ -185,6 +185,10 @@ DEFECTS: dict[str, Defect] = {
     "steal-interface": Defect(
         rule="a network interface is never taken from a live instance", seen_as=("took the network",)
     ),
+    "renewed-in-place": Defect(
+        rule="a renewal lands once: a write sent again brings back an old one, and it looks unchanged",
+        seen_as=("a healthy holder", "published over", "could both write"),
+    ),
     "no-clock-margin": Defect(
         rule="clocks may differ in rate", seen_as=("could both write",), change=newcomer.no_clock_margin
     ),

@@ -23,7 +23,7 @@ LOST = 0.5  # share of replies that do not arrive (fault "lost_replies")
 LOST_REQUEST = 0.2  # of requests: these are performed for the first time when they are repeated
 REPEAT_S = ((0.2, 3.0), (0.2, 3.0), (3.0, 60.0))  # when the kernel sends a request again that was not answered
 CACHE_S = 60.0  # attribute cache of a mount without noac (defect "cached-look")
-EEXIST, DONE = "EEXIST", "done"
+EEXIST, ENOENT, DONE = "EEXIST", "ENOENT", "done"
 Content = tuple[int, str, LeaseRecord | None]
 
 
@@ -34,6 +34,7 @@ class FileServer:
         self._world = world
         self._engine = world.engine
         self._has_one_file = "one-record" in world.defects
+        self._is_in_place = "renewed-in-place" in world.defects
         self.files: dict[int, LeaseRecord] = {}
         self.highest = 0
         self.down_until_s = -1.0
@@ -41,6 +42,7 @@ class FileServer:
         self.split_until_s = -1.0
         self.lossy_until_s = -1.0
         self.created_s: dict[int, float] = {}
+        self._renamed: dict[int, LeaseRecord] = {}  # by identity: each attempt writes a temporary file of its own
 
     def request(self, machine: Machine, operation: Callable[[], Any], reply: Reply, *, is_write: bool = False) -> None:
         """Perform `operation` on the server, sooner or later, perhaps twice; `reply` with its (last) result."""
@@ -147,8 +149,12 @@ class FileServer:
         return DONE
 
     def replace(self, machine: Machine, record: LeaseRecord) -> str:
-        """rename() over the own file."""
+        """rename() of a temporary file over the own one; sent again after it was performed, it finds nothing there."""
         number = record.generation
+        if id(record) in self._renamed and not self._is_in_place:
+            self._world.met["rename sent again"] += 1
+            return ENOENT
+        self._renamed[id(record)] = record
         is_new = record.renewals == 0
         if self._has_one_file and self.files:
             self._world.checker.overwritten(self.files[self.highest], record)
@@ -161,6 +167,8 @@ class FileServer:
         self.highest = max(self.highest, number)
         if is_new:
             self._world.landed(machine, record)
+        if record.is_released:
+            self._world.checker.released(record)
         return DONE
 
 

@@ -15,6 +15,7 @@ from lab.simulation.world import World
 
 CLEAN_RUNS = 480
 INGREDIENTS = {
+    "rename sent again",
     "late write",
     "stale read",
     "lost reply of the file server",
@@ -39,6 +40,7 @@ SEARCHED_FROM = {  # rare: a search from 0 found the first ones here
     "nonce-not-read": 700,
     "no-settle": 640,
     "no-clock-margin": 449,
+    "renewed-in-place": 2860,
     "silence-not-awaited": 200,
     "old-look-judged": 600,
 }
