@@ -161,7 +161,7 @@ DEFECTS: dict[str, Defect] = {
             "published over",
             "could both write",
         ),
-        change=newcomer.gone_at_once,
+        change=newcomer.not_awaited("gone_confirm_s"),
     ),
     "no-self-check": Defect(
         rule="an instance the group is ending shoots nobody",
@@ -193,7 +193,7 @@ DEFECTS: dict[str, Defect] = {
         rule="clocks may differ in rate", seen_as=("could both write",), change=newcomer.no_clock_margin
     ),
     "silence-not-awaited": Defect(
-        rule="a hiccup of EC2 is not silence", seen_as=("though EC2 and",), change=newcomer.silence_is_not_awaited
+        rule="a hiccup of EC2 is not silence", seen_as=("though EC2 and",), change=newcomer.not_awaited("silence_s")
     ),
     "old-look-judged": Defect(
         rule="an expired lease is judged by a fresh look", seen_as=("an old look",), change=newcomer.old_look_judged

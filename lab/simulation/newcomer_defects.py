@@ -37,12 +37,17 @@ def no_clock_margin(rules: SimpleNamespace) -> None:
     _wrap(rules, alter)
 
 
-def silence_is_not_awaited(rules: SimpleNamespace) -> None:
-    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
-        given["timing"] = replace(given["timing"], silence_s=0.0)
-        return observation
+def not_awaited(wait: str) -> Callable[[SimpleNamespace], None]:
+    """The wait of this name in the lease's timing is over at once."""
 
-    _wrap(rules, alter)
+    def change(rules: SimpleNamespace) -> None:
+        def alter(observation: Observation, given: dict[str, Any]) -> Observation:
+            given["timing"] = replace(given["timing"], **{wait: 0.0})
+            return observation
+
+        _wrap(rules, alter)
+
+    return change
 
 
 def old_look_judged(rules: SimpleNamespace) -> None:
@@ -104,14 +109,6 @@ def shutting_down_is_dead(rules: SimpleNamespace) -> None:
     def alter(observation: Observation, given: dict[str, Any]) -> Observation:
         is_ending = isinstance(observation.holder, HolderAnswer) and observation.holder.state == "shutting-down"
         return replace(observation, holder=HolderAnswer(state="terminated")) if is_ending else observation
-
-    _wrap(rules, alter)
-
-
-def gone_at_once(rules: SimpleNamespace) -> None:
-    def alter(observation: Observation, given: dict[str, Any]) -> Observation:
-        given["timing"] = replace(given["timing"], gone_confirm_s=0.0)
-        return observation
 
     _wrap(rules, alter)
 
