@@ -16,7 +16,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lab import namespace
-from lab.chaos.runs import ChaosLab, Run, open_chaos_lab
+from lab.chaos.runs import ChaosLab, Run, open_chaos_lab, write_report
 from lab.chaos.schedule import Schedule, generate, schedule_from_json
 from lab.chaos.service_file import TIMINGS
 from lab.chaos.shrink import shrink
@@ -76,6 +76,7 @@ def play_all(lab: ChaosLab, schedules: Iterable[Schedule], reruns: int | None, o
     for schedule in schedules:
         print(f"seed {schedule.seed}:\n{schedule.story}", flush=True)
         run = lab.play(schedule)
+        write_report(run, out / f"seed-{schedule.seed}.json")
         played.append(run)
         print(f"  {tell(run)}", flush=True)
         if run.violations and reruns is not None:
@@ -88,10 +89,8 @@ def play_all(lab: ChaosLab, schedules: Iterable[Schedule], reruns: int | None, o
 def _shrink(lab: ChaosLab, failed: Run, reruns: int, out: Path) -> None:
     rules = {violation.rule for violation in failed.violations}
     last = failed
-    report = out / f"seed-{failed.schedule.seed}.json"
-    small = report.with_suffix(".small.json")
+    small = out / f"seed-{failed.schedule.seed}.small.json"
     small.unlink(missing_ok=True)
-    original = report.read_bytes()
 
     def still_fails(candidate: Schedule) -> bool:
         nonlocal last
@@ -101,12 +100,10 @@ def _shrink(lab: ChaosLab, failed: Run, reruns: int, out: Path) -> None:
             print(f"  no more runs in this lab: {error}", flush=True)
             return False
         fails = bool(rules & {violation.rule for violation in run.violations})
-        # Every run writes to its seed's file; there the run that failed first has to stay.
-        if fails:
-            report.rename(small)
-        report.write_bytes(original)
         print(f"  smaller ({len(candidate.faults)} faults): {'still fails' if fails else 'passes'}", flush=True)
-        last = run if fails else last
+        if fails:
+            last = run
+            write_report(run, small)
         return fails
 
     shrink(failed.schedule, still_fails, reruns=reruns)

@@ -61,10 +61,9 @@ class Run:
 class ChaosLab:
     """A standing lab. `open_chaos_lab` makes one."""
 
-    def __init__(self, stage: Stage, out: Path, *, has_lease: bool = True) -> None:
+    def __init__(self, stage: Stage, *, has_lease: bool = True) -> None:
         self.stage = stage
         self.actor = Actor(stage)
-        self._out = out
         self._has_lease = has_lease
 
     def is_good(self) -> bool:
@@ -95,34 +94,34 @@ class ChaosLab:
             recording.stop(watch)
 
     def judge(self, schedule: Schedule, recording: Recording) -> Run:
-        """The run's history, checked and written down."""
+        """The run's history, checked."""
         history = replace(recording.history(), has_lease=self._has_lease)
-        run = Run(
+        return Run(
             schedule=schedule,
             history=history,
             violations=check(history),
             events=recording.events(),
             duration_s=time.monotonic() - recording.started_s,
         )
-        self._write(run)
-        return run
 
     def _missing(self) -> str:
         return self.stage.standing().missing
 
-    def _write(self, run: Run) -> None:
-        report = {
-            "schedule": run.schedule.as_json(),
-            "violations": [asdict(violation) for violation in run.violations],
-            "acknowledged": run.acknowledged,
-            "duration_s": round(run.duration_s, 1),
-            "recovery_s": _recovery_s(run.history),
-            "generations": [asdict(one) for one in run.history.generations],
-            "writing": [asdict(stretch) for stretch in stretches(run.history.writes)],
-            "notes": run.history.notes,
-            "events": [asdict(event) for event in run.events],
-        }
-        (self._out / f"seed-{run.schedule.seed}.json").write_text(json.dumps(report, indent=1))
+
+def write_report(run: Run, path: Path) -> None:
+    """Schedule, violations, generations, who wrote when and all events, as JSON; its schedule can be played again."""
+    report = {
+        "schedule": run.schedule.as_json(),
+        "violations": [asdict(violation) for violation in run.violations],
+        "acknowledged": run.acknowledged,
+        "duration_s": round(run.duration_s, 1),
+        "recovery_s": _recovery_s(run.history),
+        "generations": [asdict(one) for one in run.history.generations],
+        "writing": [asdict(stretch) for stretch in stretches(run.history.writes)],
+        "notes": run.history.notes,
+        "events": [asdict(event) for event in run.events],
+    }
+    path.write_text(json.dumps(report, indent=1))
 
 
 class Recording:
@@ -249,7 +248,7 @@ def open_chaos_lab(
     with open_stage(kernel, images, run_directory / "run", noticed) as stage:
         deploy(stage.world.boto3_client("cloudformation"), template)
         stage.world.client.wait_until_reachable(120.0)
-        lab = ChaosLab(stage, out, has_lease=has_lease)
+        lab = ChaosLab(stage, has_lease=has_lease)
         lab.await_good()
         stage.world.start_writers(stage.record_name)
         try:

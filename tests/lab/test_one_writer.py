@@ -15,7 +15,7 @@ import pytest
 
 from lab import namespace
 from lab.chaos.checker import stretches
-from lab.chaos.runs import ChaosLab, Run, open_chaos_lab
+from lab.chaos.runs import ChaosLab, Run, open_chaos_lab, write_report
 from lab.chaos.schedule import Fault, Schedule, generate
 from lab.chaos.service_file import TIMINGS
 from lab.chaos.story import tell
@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 LONG_S = TIMINGS.lease_duration_s + 4.0
 SHORT_S = 1.5  # below the watchdog's time-out: a longer stop ends in a reset, as it must
 RANDOM_SEEDS = (1, 2, 3)
+REPORTS = ROOT / "build" / "chaos" / "scenarios"
 
 # A machine without the lease that writes into the service's directory all the same, as a broken product would.
 WRITE_WITHOUT_LEASE = """
@@ -50,8 +51,7 @@ umount /planted
 def lab() -> Iterator[ChaosLab]:
     if not namespace.inside():
         pytest.fail("needs the lab's namespace: run `python -m lab.namespace -- python -m pytest tests/lab`")
-    reports = ROOT / "build" / "chaos" / "scenarios"
-    with run_directory(Path("/tmp")) as directory, open_chaos_lab(*prepare(), directory, reports) as opened:
+    with run_directory(Path("/tmp")) as directory, open_chaos_lab(*prepare(), directory, REPORTS) as opened:
         yield opened
 
 
@@ -61,6 +61,7 @@ def play(lab: ChaosLab, seed: int, *faults: Fault) -> Run:
 
 
 def without_violations(run: Run) -> Run:
+    write_report(run, REPORTS / f"seed-{run.schedule.seed}.json")
     assert run.violations == (), tell(run, with_events=True)
     return run
 

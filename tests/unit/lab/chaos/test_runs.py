@@ -44,7 +44,6 @@ class FakeLab:
         if len(self.played) >= self._breaks_after:
             raise LabTimeout("a service that serves: not within 150 s")
         self.played.append(schedule)
-        (self.out / f"seed-{schedule.seed}.json").write_text(json.dumps({"schedule": schedule.as_json()}))
         is_bad = any(fault.kind in self.bad for fault in schedule.faults)
         return run(schedule, *([OVERLAP] if is_bad else []))
 
