@@ -16,7 +16,7 @@ from lab.cloud.fault_codes import words
 from lab.cloud.faults import ApiCall, Fault
 from lab.cloud.state import Cloud
 
-_IDENTIFIERS = re.compile(r"\b(?:i|eni|subnet)-[0-9a-f]{8,17}\b")
+_IDENTIFIERS = re.compile(r"\b(?:i|eni|eni-attach|subnet|fsmt)-[0-9a-f]{8,17}\b")
 _ZONES = re.compile(r"\b[a-z]{2}-[a-z]+-\d[a-f]\b")
 _ZONAL_SERVICES = ("ec2", "elasticfilesystem")  # the others are regional or global, whatever they are told
 AUTO_SCALING_ROLE = (
@@ -59,6 +59,12 @@ def _zone_of(cloud: Cloud, identifier: str) -> str:
     if identifier.startswith("i-"):
         instance = ec2.get_instance_by_id(identifier)
         zone = instance.placement.zone if instance is not None else ""
+    elif identifier.startswith("eni-attach-"):
+        held = [eni_id for eni_id, one in cloud.attachments.items() if one.attachment_id == identifier]
+        zone = _zone_of(cloud, held[0]) if held else ""
+    elif identifier.startswith("fsmt-"):
+        target = cloud.efs.mount_targets_by_id.get(identifier)
+        zone = _zone_of(cloud, target.subnet_id) if target is not None else ""
     elif identifier.startswith("eni-"):
         eni = ec2.enis.get(identifier)
         zone = eni.subnet.availability_zone if eni is not None else ""

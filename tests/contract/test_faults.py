@@ -243,6 +243,26 @@ def test_a_zone_whose_control_plane_is_away(account: Account) -> None:
     account.client("ec2").describe_instances()
 
 
+@pytest.mark.parametrize("letter", ["a", "b"])
+def test_a_zone_is_also_named_by_an_attachment_an_instance_or_a_mount_target(account: Account, letter: str) -> None:
+    ec2, efs = account.client("ec2"), account.client("efs")
+    attachment_id = account.attach(letter)["AttachmentId"]
+    file_system_id = efs.create_file_system(CreationToken="one")["FileSystemId"]
+    account.plane.advance(60)
+    target = efs.create_mount_target(FileSystemId=file_system_id, SubnetId=account.subnets[letter])["MountTargetId"]
+    account.plane.advance(60)
+    account.plane.inject("zone-away", zone="us-east-1a")
+    for call in (
+        lambda: efs.describe_mount_targets(MountTargetId=target),
+        lambda: ec2.detach_network_interface(AttachmentId=attachment_id),
+        lambda: ec2.terminate_instances(InstanceIds=[account.instances[letter]]),
+    ):
+        if letter == "a":
+            assert code_of(call)[1] == 503
+        else:
+            call()
+
+
 def test_a_group_launches_elsewhere_while_a_zones_control_plane_is_away(account: Account) -> None:
     account.plane.inject("zone-away", zone="us-east-1a")
     template = account.client("ec2").create_launch_template(
