@@ -61,6 +61,8 @@ class _Influx(socketserver.StreamRequestHandler):
             self.server.points[name, int(stamp)] = int(fields.removeprefix("seq=").removesuffix("i"))
         if self.server.behaviour == "refuse":
             self.answer("503 Service Unavailable", "busy")
+        elif self.server.behaviour == "only take":
+            self.answer("202 Accepted", "")
         elif self.server.behaviour != "hang up":
             self.answer("204 No Content", "")
 
@@ -106,11 +108,13 @@ def test_a_point_is_acknowledged_only_by_204(influx: InfluxStandIn) -> None:
     assert (refused["outcome"], refused["seq"]) == ("refused", 1)
     assert influx.databases == {"lab"}, "the missing database was not created"
     outcomes = []
-    for behaviour in ("store", "refuse", "hang up", "store"):
+    for behaviour in ("store", "refuse", "hang up", "store", "only take"):
         influx.behaviour = behaviour
         outcomes.append(agent.write_once())
-    assert [report["outcome"] for report in outcomes] == ["acknowledged", "refused", "unknown", "acknowledged"]
-    assert [report["seq"] for report in outcomes] == [2, 3, 4, 5]
+    assert [report["outcome"] for report in outcomes] == [
+        "acknowledged", "refused", "unknown", "acknowledged", "refused"
+    ]  # fmt: skip
+    assert [report["seq"] for report in outcomes] == [2, 3, 4, 5, 6]
     assert {report["address"] for report in outcomes} == {"127.0.0.1"}
     assert outcomes[1]["detail"] == "503 busy"
 

@@ -177,8 +177,11 @@ def test_the_first_image_shows_its_version(stage: Stage, crashed: Scene) -> None
     assert running_version(stage) == ("1", "1")
 
 
-def test_upgrade_runs_the_promoted_image(stage: Stage, upgraded: Scene) -> None:
+def test_upgrade_runs_the_promoted_image(
+    stage: Stage, upgraded: Scene, templates: dict[str, tuple[Template, Phase]]
+) -> None:
     assert upgraded.healed, upgraded.reason
+    assert stage.world.control_plane.template_sha256("soloist-influxdb") == templates["2"][0].sha256
     assert (upgraded.ami_from, upgraded.ami_to) == (IMAGE_IDS["1"], IMAGE_IDS["2"])
     assert running_version(stage) == ("2", "2")
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 
 import boto3
 import pytest
 
-from tests.process.conftest import ADDRESS, REGION, Surroundings
+from tests.process.conftest import ADDRESS, REGION, REPOSITORY, Surroundings
 
 STEPS = (
     "metadata",
@@ -34,6 +35,11 @@ def assert_serves(here: Surroundings) -> None:
     assert sorted(mounts) == sorted({*mounts}), f"something is mounted twice: {mounts}"
     assert len(mounts) == 3
     assert (here.os.paths.data_root / "demo" / "shipped.conf").read_text() == "shipped\n"
+
+
+def test_every_step_of_a_boot_is_one_to_be_killed_at() -> None:
+    drawn = (REPOSITORY / "bootstrap" / "boot.py").read_text()
+    assert set(re.findall(r'name="([a-z-]+)"', drawn)) == set(STEPS) - {"metadata", "ready"}
 
 
 @pytest.mark.parametrize("event", ["started", "finished"])

@@ -105,6 +105,15 @@ def test_the_fence_loads_a_fixed_set_of_modules() -> None:
     assert others <= sys.stdlib_module_names
 
 
+@pytest.mark.parametrize("module", sorted(FENCE_OWN))
+def test_nothing_of_the_fence_syncs(module: str) -> None:
+    """A reset after a sync would write what must not reach the file system any more."""
+    text = (BOOTSTRAP / f"{module}.py").read_text(encoding="utf-8")
+    called = {node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)}
+    names = {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in called}
+    assert not names & {"sync", "fsync", "fdatasync", "syncfs"}
+
+
 def test_what_the_fence_loads_before_its_own_modules_is_nothing() -> None:
     tree = ast.parse((BOOTSTRAP / "__init__.py").read_text(encoding="utf-8"))
     assert all(isinstance(node, ast.Expr) for node in tree.body), "the package itself would be loaded into the fence"

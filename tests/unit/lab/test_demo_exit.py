@@ -10,6 +10,7 @@ import pytest
 
 from lab import demo
 from lab.client.check import Verdict
+from lab.errors import LabPreconditionError
 from lab.report.model import Event, Phase, Report, Scene
 from lab.report.report_json import to_tree
 from lab.synthesis import Template
@@ -133,3 +134,17 @@ def test_the_demo_plays_every_scene(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_after_a_scene_that_did_not_heal_the_rest_is_reported_as_not_played(monkeypatch: pytest.MonkeyPatch) -> None:
     run = played(monkeypatch, {scene.name: scene for scene in changed("crash", healed=False).scenes})
     assert run.findings == ("crash: did not heal", "upgrade: not played", "rollback: not played")
+
+
+def test_without_a_kernel_that_boots_nothing_is_built(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    def no_kernel(_cache: Path) -> None:
+        raise LabPreconditionError("User Mode Linux is missing: apt-get install user-mode-linux")
+
+    monkeypatch.setattr(demo, "ROOT", tmp_path)
+    monkeypatch.setattr(demo.namespace, "inside", lambda: True)
+    monkeypatch.setattr(demo, "probe_kernel", no_kernel)
+    monkeypatch.setattr(demo, "build_all", lambda *_: pytest.fail("images are built all the same"))
+    assert demo.main() == LabPreconditionError.exit_code
+    assert capsys.readouterr().err.splitlines() == ["demo: User Mode Linux is missing: apt-get install user-mode-linux"]

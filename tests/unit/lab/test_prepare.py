@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import io
 import json
@@ -17,6 +18,10 @@ import pytest
 
 import stacks
 from lab import prepare
+
+
+def test_a_python_that_is_too_old_can_read_the_program_that_says_so() -> None:
+    ast.parse(Path(prepare.__file__).read_text(), feature_version=(3, 7))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import yaml
 
 from services.__main__ import main
 from services.findings import ServiceFileError
+from services.lease import Lease
 from services.load import load_service, load_services
 from services.schema import schema_text
 from services.timing import boot_need_s, stop_need_s
@@ -171,3 +172,7 @@ def test_validate_prints_findings_and_ends_with_3(directory, capsys):
     assert "service influxdb in us-east-1a, us-east-1b, us-east-1c: no findings" in printed.out
     assert "bad.yaml: 7 findings" in printed.err
     assert main(["validate", str(directory / "influxdb.yaml")]) == 0
+
+
+def test_a_lease_without_a_word_on_the_fence_falls_back_on_the_lease():
+    assert Lease().fence == "proof-or-lease"
