@@ -9,7 +9,7 @@ help: ## this list
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 prepare: ## check this machine and install what is needed (the other targets do it by themselves)
-	@$(PYTHON) lab/prepare.py
+	@$(PYTHON) tools/prepare.py
 
 demo: prepare ## deploy, crash, heal, upgrade and roll back a real service on this machine; report in build/demo
 	@$(BIN)/python -m lab.demo
@@ -31,11 +31,11 @@ images: prepare ## build (or find in the cache) the lab's machine images
 
 lab: images ## tests with real machines, each file in a namespace of its own
 	@for file in tests/lab/test_*.py; do \
-	  $(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest $$file -q || exit 1; \
+	  $(BIN)/python -m lab.hardware.namespace -- $(BIN)/python -m pytest $$file -q || exit 1; \
 	done
 
 one-writer: images ## real machines under fixed faults and a few random ones: never a second writer (8 min)
-	@$(BIN)/python -m lab.namespace -- $(BIN)/python -m pytest tests/lab/test_one_writer.py -q
+	@$(BIN)/python -m lab.hardware.namespace -- $(BIN)/python -m pytest tests/lab/test_one_writer.py -q
 
 SERVICE ?= influxdb
 lab-deploy: prepare ## deploy SERVICE's template to the lab's AWS twice (no machines): what is made, and then "no changes"

@@ -33,7 +33,7 @@ no_files() { for file in "$@"; do [ ! -e "$file" ] || return 1; done; }
 python=/opt/soloist/venv/bin/python
 claim "the agent is enabled" enabled soloist-agent.service
 claim "the fence is enabled" enabled soloist-fence.service
-claim "the fence runs on the standard library alone" sh -c "cd / && PYTHONPATH=/opt/soloist/lib python3 -S -c 'import bootstrap.fence'"
+claim "the fence runs on the standard library alone" sh -c "cd / && PYTHONPATH=/opt/soloist/lib python3 -S -c 'import bootstrap.fence.__main__'"
 claim "systemd watches the agent" grep -q '^WatchdogSec=' /etc/systemd/system/soloist-agent.service
 claim "the agent's packages import" "$python" -c 'import boto3, requests, pyroute2'
 claim "the agent's code compiles" "$python" -m compileall -q /opt/soloist/lib/bootstrap

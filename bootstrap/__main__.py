@@ -13,19 +13,19 @@ import signal
 import sys
 import threading
 
-from bootstrap.agent import Adapters, Agent
-from bootstrap.clock import StopRequest, SystemClock
-from bootstrap.commands import ChildCommands
-from bootstrap.errors import ExitCode
-from bootstrap.fence_client import FenceClient
-from bootstrap.fence_protocol import SOCKET_NAME
-from bootstrap.imds import DEFAULT_ENDPOINT, HttpTransport, MetadataService
-from bootstrap.instance import Machine
-from bootstrap.lease_worker import LeaseWorker
-from bootstrap.links import KernelLinks
-from bootstrap.notify import ServiceNotifier
-from bootstrap.paths import Paths
-from bootstrap.state import image_version
+from bootstrap.base.clock import StopRequest, SystemClock
+from bootstrap.base.errors import ExitCode
+from bootstrap.base.paths import Paths
+from bootstrap.cloud.imds import DEFAULT_ENDPOINT, HttpTransport, MetadataService
+from bootstrap.fence.client import FenceClient
+from bootstrap.fence.protocol import SOCKET_NAME
+from bootstrap.lease.worker import LeaseWorker
+from bootstrap.machine.commands import ChildCommands
+from bootstrap.machine.links import KernelLinks
+from bootstrap.machine.systemd import ServiceNotifier
+from bootstrap.run.agent import Adapters, Agent
+from bootstrap.run.instance import Machine
+from bootstrap.run.report import image_version
 
 log = logging.getLogger("bootstrap")
 

@@ -19,22 +19,22 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from lab import namespace
+from lab.base.errors import LabError
+from lab.base.run_directory import run_directory
+from lab.base.waiting import wait_for
 from lab.client.check import CheckFailed, Verdict, compare, read_stored
-from lab.errors import LabError
+from lab.hardware import namespace
+from lab.hardware.probe import Kernel, probe_kernel
 from lab.image.__main__ import VERSIONS, build_all
 from lab.image.store import ImageStore
-from lab.machines.probe import Kernel, probe_kernel
+from lab.play.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
+from lab.play.stage import Stage
+from lab.play.synthesis import Template
+from lab.play.world import Images, World
 from lab.report.live import Display
 from lab.report.model import Phase, Report, Scene
 from lab.report.report_html import write_html
 from lab.report.report_json import write_json
-from lab.run_directory import run_directory
-from lab.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
-from lab.stage import Stage
-from lab.synthesis import Template
-from lab.waiting import wait_for
-from lab.world import Images, World
 from services.load import load_service
 
 ROOT = Path(__file__).resolve().parent.parent

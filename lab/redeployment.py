@@ -16,11 +16,11 @@ from typing import Any
 
 import boto3
 
-from lab.cloud import ControlPlane, NoMachines
-from lab.cloud.call_log import Call
-from lab.deployment import deploy
-from lab.errors import LabError
-from lab.synthesis import Template, synthesize
+from lab.aws import ControlPlane, NoMachines
+from lab.aws.core.call_log import Call
+from lab.base.errors import LabError
+from lab.play.deployment import deploy
+from lab.play.synthesis import Template, synthesize
 
 IMAGE_ID = "ami-0a000000000000001"
 REGION = "us-east-1"

@@ -1,7 +1,7 @@
 """How the one writer is kept the only one: the policy, and the timings of lease and fence.
 
-For: services.spec. Guarantees: the fields and their defaults are those of bootstrap.lease_timing, which the instance
-checks once more. Does not: judge how they fit together (services.timing asks bootstrap.lease_timing).
+For: services.spec. Guarantees: the fields and their defaults are those of bootstrap.base.timing, which the instance
+checks once more. Does not: judge how they fit together (services.timing asks bootstrap.base.timing).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bootstrap.lease_timing import DEFAULT_POLICY, FencePolicy, LeaseTiming
+from bootstrap.base.timing import DEFAULT_POLICY, FencePolicy, LeaseTiming
 from services.fields import Part, Seconds
 
 _DEFAULT = LeaseTiming()

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bootstrap import lease_timing
-from bootstrap.boot_document import METADATA_S
+from bootstrap.base import timing as lease_timing
+from bootstrap.base.document import METADATA_S
 from services.findings import Finding
 from services.lease import Lease
 from services.workload import Deadlines, LifecycleHooks, Workload

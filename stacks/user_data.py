@@ -1,13 +1,13 @@
 """The boot document of a service, as user data with CloudFormation's references still in it.
 
-Guarantees: once CloudFormation has resolved it, bootstrap.boot_document.parse_user_data reads it back (a test does so).
+Guarantees: once CloudFormation has resolved it, bootstrap.base.document.parse_user_data reads it back (a test does so).
 """
 
 from __future__ import annotations
 
 import aws_cdk as cdk
 
-from bootstrap import boot_document as boot
+from bootstrap.base import document as boot
 from services.spec import ServiceFile
 from services.workload import Workload
 from stacks.file_system import FileSystem

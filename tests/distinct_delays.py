@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lab.cloud.timing import Timing
+from lab.aws.core.timing import Timing
 
 DISTINCT = Timing(
     pending_s=10,

@@ -15,15 +15,15 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab import namespace
+from lab.base.errors import LabError, LabPreconditionError
+from lab.base.run_directory import run_directory
 from lab.chaos.runs import ChaosLab, Run, open_chaos_lab, write_report
 from lab.chaos.schedule import Schedule, generate, schedule_from_json
 from lab.chaos.service_file import TIMINGS
 from lab.chaos.shrink import shrink
 from lab.chaos.story import summary, tell
 from lab.demo import ROOT, prepare
-from lab.errors import LabError, LabPreconditionError
-from lab.run_directory import run_directory
+from lab.hardware import namespace
 
 OUT = ROOT / "build" / "chaos"
 REPLAYED = "replayed"

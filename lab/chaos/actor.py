@@ -16,14 +16,14 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from lab.aws.faults.faults import Fault as ApiFault
+from lab.aws.faults.faults import Faults
+from lab.base.errors import LabError
 from lab.chaos.schedule import Fault, Schedule
-from lab.cloud.faults import Fault as ApiFault
-from lab.cloud.faults import Faults
-from lab.errors import LabError
-from lab.machines.errors import HardwareRefused
-from lab.machines.machine import Machine
-from lab.stage import Stage
-from lab.world import CLIENT_SUBNET, CONTROL_ADDRESS
+from lab.hardware.errors import HardwareRefused
+from lab.hardware.machine import Machine
+from lab.play.stage import Stage
+from lab.play.world import CLIENT_SUBNET, CONTROL_ADDRESS
 
 REPLACED_AFTER_S = 1.0  # from the fault until the group is told
 SETTLED_LIMIT_S = 60.0  # until all faults are undone, the restart of the file server included

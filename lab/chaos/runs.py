@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+from lab.base.errors import LabError, LabTimeout
+from lab.base.waiting import wait_for
 from lab.chaos.actor import Actor
 from lab.chaos.checker import Violation, check, stretches
 from lab.chaos.history import History
@@ -23,14 +25,12 @@ from lab.chaos.service_file import SERVICE, write_service_file
 from lab.chaos.watch import Watch
 from lab.client.check import CheckFailed, Counts, count_stored
 from lab.demo import IMAGE_IDS, open_stage
-from lab.deployment import deploy
-from lab.errors import LabError, LabTimeout
-from lab.machines.probe import Kernel
+from lab.hardware.probe import Kernel
+from lab.play.deployment import deploy
+from lab.play.stage import Stage
+from lab.play.synthesis import synthesize
+from lab.play.world import Images
 from lab.report.model import Event
-from lab.stage import Stage
-from lab.synthesis import synthesize
-from lab.waiting import wait_for
-from lab.world import Images
 
 BOUND_S = 90.0  # after the last fault is undone, until the service answers by name for good
 STEADY_S = 3.0  # how long it must answer without a break

@@ -13,12 +13,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from lab.base.errors import LabError
 from lab.chaos.capture import Capture
 from lab.chaos.nfs_wire import WriteLog
 from lab.chaos.notes import Notes
-from lab.errors import LabError
-from lab.file_server import EXPORT
-from lab.world import World
+from lab.hardware.file_server import EXPORT
+from lab.play.world import World
 
 PORTS_POLL_S = 0.2
 LEASE_POLL_S = 1.0

@@ -11,7 +11,7 @@ import socketserver
 import time
 from collections.abc import Callable
 
-from lab.bounded_server import BoundedServer
+from lab.base.bounded_server import BoundedServer
 from lab.client.ledger import Ledger
 
 MAX_LINE = 4096

@@ -7,7 +7,7 @@ import sys
 import time
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.base.errors import LabError
 from lab.image.recipe import PACKAGINGS
 from lab.image.store import CHECKOUT, ImageStore
 

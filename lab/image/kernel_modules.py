@@ -10,8 +10,8 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
+from lab.hardware.kernels import MODULES, installed_kernels
 from lab.image.recipe import module_closure
-from lab.machines.kernels import MODULES, installed_kernels
 
 COPIED_LISTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")
 

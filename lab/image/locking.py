@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab.errors import LabTimeout
+from lab.base.errors import LabTimeout
 
 POLL_S = 0.2
 

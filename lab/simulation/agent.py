@@ -11,10 +11,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bootstrap.lease_actions import GiveUp
-from bootstrap.lease_observation import NoAnswer
-from bootstrap.lease_record import released
-from bootstrap.lease_renew import Hold
+from bootstrap.lease.rules.actions import GiveUp
+from bootstrap.lease.rules.observation import NoAnswer
+from bootstrap.lease.rules.record import released
+from bootstrap.lease.rules.renew import Hold
 from lab.simulation.engine import Body, sleep
 from lab.simulation.holder import Holder
 from lab.simulation.machine import Machine

@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bootstrap.fence_rules import TICK_S, FenceMemory
-from bootstrap.lease_acquire import FRESH_S
-from bootstrap.lease_actions import Action, Ground, StopOwnService
-from bootstrap.lease_observation import Observation, Seen
-from bootstrap.lease_record import LeaseRecord
+from bootstrap.fence.rules import TICK_S, FenceMemory
+from bootstrap.lease.rules.acquire import FRESH_S
+from bootstrap.lease.rules.actions import Action, Ground, StopOwnService
+from bootstrap.lease.rules.observation import Observation, Seen
+from bootstrap.lease.rules.record import LeaseRecord
 from lab.simulation.machine import Machine
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.lease_observation import GONE, GroupAnswer, HolderAnswer, Member, NoAnswer
+from bootstrap.base.member import Member
+from bootstrap.lease.rules.observation import GONE, GroupAnswer, HolderAnswer, NoAnswer
 from lab.simulation.engine import Reply
 from lab.simulation.machine import Machine
 

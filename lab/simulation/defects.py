@@ -12,8 +12,8 @@ from dataclasses import dataclass, replace
 from types import SimpleNamespace
 from typing import Any
 
-from bootstrap.lease_observation import Seen
-from bootstrap.lease_publish import Publication
+from bootstrap.lease.rules.observation import Seen
+from bootstrap.lease.rules.publish import Publication
 from lab.simulation import newcomer_defects as newcomer
 from lab.simulation.schedule import Schedule, draw
 from lab.simulation.world import Result, World, real_rules

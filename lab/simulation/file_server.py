@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.lease_observation import Seen
-from bootstrap.lease_record import LeaseRecord
+from bootstrap.lease.rules.observation import Seen
+from bootstrap.lease.rules.record import LeaseRecord
 from lab.simulation.engine import Reply
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """What a holder of the simulated world does while it serves: renews its lease and draws the clients to itself.
 
 For: lab.simulation.agent, which runs `renew`, `move_record` and `attach` side by side. Each asks the rules in
-bootstrap.lease_renew, bootstrap.lease_guard or bootstrap.network_interface first; a planted defect replaces one of them
+bootstrap.lease.rules.renew, bootstrap.lease.rules.permission or bootstrap.claims.network_interface first; a planted
+defect replaces one of them
 or changes a line here.
 Guarantees: a confirmed renewal reaches the fence process in the same moment; a lost lease is marked on the machine
 (`is_lost`) for all others to see. Does not: get the lease, or start and stop the service.
@@ -12,9 +13,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from bootstrap.lease_observation import HolderAnswer
-from bootstrap.lease_renew import Hold, Renewal
-from bootstrap.network_interface import ClaimAction, decide_claim
+from bootstrap.claims.network_interface import ClaimAction, decide_claim
+from bootstrap.lease.rules.observation import HolderAnswer
+from bootstrap.lease.rules.renew import Hold, Renewal
 from lab.simulation.control_plane import Address
 from lab.simulation.engine import Body, sleep
 from lab.simulation.machine import Machine

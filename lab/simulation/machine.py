@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bootstrap.fence_rules import TICK_S, FenceAction, FenceMemory
-from bootstrap.lease_record import Applicant, LeaseRecord
-from bootstrap.lease_renew import Hold
-from bootstrap.lease_timing import LeaseTiming
+from bootstrap.base.timing import LeaseTiming
+from bootstrap.fence.rules import TICK_S, FenceAction, FenceMemory
+from bootstrap.lease.rules.record import Applicant, LeaseRecord
+from bootstrap.lease.rules.renew import Hold
 from lab.simulation.engine import GuestClock, Process
 from lab.simulation.file_server import Content
 

@@ -1,6 +1,7 @@
 """The newcomer of the simulated world: from the start of its agent to a lease that is held, or to giving up.
 
-For: lab.simulation.agent. It observes, asks bootstrap.lease_acquire and does what that says: wait, end the holder, stop
+For: lab.simulation.agent. It observes, asks bootstrap.lease.rules.acquire and does what that says: wait, end the
+holder, stop
 its own remains, publish. `world.rules` holds the rules; a planted defect replaces one of them or changes a line here.
 Guarantees: what is published is read back before and after the settle period; a hold is returned only when the fence
 process has taken its deadline. Does not: renew, start the service, or say itself when a lease is free.
@@ -10,13 +11,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bootstrap.lease_acquire import must_ask
-from bootstrap.lease_actions import GiveUp, Publish, Resume, StopOwnService, Terminate, Wait
-from bootstrap.lease_observation import GroupAnswer, HolderAnswer, NoAnswer, Observation, OwnRemains, Seen
-from bootstrap.lease_publish import Publication
-from bootstrap.lease_record import LeaseRecord, new_record
-from bootstrap.lease_renew import Hold
-from bootstrap.lease_watch import AcquireMemory
+from bootstrap.lease.rules.acquire import must_ask
+from bootstrap.lease.rules.actions import GiveUp, Publish, Resume, StopOwnService, Terminate, Wait
+from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer, Observation, OwnRemains, Seen
+from bootstrap.lease.rules.publish import Publication
+from bootstrap.lease.rules.record import LeaseRecord, new_record
+from bootstrap.lease.rules.renew import Hold
+from bootstrap.lease.rules.watch import AcquireMemory
 from lab.simulation.engine import Body, sleep
 from lab.simulation.machine import Machine
 from lab.simulation.surroundings import Surroundings

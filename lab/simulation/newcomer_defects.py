@@ -10,8 +10,9 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
-from bootstrap.lease_actions import Publish, Wait
-from bootstrap.lease_observation import GroupAnswer, HolderAnswer, Member, NoAnswer, Observation, OwnRemains, Seen
+from bootstrap.base.member import Member
+from bootstrap.lease.rules.actions import Publish, Wait
+from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer, Observation, OwnRemains, Seen
 
 Step = Callable[..., Any]
 

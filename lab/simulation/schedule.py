@@ -1,6 +1,6 @@
 """What happens in one run: policy, timings, clock rates and faults, drawn from a seed.
 
-Guarantees: every timing drawn passes `bootstrap.lease_timing.findings`; clock rates stay within what `clock_margin_s`
+Guarantees: every timing drawn passes `bootstrap.base.timing.findings`; clock rates stay within what `clock_margin_s`
 covers; all faults have ended by `quiet_s`, after which somebody must get through.
 Does not: say who is hit; a target such as "holder" is looked up when the fault begins.
 """
@@ -11,7 +11,7 @@ import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from bootstrap.lease_timing import FencePolicy, LeaseTiming
+from bootstrap.base.timing import FencePolicy, LeaseTiming
 from lab.simulation.timings import draw_timings, rate_error, tight_timing
 
 START_S = 30.0

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.lease_observation import NoAnswer
+from bootstrap.lease.rules.observation import NoAnswer
 from lab.simulation.engine import TIMED_OUT, Body, Process, ask, sleep
 from lab.simulation.file_server import as_seen
 from lab.simulation.machine import Machine

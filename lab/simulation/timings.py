@@ -1,6 +1,6 @@
 """The timings of one run, drawn by chance up to the edge of what is allowed, and the clock rates that they bear.
 
-For: lab.simulation.schedule. Guarantees: every timing drawn passes `bootstrap.lease_timing.findings`.
+For: lab.simulation.schedule. Guarantees: every timing drawn passes `bootstrap.base.timing.findings`.
 Does not: say when anything goes wrong.
 """
 
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 
-from bootstrap.lease_timing import LeaseTiming
+from bootstrap.base.timing import LeaseTiming
 
 
 def rate_error(timing: LeaseTiming) -> float:

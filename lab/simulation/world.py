@@ -11,11 +11,15 @@ from collections import Counter
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
-from bootstrap import fence_rules, lease_acquire, lease_guard, lease_publish, lease_renew
-from bootstrap.ec2 import NetworkInterface
-from bootstrap.fence_rules import FenceAction, fence_step
-from bootstrap.lease_actions import Ground
-from bootstrap.lease_record import LeaseRecord
+from bootstrap.cloud.ec2 import NetworkInterface
+from bootstrap.fence import rules as fence_rules
+from bootstrap.fence.rules import FenceAction, fence_step
+from bootstrap.lease.rules import acquire as lease_acquire
+from bootstrap.lease.rules import permission as lease_guard
+from bootstrap.lease.rules import publish as lease_publish
+from bootstrap.lease.rules import renew as lease_renew
+from bootstrap.lease.rules.actions import Ground
+from bootstrap.lease.rules.record import LeaseRecord
 from lab.simulation.agent import Agent
 from lab.simulation.checker import Checker, Overlap
 from lab.simulation.control_plane import ControlPlane

@@ -13,9 +13,9 @@ from typing import Any
 
 from moto.core.responses import EmptyResult
 
-from lab.cloud import patches
-from lab.cloud.limits import Bucket
-from lab.cloud.route53 import submit_changes
+from lab.aws.core import patches
+from lab.aws.core.limits import Bucket
+from lab.aws.route53.changes import submit_changes
 
 _ENI = "moto.ec2.models.elastic_network_interfaces:NetworkInterface"
 _INSTANCE = "moto.ec2.models.instances:Instance"
@@ -121,41 +121,51 @@ ANSWERS_TURNED = [
 
 # The same, where a single decision of the patch is in DECISIONS_TURNED.
 SHOWN_BY_DECISION = {
-    f"{_ENI}Backend.attach_network_interface": "lab.cloud.network_interfaces:refuse_attachment",
-    f"{_GROUP_API}.set_instance_health": "lab.cloud.group_members_api:respects_grace",
-    f"{_GROUP_API}.terminate_instance_in_auto_scaling_group": "lab.cloud.group_members_api:refuse_below_minimum",
-    "moto.route53.models:Route53Backend.change_resource_record_sets": "lab.cloud.route53:submit_changes",
+    f"{_ENI}Backend.attach_network_interface": "lab.aws.ec2.network_interfaces:refuse_attachment",
+    f"{_GROUP_API}.set_instance_health": "lab.aws.autoscaling.group_members_api:respects_grace",
+    f"{_GROUP_API}.terminate_instance_in_auto_scaling_group": (
+        "lab.aws.autoscaling.group_members_api:refuse_below_minimum"
+    ),
+    "moto.route53.models:Route53Backend.change_resource_record_sets": "lab.aws.route53.changes:submit_changes",
 }
 
 DECISIONS_TURNED = [
-    Broken("attach-in-use", "lab.cloud.network_interfaces:refuse_attachment", _always(answers=None)),
-    Broken("attach-other-zone", "lab.cloud.network_interfaces:refuse_attachment", _always(answers=None)),
-    Broken("attach-index-taken", "lab.cloud.network_interfaces:refuse_attachment", _always(answers=None)),
-    Broken("attach-terminated", "lab.cloud.network_interfaces:refuse_attachment", _always(answers=None)),
-    Broken("attach-limit", "lab.cloud.network_interfaces:MAXIMUM_INTERFACES", {}),
-    Broken("group-grace-period", "lab.cloud.group_members_api:respects_grace", _always(answers=False)),
-    Broken("group-terminate-minimum", "lab.cloud.group_members_api:refuse_below_minimum", _always(answers=None)),
-    Broken("record-batch-atomic", "lab.cloud.route53:submit_changes", _submits_one_by_one),
-    Broken("attach-holder-shutting-down", "lab.cloud.instances:release_all", _always(answers=None)),
-    Broken("group-grace-impaired", "lab.cloud.group_decisions:_in_grace", _always(answers=False)),
-    Broken("group-grace-stopped", "lab.cloud.group_decisions:_GONE_STATES", ()),
-    Broken("group-launch-first-policy", "lab.cloud.group_records:Group.launches_first", _always(answers=False)),
-    Broken("group-terminate-first-policy", "lab.cloud.group_records:Group.launches_first", _always(answers=True)),
-    Broken("group-launch-first-account", "lab.cloud.group_records:Group.launches_first", _always(answers=False)),
-    Broken("group-launch-first-policy", "lab.cloud.group_decisions:_has_successor", _always(answers=True)),
-    Broken("group-zone-emptiest", "lab.cloud.group_launch:_instances_per_zone", _always(answers={})),
-    Broken("group-capacity", "lab.cloud.group_launch:_ZONAL_FAILURES", ()),
-    Broken("group-standby-minimum", "lab.cloud.group_members_api:_resize", _always(answers=None)),
-    Broken("hook-global-timeout", "lab.cloud.lifecycle_hooks:_GLOBAL_HEARTBEATS", 10_000),
-    Broken("hook-launch-times-out", "lab.cloud.group_decisions:_results", _always(answers=[""])),
-    Broken("hook-heartbeat", "lab.cloud.group_members_api:beat", _always(answers=None)),
-    Broken("record-throttled", "lab.cloud.limits:Limits.refuses", _always(answers=False)),
-    Broken("record-throttled", "lab.cloud.limits:Bucket.fill", _fills_up),
-    Broken("record-delete-differing", "lab.cloud.record_rules:_same_values", _always(answers=True)),
-    Broken("record-cname-clash", "lab.cloud.record_rules:_clash", _always(answers="")),
-    Broken("record-duplicate-value", "lab.cloud.record_rules:_bad_value", _always(answers="")),
-    Broken("metadata-token-required", "lab.metadata:MetadataService._is_valid", _always(answers=True)),
-    Broken("metadata-lags-behind-attach", "lab.metadata:MetadataService._is_known", _always(answers=True)),
+    Broken("attach-in-use", "lab.aws.ec2.network_interfaces:refuse_attachment", _always(answers=None)),
+    Broken("attach-other-zone", "lab.aws.ec2.network_interfaces:refuse_attachment", _always(answers=None)),
+    Broken("attach-index-taken", "lab.aws.ec2.network_interfaces:refuse_attachment", _always(answers=None)),
+    Broken("attach-terminated", "lab.aws.ec2.network_interfaces:refuse_attachment", _always(answers=None)),
+    Broken("attach-limit", "lab.aws.ec2.network_interfaces:MAXIMUM_INTERFACES", {}),
+    Broken("group-grace-period", "lab.aws.autoscaling.group_members_api:respects_grace", _always(answers=False)),
+    Broken(
+        "group-terminate-minimum", "lab.aws.autoscaling.group_members_api:refuse_below_minimum", _always(answers=None)
+    ),
+    Broken("record-batch-atomic", "lab.aws.route53.changes:submit_changes", _submits_one_by_one),
+    Broken("attach-holder-shutting-down", "lab.aws.ec2.instances:release_all", _always(answers=None)),
+    Broken("group-grace-impaired", "lab.aws.autoscaling.group_decisions:_in_grace", _always(answers=False)),
+    Broken("group-grace-stopped", "lab.aws.autoscaling.group_decisions:_GONE_STATES", ()),
+    Broken(
+        "group-launch-first-policy", "lab.aws.autoscaling.group_records:Group.launches_first", _always(answers=False)
+    ),
+    Broken(
+        "group-terminate-first-policy", "lab.aws.autoscaling.group_records:Group.launches_first", _always(answers=True)
+    ),
+    Broken(
+        "group-launch-first-account", "lab.aws.autoscaling.group_records:Group.launches_first", _always(answers=False)
+    ),
+    Broken("group-launch-first-policy", "lab.aws.autoscaling.group_decisions:_has_successor", _always(answers=True)),
+    Broken("group-zone-emptiest", "lab.aws.autoscaling.group_launch:_instances_per_zone", _always(answers={})),
+    Broken("group-capacity", "lab.aws.autoscaling.group_launch:_ZONAL_FAILURES", ()),
+    Broken("group-standby-minimum", "lab.aws.autoscaling.group_members_api:_resize", _always(answers=None)),
+    Broken("hook-global-timeout", "lab.aws.autoscaling.lifecycle_hooks:_GLOBAL_HEARTBEATS", 10_000),
+    Broken("hook-launch-times-out", "lab.aws.autoscaling.group_decisions:_results", _always(answers=[""])),
+    Broken("hook-heartbeat", "lab.aws.autoscaling.group_members_api:beat", _always(answers=None)),
+    Broken("record-throttled", "lab.aws.core.limits:Limits.refuses", _always(answers=False)),
+    Broken("record-throttled", "lab.aws.core.limits:Bucket.fill", _fills_up),
+    Broken("record-delete-differing", "lab.aws.route53.record_rules:_same_values", _always(answers=True)),
+    Broken("record-cname-clash", "lab.aws.route53.record_rules:_clash", _always(answers="")),
+    Broken("record-duplicate-value", "lab.aws.route53.record_rules:_bad_value", _always(answers="")),
+    Broken("metadata-token-required", "lab.edges.metadata:MetadataService._is_valid", _always(answers=True)),
+    Broken("metadata-lags-behind-attach", "lab.edges.metadata:MetadataService._is_known", _always(answers=True)),
 ]
 
 BROKEN_RULES = PATCHES_OUT + ANSWERS_TURNED + DECISIONS_TURNED

@@ -20,10 +20,10 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from lab.cloud import ControlPlane, NoMachines
-from lab.metadata import InstanceMetadata, MetadataService
-from lab.metadata_http import MetadataServer
-from lab.wiring import Wiring
+from lab.aws import ControlPlane, NoMachines
+from lab.edges.metadata import InstanceMetadata, MetadataService
+from lab.edges.metadata_http import MetadataServer
+from lab.play.wiring import Wiring
 from tests.distinct_delays import DISTINCT
 
 REGION = "us-east-1"

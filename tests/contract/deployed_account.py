@@ -16,7 +16,7 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from lab.cloud import FAST, ControlPlane, Event, NoMachines
+from lab.aws import FAST, ControlPlane, Event, NoMachines
 
 REGION = "us-east-1"
 ONE, TWO = "ami-00000000000000001", "ami-00000000000000002"

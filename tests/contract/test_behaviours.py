@@ -15,7 +15,8 @@ import pytest
 import yaml
 from botocore.exceptions import ClientError
 
-from lab.cloud import ControlPlane, ManualClock, patches
+from lab.aws import ControlPlane, ManualClock
+from lab.aws.core import patches
 
 from .broken_rules import (
     ANSWERS_TURNED,
@@ -131,7 +132,7 @@ def test_a_row_is_not_red_because_the_lab_broke_down(monkeypatch: pytest.MonkeyP
             "attach-in-use",
             "moto.ec2.models.elastic_network_interfaces:NetworkInterfaceBackend.attach_network_interface",
         ),
-        Broken("attach-in-use", "lab.cloud.network_interfaces:refuse_attachment", "not callable"),
+        Broken("attach-in-use", "lab.aws.ec2.network_interfaces:refuse_attachment", "not callable"),
         Broken("hook-launch", "moto.autoscaling.responses:AutoScalingResponse.complete_lifecycle_action"),
     ):
         with pytest.raises(AssertionError, match="the lab broke down"):

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from lab.cloud import ControlPlane, ManualClock, NoMachines
-from lab.cloud.call_log import NO_ANSWER, OK, Call
+from lab.aws import ControlPlane, ManualClock, NoMachines
+from lab.aws.core.call_log import NO_ANSWER, OK, Call
 from tests.contract.test_faults import CALLS, TIMING, Account
 
 

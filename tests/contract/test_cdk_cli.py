@@ -16,9 +16,9 @@ from typing import Any
 import boto3
 import pytest
 
-from lab.cloud import FAST, ControlPlane, Fault, NoMachines
-from lab.deployment import deploy
-from lab.synthesis import ROOT, Template, synthesize
+from lab.aws import FAST, ControlPlane, Fault, NoMachines
+from lab.play.deployment import deploy
+from lab.play.synthesis import ROOT, Template, synthesize
 from tests.contract.deployed_resources import described
 
 ONE, TWO = "ami-0000000000000001a", "ami-0000000000000002b"

@@ -7,7 +7,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from lab.cloud import ControlPlane, Fault, NoMachines
+from lab.aws import ControlPlane, Fault, NoMachines
 from tests.contract.deployed_account import Account, template
 
 

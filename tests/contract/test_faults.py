@@ -16,8 +16,8 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from lab.cloud import ControlPlane, Event, Fault, ManualClock, NoMachines, Timing
-from lab.cloud.fault_presets import PRESETS
+from lab.aws import ControlPlane, Event, Fault, ManualClock, NoMachines, Timing
+from lab.aws.faults.presets import PRESETS
 
 REGION = "us-east-1"
 IMAGE = "ami-00000000000000001"

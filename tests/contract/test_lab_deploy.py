@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
-from lab.cloud import FAST, ControlPlane, NoMachines
+from lab.aws import FAST, ControlPlane, NoMachines
+from lab.play.synthesis import ROOT, Template, synthesize
 from lab.redeployment import IMAGE_ID, deploy_noting
-from lab.synthesis import ROOT, Template, synthesize
 
 
 def test_make_lab_deploy_twice_changes_nothing() -> None:

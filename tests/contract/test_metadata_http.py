@@ -8,8 +8,8 @@ from collections.abc import Iterator
 import pytest
 from botocore.utils import InstanceMetadataFetcher, InstanceMetadataRegionFetcher
 
-from lab.metadata import InstanceMetadata, InterfaceMetadata, MetadataService
-from lab.metadata_http import MetadataServer
+from lab.edges.metadata import InstanceMetadata, InterfaceMetadata, MetadataService
+from lab.edges.metadata_http import MetadataServer
 
 INSTANCE = InstanceMetadata(
     instance_id="i-1", image_id="ami-1", instance_type="t3.small", account_id="123456789012", region="us-east-1",

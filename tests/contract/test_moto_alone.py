@@ -10,7 +10,8 @@ import pytest
 from moto.core.base_backend import BackendDict
 from moto.server import ThreadedMotoServer
 
-from lab.cloud import ControlPlane, NoMachines, patches
+from lab.aws import ControlPlane, NoMachines
+from lab.aws.core import patches
 
 from .contract_row import Row
 from .test_behaviours import ROWS

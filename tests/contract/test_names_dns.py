@@ -12,8 +12,8 @@ import dns.rdatatype
 import dns.resolver
 import pytest
 
-from lab.names import HostedZone, Names, Record
-from lab.names_server import NamesServer
+from lab.edges.names import HostedZone, Names, Record
+from lab.edges.names_server import NamesServer
 
 ZONE = HostedZone(
     name="example.internal",

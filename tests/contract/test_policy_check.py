@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from lab.cloud.call_context import Resource
-from lab.cloud.call_log import Call
-from lab.cloud.state import Caller
-from lab.errors import LabError
+from lab.aws.core.call_context import Resource
+from lab.aws.core.call_log import Call
+from lab.aws.core.state import Caller
+from lab.base.errors import LabError
 from lab.policies.check import Reason, read_reasons, ungranted, unused
 from lab.policies.evaluator import Judgement, evaluate
 from lab.policies.roles import Role

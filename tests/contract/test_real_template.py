@@ -10,9 +10,9 @@ from typing import Any
 import boto3
 import pytest
 
-from lab.cloud import FAST, ControlPlane, NoMachines
-from lab.deployment import deploy
-from lab.synthesis import Template, synthesize
+from lab.aws import FAST, ControlPlane, NoMachines
+from lab.play.deployment import deploy
+from lab.play.synthesis import Template, synthesize
 
 ONE, TWO = "ami-0000000000000001a", "ami-0000000000000002b"
 

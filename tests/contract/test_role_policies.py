@@ -16,19 +16,19 @@ from typing import Any
 import boto3
 import pytest
 
-from bootstrap.autoscaling import AutoScaling
-from bootstrap.aws import Clients
-from bootstrap.ec2 import Ec2, NetworkInterface
-from bootstrap.parameters import Parameter
-from bootstrap.route53 import RecordSet, Route53
-from bootstrap.topic import Topic
-from lab.cloud import FAST, ControlPlane, NoMachines
-from lab.deployment import deploy
+from bootstrap.cloud.autoscaling import AutoScaling
+from bootstrap.cloud.clients import Clients
+from bootstrap.cloud.ec2 import Ec2, NetworkInterface
+from bootstrap.cloud.parameters import Parameter
+from bootstrap.cloud.route53 import RecordSet, Route53
+from bootstrap.cloud.topic import Topic
+from lab.aws import FAST, ControlPlane, NoMachines
+from lab.base.waiting import wait_for
+from lab.play.deployment import deploy
+from lab.play.synthesis import Template, synthesize
 from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
-from lab.synthesis import Template, synthesize
-from lab.waiting import wait_for
 
 REASONS = Path(__file__).parents[2] / "stacks" / "unrehearsed_grants.yaml"
 IMAGE = "ami-0000000000000001a"

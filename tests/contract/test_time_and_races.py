@@ -16,8 +16,9 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from lab.cloud import AWS, FAST, ControlPlane, ManualClock, NoMachines, network_interfaces
-from lab.cloud.state import Cloud
+from lab.aws import AWS, FAST, ControlPlane, ManualClock, NoMachines
+from lab.aws.core.state import Cloud
+from lab.aws.ec2 import network_interfaces
 
 REGION = "us-east-1"
 IMAGE = "ami-00000000000000001"

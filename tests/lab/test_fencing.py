@@ -1,6 +1,6 @@
 """Lease and fence on real machines: guards of the unit, a stopped agent, a killed fence, an instance cut off from EFS.
 
-Run inside the lab's namespace: `python -m lab.namespace -- python -m pytest tests/lab/test_fencing.py`.
+Run inside the lab's namespace: `python -m lab.hardware.namespace -- python -m pytest tests/lab/test_fencing.py`.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.lease_timing import LeaseTiming
-from lab.machines.errors import MachineEnded, MachineTimeout
-from lab.machines.machine import Machine
+from bootstrap.base.timing import LeaseTiming
+from lab.base.waiting import wait_for
+from lab.hardware.errors import MachineEnded, MachineTimeout
+from lab.hardware.machine import Machine
+from lab.play.scenes import deploy_scene, first_boot_scene
+from lab.play.stage import Stage
+from lab.play.standing import Standing
+from lab.play.synthesis import Template
 from lab.report.model import Phase, Scene
-from lab.scenes import deploy_scene, first_boot_scene
-from lab.stage import Stage
-from lab.standing import Standing
-from lab.synthesis import Template
-from lab.waiting import wait_for
 from tests.lab.test_scenes import directory, stage, templates
 
 __all__ = ["directory", "stage", "templates"]  # fixtures

@@ -1,6 +1,6 @@
 """Real machines: what the lab promises about booting, commands, hot-plug, crashes, freezing, cutting and tearing down.
 
-Run inside the lab's namespace: `python -m lab.namespace -- python -m pytest tests/lab`.
+Run inside the lab's namespace: `python -m lab.hardware.namespace -- python -m pytest tests/lab`.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from pathlib import Path
 
 import pytest
 
-from lab import namespace
-from lab.errors import LabError
-from lab.file_server import FileServer, MountTarget
+from lab.base.errors import LabError
+from lab.base.run_directory import run_directory
+from lab.base.waiting import wait_for
+from lab.hardware import namespace
+from lab.hardware.errors import MachineEnded, MachineTimeout
+from lab.hardware.file_server import FileServer, MountTarget
+from lab.hardware.machine import MachineSpec, NetworkInterface
+from lab.hardware.network import Network, Subnet
+from lab.hardware.probe import probe_kernel
+from lab.hardware.uml import UmlMachine, UmlMachines
 from lab.image import ImageStore
-from lab.machines.errors import MachineEnded, MachineTimeout
-from lab.machines.machine import MachineSpec, NetworkInterface
-from lab.machines.probe import probe_kernel
-from lab.machines.uml import UmlMachine, UmlMachines
-from lab.network import Network, Subnet
-from lab.run_directory import run_directory
-from lab.waiting import wait_for
 
 pytestmark = pytest.mark.lab
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
@@ -65,7 +65,7 @@ class World:
 @pytest.fixture(scope="module")
 def world() -> Iterator[World]:
     if not namespace.inside():
-        pytest.fail("needs the lab's namespace: run `python -m lab.namespace -- python -m pytest tests/lab`")
+        pytest.fail("needs the lab's namespace: run `python -m lab.hardware.namespace -- python -m pytest tests/lab`")
     network = Network()
     network.start()
     network.add_subnet(Subnet(name="one", cidr="10.0.0.0/24", zone="a"))
@@ -312,10 +312,10 @@ def test_a_lab_that_ends_in_any_way_leaves_no_process(world: World, tmp_path: Pa
     script = f"""
         import sys, tempfile, time
         from pathlib import Path
-        from lab.machines.machine import MachineSpec
-        from lab.machines.probe import probe_kernel
-        from lab.machines.uml import UmlMachines
-        from lab.network import Network
+        from lab.hardware.machine import MachineSpec
+        from lab.hardware.probe import probe_kernel
+        from lab.hardware.uml import UmlMachines
+        from lab.hardware.network import Network
         machines = UmlMachines(probe_kernel(Path({str(CACHE)!r})), Path(sys.argv[1]), Network())
         machine = machines.power_on(MachineSpec(name={name!r}, image=Path(sys.argv[2]), memory_mib=96))
         machine.wait_until_reachable(60)
@@ -325,7 +325,17 @@ def test_a_lab_that_ends_in_any_way_leaves_no_process(world: World, tmp_path: Pa
     directory, image = tempfile.mkdtemp(prefix="s-", dir="/tmp"), str(world.images.client())
     environment = {key: value for key, value in os.environ.items() if key != namespace.MARK}
     outer = subprocess.Popen(
-        [sys.executable, "-m", "lab.namespace", "--", sys.executable, "-c", textwrap.dedent(script), directory, image],
+        [
+            sys.executable,
+            "-m",
+            "lab.hardware.namespace",
+            "--",
+            sys.executable,
+            "-c",
+            textwrap.dedent(script),
+            directory,
+            image,
+        ],
         env=environment,
         cwd=CHECKOUT,
         stdout=subprocess.PIPE,

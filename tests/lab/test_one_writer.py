@@ -1,6 +1,6 @@
 """Exactly one writer, on real machines: fixed scenarios, a planted second writer, and some random schedules.
 
-Run inside the lab's namespace: `python -m lab.namespace -- python -m pytest tests/lab/test_one_writer.py`.
+Run inside the lab's namespace: `python -m lab.hardware.namespace -- python -m pytest tests/lab/test_one_writer.py`.
 Every scenario is judged by the checker of `lab.chaos` from what arrived at the file server, from the lease directory
 and from the clients; more random schedules: `make chaos RUNS=20`.
 """
@@ -13,15 +13,15 @@ from pathlib import Path
 
 import pytest
 
-from lab import namespace
+from lab.base.run_directory import run_directory
+from lab.base.waiting import wait_for
 from lab.chaos.checker import stretches
 from lab.chaos.runs import ChaosLab, Run, open_chaos_lab, write_report
 from lab.chaos.schedule import Fault, Schedule, generate
 from lab.chaos.service_file import TIMINGS
 from lab.chaos.story import tell
 from lab.demo import ROOT, prepare
-from lab.run_directory import run_directory
-from lab.waiting import wait_for
+from lab.hardware import namespace
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 LONG_S = TIMINGS.lease_duration_s + 4.0
@@ -50,7 +50,7 @@ umount /planted
 @pytest.fixture(scope="module")
 def lab() -> Iterator[ChaosLab]:
     if not namespace.inside():
-        pytest.fail("needs the lab's namespace: run `python -m lab.namespace -- python -m pytest tests/lab`")
+        pytest.fail("needs the lab's namespace: run `python -m lab.hardware.namespace -- python -m pytest tests/lab`")
     with run_directory(Path("/tmp")) as directory, open_chaos_lab(*prepare(), directory, REPORTS) as opened:
         yield opened
 
@@ -71,13 +71,13 @@ def writers(run: Run) -> list[str]:
 
 
 def longest_gap_s(lab: ChaosLab, run: Run) -> float:
-    times_s = [at_s for at_s in lab.stage.world.ledger.times_s() if at_s >= run.history.writes[0].at_s]
+    times_s = [at_s for at_s in lab.play.stage.world.ledger.times_s() if at_s >= run.history.writes[0].at_s]
     return max(after - before for before, after in pairwise(times_s))
 
 
 def service_pid(lab: ChaosLab) -> str:
     """The main process of the service: the same one as before has never been stopped."""
-    machine = lab.stage.world.hypervisor.machine(lab.stage.standing().instance_id)
+    machine = lab.play.stage.world.hypervisor.machine(lab.play.stage.standing().instance_id)
     assert machine is not None
     return machine.exec("systemctl show --property=MainPID --value influxdb", 20.0).output.split()[-1]
 
@@ -87,7 +87,7 @@ def said(run: Run) -> str:
 
 
 def is_led_by_another_than(lab: ChaosLab, instance_id: str) -> bool:
-    standing = lab.stage.standing()
+    standing = lab.play.stage.standing()
     return standing.is_good and standing.instance_id != instance_id
 
 
@@ -100,12 +100,12 @@ def test_a_holder_that_stands_still_longer_than_its_lease_is_dead_before_another
     run = play(lab, 9002, Fault(kind="freeze", at_s=1.0, for_s=LONG_S, is_replaced=True, is_moved=True))
     old, new = writers(run)
     assert old != new
-    assert lab.stage.world.hypervisor.machine(old) is None
+    assert lab.play.stage.world.hypervisor.machine(old) is None
 
 
 def test_a_holder_that_stands_still_for_a_moment_goes_on(lab: ChaosLab) -> None:
     lab.await_good()
-    before, pid = lab.stage.standing().instance_id, service_pid(lab)
+    before, pid = lab.play.stage.standing().instance_id, service_pid(lab)
     run = play(lab, 9003, Fault(kind="freeze", at_s=1.0, for_s=SHORT_S))
     assert writers(run) == [before]
     assert service_pid(lab) == pid
@@ -158,7 +158,7 @@ def test_a_lost_zone_is_left(lab: ChaosLab) -> None:
 def test_of_two_newcomers_one_serves(lab: ChaosLab) -> None:
     """The group goes back to one only when one serves: until then it may well end the one that holds the lease."""
     lab.await_good()
-    crashed = lab.stage.standing().instance_id
+    crashed = lab.play.stage.standing().instance_id
     schedule = Schedule(seed=9009, faults=(Fault(kind="launch-first", at_s=0.0), Fault(kind="crash", at_s=0.0)))
     with lab.recording() as recording:
         end, _ = [lab.actor.begin(fault) for fault in schedule.faults]
@@ -167,9 +167,9 @@ def test_of_two_newcomers_one_serves(lab: ChaosLab) -> None:
             "one newcomer that serves",
             deadline_s=150.0,
             poll_s=0.25,
-            describe=lambda: lab.stage.standing().missing,
+            describe=lambda: lab.play.stage.standing().missing,
         )
-        led_by = lab.stage.standing().instance_id
+        led_by = lab.play.stage.standing().instance_id
         end()
     run = without_violations(lab.judge(schedule, recording))
     assert writers(run) == [crashed, led_by]
@@ -185,7 +185,7 @@ def test_random_schedules(lab: ChaosLab, seed: int) -> None:
 def test_a_second_writer_is_seen(lab: ChaosLab) -> None:
     """The rule broken on purpose: a machine that holds no lease is told to write, and the checker says so."""
     lab.await_good()
-    holder = lab.stage.standing().instance_id
+    holder = lab.play.stage.standing().instance_id
     schedule = Schedule(seed=9010, faults=(Fault(kind="launch-first", at_s=0.0, is_moved=True),))
     with lab.recording() as recording:
         end = lab.actor.begin(schedule.faults[0])
@@ -196,7 +196,7 @@ def test_a_second_writer_is_seen(lab: ChaosLab) -> None:
 
 
 def plant_writer(lab: ChaosLab, holder: str) -> None:
-    world = lab.stage.world
+    world = lab.play.stage.world
 
     def second() -> str:
         return next((one.id for one in world.control_plane.instances()

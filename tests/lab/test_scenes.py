@@ -1,6 +1,6 @@
 """The demo's scenes, one test each, on real machines; then an agent that is killed at every step of its boot.
 
-Run inside the lab's namespace: `python -m lab.namespace -- python -m pytest tests/lab/test_scenes.py`.
+Run inside the lab's namespace: `python -m lab.hardware.namespace -- python -m pytest tests/lab/test_scenes.py`.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.service import CONFLICTS
-from lab import namespace
-from lab.cloud.call_log import read_calls
+from bootstrap.machine.units import CONFLICTS
+from lab.aws.core.call_log import read_calls
+from lab.base.errors import LabError
+from lab.base.run_directory import run_directory
+from lab.base.waiting import wait_for
 from lab.demo import IMAGE_IDS, ROOT, SERVICE, check, open_stage, prepare
-from lab.errors import LabError
-from lab.machines.machine import Machine
+from lab.hardware import namespace
+from lab.hardware.machine import Machine
+from lab.play.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
+from lab.play.stage import Stage
+from lab.play.synthesis import Template
+from lab.play.world import REGION
 from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
 from lab.report.model import Phase, Scene
-from lab.run_directory import run_directory
-from lab.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
-from lab.stage import Stage
-from lab.synthesis import Template
-from lab.waiting import wait_for
-from lab.world import REGION
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 BOOT_PHASES = {
@@ -85,7 +85,7 @@ journalctl --no-pager -o short-monotonic -n 400 | grep -v httpd | tail -60
 @pytest.fixture(scope="module")
 def directory() -> Iterator[Path]:
     if not namespace.inside():
-        pytest.fail("needs the lab's namespace: run `python -m lab.namespace -- python -m pytest tests/lab`")
+        pytest.fail("needs the lab's namespace: run `python -m lab.hardware.namespace -- python -m pytest tests/lab`")
     with run_directory(Path("/tmp")) as made:
         yield made
 
@@ -225,7 +225,7 @@ def test_agent_killed_at_a_step_ends_ready_again(stage: Stage, rolled_back: Scen
 def test_systemd_refuses_a_start_of_the_service_that_would_reverse_the_stop_of_the_agent(
     stage: Stage, rolled_back: Scene
 ) -> None:
-    """bootstrap/service.py relies on it: in the default mode the start would cancel the stop and win."""
+    """bootstrap/machine/units.py relies on it: in the default mode the start would cancel the stop and win."""
     machine = stage.world.hypervisor.machine(stage.standing().instance_id)
     assert machine is not None
     shown = machine.exec(START_DURING_A_STOP, 60.0).output

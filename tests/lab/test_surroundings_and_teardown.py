@@ -1,6 +1,7 @@
 """What stops a run is one clear line before anything is built; what ends a run leaves nothing behind.
 
-Run inside the lab's namespace, in which further ones are made: `python -m lab.namespace -- python -m pytest FILE`.
+Run inside the lab's namespace, in which further ones are made: `python -m lab.hardware.namespace -- python -m pytest
+FILE`.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import namespace
+from lab.base.errors import LabPreconditionError
+from lab.base.run_directory import sweep
+from lab.base.waiting import wait_for
 from lab.demo import ROOT, open_stage, prepare
-from lab.errors import LabPreconditionError
-from lab.run_directory import sweep
-from lab.waiting import wait_for
+from lab.hardware import namespace
 
 pytestmark = pytest.mark.lab
 
@@ -27,7 +28,7 @@ pytestmark = pytest.mark.lab
 @pytest.fixture(autouse=True)
 def _inside() -> None:
     if not namespace.inside():
-        pytest.fail("needs the lab's namespace: run `python -m lab.namespace -- python -m pytest tests/lab`")
+        pytest.fail("needs the lab's namespace: run `python -m lab.hardware.namespace -- python -m pytest tests/lab`")
 
 
 def machines_of(run_directories: set[str]) -> list[str]:
@@ -109,7 +110,7 @@ def test_taken_port_is_one_line_with_the_remedy(tmp_path: Path) -> None:
 
 def test_missing_user_mode_linux_is_one_line_before_anything_is_built(tmp_path: Path) -> None:
     script = (
-        "import lab.machines.kernels as kernels; "
+        "import lab.hardware.kernels as kernels; "
         "kernels.KERNEL_NAME = 'no-such-linux.uml'; import sys, lab.demo; sys.exit(lab.demo.main())"
     )
     environment = {key: value for key, value in os.environ.items() if key != namespace.MARK}

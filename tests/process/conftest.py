@@ -22,8 +22,8 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-from bootstrap.boot_document import render_user_data
-from lab.cloud.strict import StrictAws, strict_mock_aws
+from bootstrap.base.document import render_user_data
+from lab.aws.core.strict import StrictAws, strict_mock_aws
 from tests.process.fake_os import FakeOs
 
 REGION, ZONE = "us-east-1", "us-east-1a"

@@ -1,7 +1,7 @@
 """An operating system that lives in a directory, so that it survives the agent's process like the real one.
 
 For: process-level and unit tests of the agent. Mounts are lines of a mountinfo file, units and links are JSON; the
-"file system" is the plain directory at the mount point, on which the real data_root.py works. As on the real machine,
+"file system" is the plain directory at the mount point, on which the real data_child.py works. As on the real machine,
 `systemctl start` exits 0 and starts nothing while the service's data directory is not a mount point or, where a fence
 runs beside it (`needs_grant`), the lease is not granted. The service's control group says whether a unit is active.
 """
@@ -17,10 +17,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bootstrap.clock import Deadline
-from bootstrap.commands import Completed
-from bootstrap.links import LinkPlan, LinkState
-from bootstrap.paths import Paths
+from bootstrap.base.clock import Deadline
+from bootstrap.base.paths import Paths
+from bootstrap.machine.commands import Completed
+from bootstrap.machine.links import LinkPlan, LinkState
 
 OK = Completed(exit_code=0, output="")
 
@@ -30,7 +30,7 @@ class FakeOs:
 
     def __init__(self, root: Path, child: Callable[[str], str] | None = None) -> None:
         self.root = root
-        self._child = child  # instead of a subprocess, what data_root.py answers to its input
+        self._child = child  # instead of a subprocess, what data_child.py answers to its input
         self.paths = Paths(
             data_root=root / "srv/data",
             lease_root=root / "srv/lease",
@@ -100,7 +100,7 @@ class FakeOs:
         for part, result in self.refusing.items():
             if part in line:
                 return result
-        if line.endswith("data_root.py"):
+        if line.endswith("data_child.py"):
             return self._data_root(argv, text_in)
         if argv[0] == "sync":
             return OK if argv[-1] not in self.hung else Completed(exit_code=None, output="")

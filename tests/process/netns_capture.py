@@ -7,9 +7,9 @@ import socket
 import subprocess
 import sys
 
+from lab.base.waiting import wait_for
 from lab.chaos.capture import Capture
 from lab.chaos.tcp_stream import parse_frame
-from lab.waiting import wait_for
 
 PAYLOADS = [b"first", b"x" * 60_000, b"last"]
 

@@ -10,7 +10,7 @@ import json
 import subprocess
 from pathlib import Path
 
-from bootstrap.links import KernelLinks, missing, plan_link
+from bootstrap.machine.links import KernelLinks, missing, plan_link
 
 MAC = "02:00:00:00:00:42"
 SETUP = f"""

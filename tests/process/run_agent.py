@@ -14,15 +14,15 @@ import sys
 from pathlib import Path
 
 from bootstrap.__main__ import run
-from bootstrap.agent import Adapters
-from bootstrap.clock import SystemClock
-from bootstrap.fence_client import FenceClient
-from bootstrap.fence_protocol import SOCKET_NAME
-from bootstrap.imds import HttpTransport, MetadataService
-from bootstrap.instance import Machine
-from bootstrap.lease_worker import LeaseWorker
-from bootstrap.notify import ServiceNotifier
-from bootstrap.timeline import Event
+from bootstrap.base.clock import SystemClock
+from bootstrap.base.timeline import Event
+from bootstrap.cloud.imds import HttpTransport, MetadataService
+from bootstrap.fence.client import FenceClient
+from bootstrap.fence.protocol import SOCKET_NAME
+from bootstrap.lease.worker import LeaseWorker
+from bootstrap.machine.systemd import ServiceNotifier
+from bootstrap.run.agent import Adapters
+from bootstrap.run.instance import Machine
 from tests.process.fake_os import FakeOs
 
 

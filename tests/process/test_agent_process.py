@@ -38,7 +38,7 @@ def assert_serves(here: Surroundings) -> None:
 
 
 def test_every_step_of_a_boot_is_one_to_be_killed_at() -> None:
-    drawn = (REPOSITORY / "bootstrap" / "boot.py").read_text()
+    drawn = (REPOSITORY / "bootstrap/run/boot.py").read_text()
     assert set(re.findall(r'name="([a-z-]+)"', drawn)) == set(STEPS) - {"metadata", "ready"}
 
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import Deadline, StopRequest, SystemClock
-from bootstrap.commands import ChildCommands
-from bootstrap.errors import StopRequested
+from bootstrap.base.clock import Deadline, StopRequest, SystemClock
+from bootstrap.base.errors import StopRequested
+from bootstrap.machine.commands import ChildCommands
 
 
 def deadline(seconds: float, stop: StopRequest | None = None) -> Deadline:

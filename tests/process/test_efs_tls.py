@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.clock import Deadline, SystemClock
+from bootstrap.base.clock import Deadline, SystemClock
 from tests.process.conftest import Surroundings
 from tests.process.fake_os import FakeOs
 from tests.process.test_agent_process import assert_serves

@@ -17,12 +17,12 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.clock import SystemClock
-from bootstrap.errors import FenceError
-from bootstrap.fence_client import FenceClient
-from bootstrap.fence_protocol import SOCKET_NAME, FenceAnswer, FenceRequest
-from bootstrap.fence_rules import LATE_S
-from bootstrap.lease_timing import LeaseTiming
+from bootstrap.base.clock import SystemClock
+from bootstrap.base.errors import FenceError
+from bootstrap.base.timing import LeaseTiming
+from bootstrap.fence.client import FenceClient
+from bootstrap.fence.protocol import SOCKET_NAME, FenceAnswer, FenceRequest
+from bootstrap.fence.rules import LATE_S
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 TIMING = LeaseTiming(stop_timeout_s=1.0, kill_timeout_s=2.0, watchdog_timeout_s=5.0)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap import health
-from bootstrap.boot_document import Health, HealthCheck
-from bootstrap.clock import Deadline, SystemClock
-from bootstrap.health import Prober
+from bootstrap.base.clock import Deadline, SystemClock
+from bootstrap.base.document import Health, HealthCheck
+from bootstrap.machine import probes as health
+from bootstrap.machine.probes import Prober
 from tests.process.fake_os import FakeOs
 
 TIMEOUT_S = 0.6

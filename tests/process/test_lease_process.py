@@ -12,7 +12,7 @@ import boto3
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
-from bootstrap.lease_record import file_name
+from bootstrap.lease.rules.record import file_name
 from tests.process.conftest import REGION, Surroundings
 
 OTHER = "i-0123456789abcdef0"

@@ -7,9 +7,9 @@ import threading
 import time
 from pathlib import Path
 
-from bootstrap.clock import SystemClock
-from bootstrap.lease_observation import NoAnswer
-from bootstrap.lease_worker import LeaseWorker
+from bootstrap.base.clock import SystemClock
+from bootstrap.lease.rules.observation import NoAnswer
+from bootstrap.lease.worker import LeaseWorker
 
 SLOW_ONCE = """
 import json, os, sys, time

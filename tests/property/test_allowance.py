@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.lease_actions import Ground
-from bootstrap.lease_timing import FencePolicy, LeaseTiming
+from bootstrap.base.timing import FencePolicy, LeaseTiming
+from bootstrap.lease.rules.actions import Ground
 from lab.simulation.machine import Machine
 from lab.simulation.schedule import Schedule
 from lab.simulation.world import World

@@ -7,14 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.fence_rules import LATE_S, TICK_S, FenceAction, FenceMemory, fence_step
-from bootstrap.lease_acquire import POLL_S, acquire_step
-from bootstrap.lease_actions import GiveUp, Publish, Terminate, Wait
-from bootstrap.lease_guard import TTL_STEPS
-from bootstrap.lease_observation import GroupAnswer, HolderAnswer, Member, NoAnswer, Observation, Seen
-from bootstrap.lease_record import Applicant, new_record
-from bootstrap.lease_timing import FencePolicy, LeaseTiming
-from bootstrap.lease_watch import RENEWALS_MISSED, AcquireMemory
+from bootstrap.base.member import Member
+from bootstrap.base.timing import FencePolicy, LeaseTiming
+from bootstrap.fence.rules import LATE_S, TICK_S, FenceAction, FenceMemory, fence_step
+from bootstrap.lease.rules.acquire import POLL_S, acquire_step
+from bootstrap.lease.rules.actions import GiveUp, Publish, Terminate, Wait
+from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer, Observation, Seen
+from bootstrap.lease.rules.permission import TTL_STEPS
+from bootstrap.lease.rules.record import Applicant, new_record
+from bootstrap.lease.rules.watch import RENEWALS_MISSED, AcquireMemory
 from lab.simulation.checker import HURRY_S, WAKE_S
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -8,7 +8,9 @@ from dataclasses import replace
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap.fence_rules import (
+from bootstrap.base.member import COUNTED_STATES, Member
+from bootstrap.base.timing import LeaseTiming, findings
+from bootstrap.fence.rules import (
     HURRY_S,
     TICK_S,
     FenceAction,
@@ -17,13 +19,12 @@ from bootstrap.fence_rules import (
     hold_until,
     lost,
 )
-from bootstrap.lease_acquire import acquire_step
-from bootstrap.lease_actions import Publish, Terminate
-from bootstrap.lease_observation import COUNTED_STATES, GroupAnswer, HolderAnswer, Member, NoAnswer, Observation, Seen
-from bootstrap.lease_record import Applicant, LeaseRecord, new_record, parse_record, prunable, render_record
-from bootstrap.lease_renew import Hold, Renewal, after_renewal
-from bootstrap.lease_timing import LeaseTiming, findings
-from bootstrap.lease_watch import AcquireMemory, remember
+from bootstrap.lease.rules.acquire import acquire_step
+from bootstrap.lease.rules.actions import Publish, Terminate
+from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer, Observation, Seen
+from bootstrap.lease.rules.record import Applicant, LeaseRecord, new_record, parse_record, prunable, render_record
+from bootstrap.lease.rules.renew import Hold, Renewal, after_renewal
+from bootstrap.lease.rules.watch import AcquireMemory, remember
 
 TIMING = LeaseTiming()
 ME = Applicant(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, find, given, note, settings
 from hypothesis import strategies as st
 
-from bootstrap.lease_timing import LeaseTiming
+from bootstrap.base.timing import LeaseTiming
 from lab.simulation.defects import run_schedule
 from lab.simulation.faults import Faults
 from lab.simulation.schedule import Fault, Schedule, draw

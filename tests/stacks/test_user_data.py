@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from bootstrap.boot_document import parse_user_data
-from bootstrap.lease_timing import LeaseTiming
+from bootstrap.base.document import parse_user_data
+from bootstrap.base.timing import LeaseTiming
 
 ATTRIBUTES = {"IpAddress": "10.0.0.200"}
 PSEUDO = {"AWS::URLSuffix": "amazonaws.com", "AWS::Partition": "aws", "AWS::AccountId": "123456789012"}

@@ -9,8 +9,8 @@ from pathlib import Path
 import boto3
 import pytest
 
-from bootstrap.aws import Clients
-from lab.cloud.strict import StrictAws, strict_mock_aws
+from bootstrap.cloud.clients import Clients
+from lab.aws.core.strict import StrictAws, strict_mock_aws
 from tests.process.fake_os import FakeOs
 from tests.unit.bootstrap.fakes import FakeClock, fake_os
 

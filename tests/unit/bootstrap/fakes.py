@@ -12,15 +12,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bootstrap import data_root, lease_files
-from bootstrap.boot_document import BootDocument, parse_tree
-from bootstrap.clock import Deadline, StopRequest
-from bootstrap.ec2 import NetworkInterface
-from bootstrap.errors import CloudError, FenceError
-from bootstrap.fence_protocol import FenceAnswer, FenceRequest
-from bootstrap.fence_rules import FenceMemory, hold_until, let_go, lost
-from bootstrap.instance import Listeners, Machine
-from bootstrap.lease_observation import NoAnswer
+from bootstrap.base.clock import Deadline, StopRequest
+from bootstrap.base.document import BootDocument, parse_tree
+from bootstrap.base.errors import CloudError, FenceError
+from bootstrap.cloud.ec2 import NetworkInterface
+from bootstrap.fence.protocol import FenceAnswer, FenceRequest
+from bootstrap.fence.rules import FenceMemory, hold_until, let_go, lost
+from bootstrap.lease import child as lease_files
+from bootstrap.lease.rules.observation import NoAnswer
+from bootstrap.machine import data_child as data_root
+from bootstrap.run.instance import Listeners, Machine
 from tests.process.fake_os import FakeOs
 
 ME = "i-me"
@@ -66,7 +67,7 @@ def permitted() -> None:
 
 
 class DirectWorker:
-    """lease_files.py in this process, over a real directory. With `silent` set nothing is answered any more."""
+    """lease/child.py in this process, over a real directory. With `silent` set nothing is answered any more."""
 
     def __init__(self) -> None:
         self.silent = ""
@@ -218,7 +219,7 @@ def held_by(holder: str) -> NetworkInterface:
 
 
 def fake_os(root: Path) -> FakeOs:
-    """The file-backed machine, with data_root.py called in this process."""
+    """The file-backed machine, with data_child.py called in this process."""
     return FakeOs(root, child=lambda text: json.dumps(data_root.answer(json.loads(text))))
 
 

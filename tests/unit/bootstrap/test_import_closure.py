@@ -16,16 +16,16 @@ BOOTSTRAP = Path(__file__).resolve().parents[3] / "bootstrap"
 
 # Standard library only, and of the agent what the fence shares with it: words, timings, the parser of mountinfo.
 FENCE_OWN = {
-    "cgroups",
-    "fence",
-    "fence_guard",
-    "fence_protocol",
-    "fence_rules",
-    "guarded_mounts",
-    "lease_timing",
-    "mounts",
-    "uninterrupted",
-    "watchdog",
+    "base.timing",
+    "fence.__main__",
+    "fence.cgroups",
+    "fence.guard",
+    "fence.last_resort",
+    "fence.mounts",
+    "fence.protocol",
+    "fence.rules",
+    "fence.watchdog",
+    "machine.mountinfo",
 }
 FENCE_STANDARD = {
     "argparse",
@@ -52,16 +52,10 @@ FENCE_STANDARD = {
 
 # The decision core: no clock, no file, no thread, no log, nothing of AWS.
 CORE = {
-    "fence_rules",
-    "lease_acquire",
-    "lease_actions",
-    "lease_guard",
-    "lease_observation",
-    "lease_publish",
-    "lease_record",
-    "lease_renew",
-    "lease_timing",
-    "lease_watch",
+    "base.member",
+    "base.timing",
+    "fence.rules",
+    *(f"lease.rules.{path.stem}" for path in (BOOTSTRAP / "lease/rules").glob("*.py") if path.stem != "__init__"),
 }
 CORE_STANDARD = {"collections", "dataclasses", "enum", "json", "re", "typing"}
 DOES_SOMETHING = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint", "globals"}
@@ -71,14 +65,15 @@ def imported(module: str, root: Path) -> tuple[set[str], set[str]]:
     """Modules of the agent, and others by their first name, that `module` imports anywhere in its text."""
     own: set[str] = set()
     others: set[str] = set()
-    for node in ast.walk(ast.parse((root / f"{module}.py").read_text(encoding="utf-8"))):
+    for node in ast.walk(ast.parse((root / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
             names = [name.name for name in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{module}: relative import"
             base = node.module or ""
-            names = [f"bootstrap.{name.name}" for name in node.names] if base == "bootstrap" else [base]
+            is_room = base.startswith("bootstrap") and not (root.parent / f"{base.replace('.', '/')}.py").exists()
+            names = [f"{base}.{name.name}" for name in node.names] if is_room else [base]
         for name in names:
             first, _, rest = name.partition(".")
             (own if first == "bootstrap" else others).add(rest if first == "bootstrap" else first)
@@ -99,7 +94,7 @@ def closure(module: str, root: Path = BOOTSTRAP) -> tuple[set[str], set[str]]:
 
 
 def test_the_fence_loads_a_fixed_set_of_modules() -> None:
-    own, others = closure("fence")
+    own, others = closure("fence.__main__")
     assert own == FENCE_OWN
     assert others == FENCE_STANDARD
     assert others <= sys.stdlib_module_names
@@ -108,15 +103,16 @@ def test_the_fence_loads_a_fixed_set_of_modules() -> None:
 @pytest.mark.parametrize("module", sorted(FENCE_OWN))
 def test_nothing_of_the_fence_syncs(module: str) -> None:
     """A reset after a sync would write what must not reach the file system any more."""
-    text = (BOOTSTRAP / f"{module}.py").read_text(encoding="utf-8")
+    text = (BOOTSTRAP / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
     called = {node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)}
     names = {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in called}
     assert not names & {"sync", "fsync", "fdatasync", "syncfs"}
 
 
 def test_what_the_fence_loads_before_its_own_modules_is_nothing() -> None:
-    tree = ast.parse((BOOTSTRAP / "__init__.py").read_text(encoding="utf-8"))
-    assert all(isinstance(node, ast.Expr) for node in tree.body), "the package itself would be loaded into the fence"
+    for package in [BOOTSTRAP, *(path.parent for path in BOOTSTRAP.glob("**/__init__.py"))]:
+        tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
+        assert all(isinstance(node, ast.Expr) for node in tree.body), f"{package.name}/__init__.py would be loaded, too"
 
 
 def test_the_decision_core_knows_only_itself_and_pure_parts_of_the_standard_library() -> None:
@@ -128,7 +124,7 @@ def test_the_decision_core_knows_only_itself_and_pure_parts_of_the_standard_libr
 
 def test_the_decision_core_calls_nothing_that_acts() -> None:
     for module in sorted(CORE):
-        tree = ast.parse((BOOTSTRAP / f"{module}.py").read_text(encoding="utf-8"))
+        tree = ast.parse((BOOTSTRAP / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
         called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
         assert not called & DOES_SOMETHING, f"{module} uses {sorted(called & DOES_SOMETHING)}"
         changed = [node for node in ast.walk(tree) if isinstance(node, ast.Global | ast.Nonlocal)]
@@ -136,23 +132,27 @@ def test_the_decision_core_calls_nothing_that_acts() -> None:
 
 
 def test_only_the_fence_loads_the_watchdog_device() -> None:
-    importers = {path.stem for path in BOOTSTRAP.glob("*.py") if "watchdog" in imported(path.stem, BOOTSTRAP)[0]}
-    assert importers == {"fence_guard"}
-    assert "watchdog" not in closure("__main__")[0]
+    modules = {".".join(path.relative_to(BOOTSTRAP).with_suffix("").parts) for path in BOOTSTRAP.glob("**/*.py")}
+    importers = {module for module in modules if "fence.watchdog" in imported(module, BOOTSTRAP)[0]}
+    assert importers == {"fence.guard"}
+    assert "fence.watchdog" not in closure("__main__")[0]
 
 
 @pytest.mark.parametrize(
     ("line", "own", "others"),
     [
         ("import boto3.session", set(), {"boto3"}),
-        ("from bootstrap.aws import Clients", {"aws", "errors"}, set()),
-        ("from bootstrap import aws", {"aws", "errors"}, set()),
-        ("def late():\n    import bootstrap.aws", {"aws", "errors"}, set()),
+        ("from bootstrap.cloud.clients import Clients", {"cloud.clients", "base.errors"}, set()),
+        ("from bootstrap.cloud import clients", {"cloud.clients", "base.errors"}, set()),
+        ("def late():\n    import bootstrap.cloud.clients", {"cloud.clients", "base.errors"}, set()),
     ],
 )
 def test_one_import_more_is_seen(tmp_path: Path, line: str, own: set[str], others: set[str]) -> None:
-    (tmp_path / "aws.py").write_text("from bootstrap.errors import CloudError\n")
-    (tmp_path / "errors.py").write_text("import enum\n")
-    (tmp_path / "fence.py").write_text(f"import os\n{line}\n")
-    found = closure("fence", tmp_path)
+    root = tmp_path / "bootstrap"
+    for room in ("base", "cloud"):
+        (root / room).mkdir(parents=True)
+    (root / "cloud/clients.py").write_text("from bootstrap.base.errors import CloudError\n")
+    (root / "base/errors.py").write_text("import enum\n")
+    (root / "fence.py").write_text(f"import os\n{line}\n")
+    found = closure("fence", root)
     assert found == ({"fence", *own}, {"os", *others, *({"enum"} if own else set())})

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from lab import demo
+from lab.base.errors import LabPreconditionError
 from lab.client.check import Verdict
-from lab.errors import LabPreconditionError
+from lab.play.synthesis import Template
 from lab.report.model import Event, Phase, Report, Scene
 from lab.report.report_json import to_tree
-from lab.synthesis import Template
 from tests.unit.lab.edges.conftest import crash, report
 
 

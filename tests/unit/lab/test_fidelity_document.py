@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from lab.cloud.fault_presets import PRESETS
+from lab.aws.faults.presets import PRESETS
 
 ROOT = Path(__file__).parents[3]
 TEXT = (ROOT / "docs/lab-fidelity.md").read_text(encoding="utf-8")

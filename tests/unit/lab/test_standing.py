@@ -9,9 +9,9 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from lab.cloud import ControlPlane
-from lab.cloud.views import GroupView, MemberView, NetworkInterfaceView, RecordView
-from lab.standing import Standing, read_standing
+from lab.aws import ControlPlane
+from lab.aws.core.views import GroupView, MemberView, NetworkInterfaceView, RecordView
+from lab.play.standing import Standing, read_standing
 
 NAME = "influxdb.example.internal"
 SERVING, OTHER = "i-0000000000000000a", "i-0000000000000000b"

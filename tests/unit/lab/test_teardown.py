@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lab.errors import LabError
-from lab.hypervisor import Hypervisor
-from lab.machines.errors import MachineTimeout
-from lab.world import World
+from lab.base.errors import LabError
+from lab.hardware.errors import MachineTimeout
+from lab.hardware.hypervisor import Hypervisor
+from lab.play.world import World
 
 
 def stubborn() -> None:

@@ -6,14 +6,14 @@ from typing import Any, cast
 
 import pytest
 
+from lab.aws.faults.faults import ApiCall, Faults
+from lab.base.errors import LabError
 from lab.chaos.actor import Actor
 from lab.chaos.schedule import SENTENCES, Fault
-from lab.cloud.faults import ApiCall, Faults
-from lab.errors import LabError
-from lab.machines.errors import HardwareRefused
-from lab.machines.machine import ExecResult
-from lab.network import Port
-from lab.stage import Stage
+from lab.hardware.errors import HardwareRefused
+from lab.hardware.machine import ExecResult
+from lab.hardware.network import Port
+from lab.play.stage import Stage
 
 ZONES = ("a", "b", "c")
 

@@ -6,6 +6,7 @@ from typing import cast
 
 import pytest
 
+from lab.base.errors import LabPreconditionError, LabTimeout
 from lab.chaos.__main__ import OUT, chosen, play_all
 from lab.chaos.checker import Violation
 from lab.chaos.history import Generation, History, ServerWrite
@@ -13,7 +14,6 @@ from lab.chaos.runs import ChaosLab, Run, steady_since
 from lab.chaos.schedule import Fault, Schedule, generate
 from lab.chaos.service_file import SERVICE, TIMINGS, write_service_file
 from lab.chaos.story import summary, tell
-from lab.errors import LabPreconditionError, LabTimeout
 from lab.report.model import Event
 from services.load import load_service
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lab.metadata import MAX_TTL_S, InstanceMetadata, InterfaceMetadata, MetadataService, Request
+from lab.edges.metadata import MAX_TTL_S, InstanceMetadata, InterfaceMetadata, MetadataService, Request
 
 NOW_S = 1_800_000_000.0
 KEY = b"k" * 32

@@ -5,7 +5,7 @@ import random
 import pytest
 from dnslib import EDNS0, QTYPE, RCODE, DNSRecord
 
-from lab.names import COUNTED_NAMES, HostedZone, Names, Record, server_failure
+from lab.edges.names import COUNTED_NAMES, HostedZone, Names, Record, server_failure
 
 EFS = "fs-0123456789abcdef0.efs.us-east-1.amazonaws.com"
 

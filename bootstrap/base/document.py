@@ -1,0 +1,266 @@
+"""The boot document: everything an instance is told, as one JSON document in its user data.
+
+For: the stack renders it (`render_user_data`), the agent reads it (`parse_user_data`); this module is the only place
+that knows its shape. The user data is at the same time valid cloud-config (a `write_files` entry), so that cloud-init,
+where it is installed, does not complain and leaves a copy on disk for people.
+Guarantees: unknown keys, missing keys and wrong types are all reported at once, each with its path; timings of the
+lease that could let two instances write are refused.
+Does not: look at AWS, at the machine or at the clock. Values that only AWS knows (ids) are plain strings here.
+"""
+
+from __future__ import annotations
+
+import json
+import types
+import typing
+from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
+from typing import Any, Literal
+
+from bootstrap.base import timing as lease_timing
+from bootstrap.base.errors import BadBootDocument
+from bootstrap.base.timing import FencePolicy, LeaseTiming
+
+DOCUMENT_VERSION = 1
+METADATA_S = 60.0  # how long an instance may ask for its boot document
+DOCUMENT_PATH = "/run/soloist/boot-document.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Zone:
+    """What the instance needs to know about one availability zone."""
+
+    name: str
+    network_interface_id: str
+    address: str  # fixed private address of that network interface
+    subnet_cidr: str  # of the service subnet the network interface lives in
+    mount_target_address: str  # fallback where the file system's name does not resolve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group:
+    """The Auto Scaling group and its two lifecycle hooks, by name; the launch hook's heartbeat time-out."""
+
+    name: str
+    launch_hook: str
+    launch_hook_timeout_s: float
+    terminate_hook: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record:
+    """The Route 53 A record that follows the instance. `name` is lower case without a trailing dot."""
+
+    hosted_zone_id: str
+    name: str
+    ttl_s: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Directory:
+    """One data directory: `source` below the data root of the file system, seen by the service at `target`."""
+
+    source: str
+    target: str
+    owner: str
+    group: str
+    mode: str  # octal, e.g. "0750"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FileSystem:
+    """The EFS file system and how to mount it.
+
+    `transport` "efs-tls": the image's mount helper, TLS and IAM, through the access points.
+    `transport` "nfs": plain NFSv4.1 of `data_path` and `lease_path`, for servers without TLS (the lab's).
+    """
+
+    id: str
+    dns_name: str  # zone-independent name
+    transport: Literal["efs-tls", "nfs"]
+    data_access_point_id: str
+    lease_access_point_id: str
+    data_path: str  # root directory of the data access point, absolute on the file system
+    lease_path: str
+    directories: tuple[Directory, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class HealthCheck:
+    """One probe. http: `url` must answer `expect_status`. tcp: `host`:`port` accepts. command: `argv` exits 0."""
+
+    kind: Literal["http", "tcp", "command"]
+    url: str = ""
+    expect_status: int = 200
+    host: str = "127.0.0.1"
+    port: int = 0
+    argv: tuple[str, ...] = ()
+    timeout_s: float = 5.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Health:
+    """All probes must pass. `start_allowance_s` bounds the first time; afterwards `unhealthy_after` misses in a row."""
+
+    checks: tuple[HealthCheck, ...]
+    start_allowance_s: float
+    interval_s: float
+    unhealthy_after: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hooks:
+    """Commands of the user, run as root, each within `timeout_s`; a non-zero exit fails the step they belong to."""
+
+    before_start: tuple[tuple[str, ...], ...] = ()
+    after_start: tuple[tuple[str, ...], ...] = ()
+    before_stop: tuple[tuple[str, ...], ...] = ()
+    timeout_s: float = 60.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Service:
+    """The systemd units that are the service, in start order; stopped in reverse."""
+
+    name: str
+    units: tuple[str, ...]
+    start_timeout_s: float
+    stop_timeout_s: float
+    health: Health
+    hooks: Hooks = field(default_factory=Hooks)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deadlines:
+    """How long each wait of a boot or a stop may take, in seconds."""
+
+    boot_s: float  # the whole boot; the launch hook's heartbeat time-out is longer
+    network_interface_s: float  # until the zone's network interface is attached and configured
+    mount_s: float  # per mount target
+    record_s: float  # one attempt to move the record, never a condition of the start
+    release_s: float  # detach and completion of the hook when stopping
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """Who may serve when: the policy `fence` (see bootstrap.base.timing) and the timings of lease and fence."""
+
+    fence: FencePolicy
+    timing: LeaseTiming
+
+
+@dataclass(frozen=True, kw_only=True)
+class BootDocument:
+    """Everything known at deploy time, so that a boot needs as few API calls as possible."""
+
+    version: int
+    stack: str
+    region: str
+    service: Service
+    group: Group
+    zones: tuple[Zone, ...]
+    record: Record
+    file_system: FileSystem
+    lease: Lease
+    deadlines: Deadlines
+    state_parameter: str
+    topic_arn: str
+
+
+def render_user_data(document_json: str) -> str:
+    """Cloud-config text around `document_json`, which must be one line (it may hold unresolved CDK tokens)."""
+    return (
+        "#cloud-config\n"
+        "write_files:\n"
+        f"  - path: {DOCUMENT_PATH}\n"
+        "    permissions: '0600'\n"
+        "    content: |\n"
+        f"      {document_json}\n"
+    )
+
+
+def parse_user_data(user_data: str) -> BootDocument:
+    """The boot document in `user_data`. Raises BadBootDocument naming every path that is wrong."""
+    lines = [line.strip() for line in user_data.splitlines() if line.strip().startswith("{")]
+    if not user_data.startswith("#cloud-config") or len(lines) != 1:
+        raise BadBootDocument(
+            "user data holds no boot document", remedy="Launch this image from a soloist stack's launch template"
+        )
+    try:
+        tree = json.loads(lines[0])
+    except ValueError as error:
+        raise BadBootDocument(f"boot document is not JSON: {error}", remedy="Deploy the stack again") from None
+    return parse_tree(tree)
+
+
+def parse_tree(tree: object) -> BootDocument:
+    """The boot document in an already decoded JSON tree. Raises BadBootDocument naming every path that is wrong."""
+    findings: list[str] = []
+    document = _build(BootDocument, tree, "", findings)
+    if not findings and document.version != DOCUMENT_VERSION:
+        findings.append(f"version: is {document.version}, this agent reads {DOCUMENT_VERSION}")
+    if not findings:
+        # Checked when the service file was loaded, and here once more: what is wrong here costs data.
+        findings += [f"lease.timing.{found}" for found in lease_timing.findings(document.lease.timing)]
+    if findings:
+        raise BadBootDocument(
+            "boot document: " + "; ".join(findings), remedy="Bake the image and deploy the stack from the same release"
+        )
+    return typing.cast(BootDocument, document)
+
+
+def to_tree(value: Any) -> Any:
+    """The plain JSON tree of a document or of any part of it (what `parse_tree` reads back)."""
+    if is_dataclass(value):
+        return {item.name: to_tree(getattr(value, item.name)) for item in fields(value)}
+    if isinstance(value, tuple | list):
+        return [to_tree(item) for item in value]
+    return value
+
+
+def _build(kind: Any, tree: Any, path: str, findings: list[str]) -> Any:
+    """`tree` as a value of type `kind`; appends to `findings` and returns None where it is not."""
+    if is_dataclass(kind):
+        return _build_dataclass(typing.cast(type, kind), tree, path, findings)
+    origin = typing.get_origin(kind)
+    if origin is tuple:
+        if not isinstance(tree, list):
+            findings.append(f"{path}: must be a list")
+            return ()
+        (item_kind, _) = typing.get_args(kind)
+        return tuple(_build(item_kind, item, f"{path}[{n}]", findings) for n, item in enumerate(tree))
+    if origin is Literal:
+        if tree not in typing.get_args(kind):
+            findings.append(f"{path}: must be one of {', '.join(map(str, typing.get_args(kind)))}")
+        return tree
+    accepted: Any = (int, float) if kind is float else kind
+    if not isinstance(tree, accepted) or isinstance(tree, bool):
+        findings.append(f"{path}: must be {kind.__name__}, not {_json_name(tree)}")
+        return None
+    return kind(tree)
+
+
+def _build_dataclass(kind: type, tree: Any, path: str, findings: list[str]) -> Any:
+    if not isinstance(tree, dict):
+        findings.append(f"{path or 'document'}: must be an object")
+        return None
+    hints = typing.get_type_hints(kind)
+    known = {item.name: item for item in fields(kind)}
+    prefix = f"{path}." if path else ""
+    findings.extend(f"{prefix}{name}: unknown key" for name in tree if name not in known)
+    values: dict[str, Any] = {}
+    for name, item in known.items():
+        if name in tree:
+            values[name] = _build(hints[name], tree[name], prefix + name, findings)
+        elif not _has_default(item):
+            findings.append(f"{prefix}{name}: missing")
+    return None if findings else kind(**values)
+
+
+def _has_default(item: Field[Any]) -> bool:
+    return item.default is not MISSING or item.default_factory is not MISSING
+
+
+def _json_name(value: object) -> str:
+    return {types.NoneType: "null", dict: "object", list: "list", str: "string", bool: "boolean"}.get(
+        type(value), "number"
+    )

@@ -1,0 +1,153 @@
+"""What the Auto Scaling group wants of this instance: its lifecycle hooks answered, its target state watched.
+
+For: step launch-hook, stopping, and the moment the group decides to end this instance. Guarantees: bounded; a hook that
+does not wait any more is no failure; an unreachable metadata service means nothing.
+Source: Auto Scaling user guide "Lifecycle hooks" and "Retrieve the target lifecycle state through instance metadata"
+(the *target*: it says Terminated while the operating system still runs in Terminating:Wait).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from bootstrap.base.clock import Clock, Deadline, StopRequest
+from bootstrap.base.document import Group
+from bootstrap.base.errors import CloudError, DeadlineExceeded, StopRequested, SurroundingsError
+from bootstrap.cloud.autoscaling import AutoScaling, HookResult
+from bootstrap.cloud.clients import PROPAGATION_CODES
+from bootstrap.cloud.imds import MetadataService
+
+log = logging.getLogger(__name__)
+
+POLL_S = 2.0
+REQUEST_S = 2.0
+RETRY_S = 1.0
+BEATS_PER_TIMEOUT = 3  # two may be lost
+TERMINATED = "Terminated"
+
+
+def complete_launch_hook(auto_scaling: AutoScaling, hook: str, deadline: Deadline) -> str:
+    """Say CONTINUE until it is accepted or the group calls this instance InService. Raises DeadlineExceeded,
+    CloudError, StopRequested."""
+    while True:
+        try:
+            if auto_scaling.complete_hook(hook, "CONTINUE"):
+                return "CONTINUE accepted"
+            state = auto_scaling.lifecycle_state()
+            if state == "InService":
+                return "no hook is waiting: InService already"
+            seen = f"no hook {hook} is waiting and the group says {state or 'nothing about this instance'}"
+        except CloudError as error:
+            if not error.retryable and error.code not in PROPAGATION_CODES:
+                raise
+            seen = str(error)
+        log.info("launch hook: %s", seen)
+        deadline.pause(RETRY_S, seen)
+
+
+def complete_hook(auto_scaling: AutoScaling, hook: str, result: HookResult, deadline: Deadline) -> bool:
+    """Answer `hook`, trying again until `deadline`; whether one was waiting. Raises DeadlineExceeded, CloudError."""
+    while True:
+        try:
+            return auto_scaling.complete_hook(hook, result)
+        except CloudError as error:
+            if not error.retryable:
+                raise
+            deadline.pause(RETRY_S, str(error))
+
+
+def abandon(auto_scaling: AutoScaling, hook: str, deadline: Deadline) -> str:
+    """Have this instance replaced: by the launch hook or, where the group already counts on it, by its health; how.
+    Raises DeadlineExceeded, CloudError."""
+    while True:
+        try:
+            if auto_scaling.complete_hook(hook, "ABANDON"):
+                return "ABANDON accepted"
+            state = auto_scaling.lifecycle_state()
+            if state == "InService":
+                auto_scaling.report_unhealthy()
+                return "reported unhealthy"
+            if not state.startswith("Pending"):
+                return f"nothing to abandon: the group says {state or 'nothing about this instance'}"
+            seen = f"no hook {hook} is waiting yet and the group says {state}"
+        except CloudError as error:
+            if not error.retryable and error.code not in PROPAGATION_CODES:
+                raise
+            seen = str(error)
+        deadline.pause(RETRY_S, seen)
+
+
+class LaunchHeartbeat:
+    """Keeps the launch hook from timing out while this instance boots, so that the time-out may be short: it then finds
+    a machine that died while it booted. Nothing else does; the group checks no health before InService."""
+
+    def __init__(self, auto_scaling: AutoScaling, group: Group, clock: Clock, stop: StopRequest) -> None:
+        self._auto_scaling = auto_scaling
+        self._group = group
+        self._clock = clock
+        self._end = stop.child()
+
+    @contextmanager
+    def during(self, boot_s: float) -> Iterator[None]:
+        """Beat in a thread while the body runs, at the most for `boot_s`: a boot that hangs is not kept alive."""
+        threading.Thread(target=self.run, args=(boot_s,), name="launch-heartbeat", daemon=True).start()
+        try:
+            yield
+        finally:
+            self._end.request("the boot is over")
+
+    def run(self, boot_s: float) -> None:
+        """Beat until the end of the body or `boot_s`. What does not get through is tried again with the next."""
+        deadline = Deadline(self._clock, boot_s, "heartbeats of the launch hook")
+        while not deadline.is_past and not self._end.is_requested:
+            try:
+                self._auto_scaling.prolong_hook(self._group.launch_hook)
+            except CloudError as error:
+                log.warning("%s", error)
+            self._clock.wait(self._end.event, self._group.launch_hook_timeout_s / BEATS_PER_TIMEOUT)
+
+
+class LifecycleWatch:
+    """Polls the target lifecycle state in a thread of its own; `Terminated` becomes a request to stop."""
+
+    def __init__(self, metadata: MetadataService, clock: Clock, stop: StopRequest) -> None:
+        self._metadata = metadata
+        self._clock = clock
+        self._stop = stop
+        self.target_state = ""
+
+    @property
+    def is_terminated(self) -> bool:
+        return self.target_state == TERMINATED
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="lifecycle-watch", daemon=True).start()
+
+    def look(self) -> None:
+        """Ask once. No answer leaves the last one standing."""
+        try:
+            state = self._metadata.target_lifecycle_state(Deadline(self._clock, REQUEST_S, "target lifecycle state"))
+        except (SurroundingsError, DeadlineExceeded, StopRequested) as error:
+            log.debug("target lifecycle state: %s", error)
+            return
+        self.target_state = state
+        if self.is_terminated:
+            self._stop.request("the group is terminating this instance")
+
+    def await_terminated(self, seconds: float) -> bool:
+        """Wait until the group has decided to end this instance; False when it did not in time, or on a stop."""
+        deadline = Deadline(self._clock, seconds, "the group to end this instance")
+        while not self.is_terminated and not self._stop.is_requested and not deadline.is_past:
+            self._clock.wait(self._stop.event, min(POLL_S, deadline.remaining_s))
+            self.look()
+        return self.is_terminated
+
+    def _run(self) -> None:
+        while not self.is_terminated:
+            self.look()
+            self._clock.wait(self._stop.event, POLL_S)
+            if self._stop.is_requested:
+                return

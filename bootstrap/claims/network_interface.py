@@ -1,0 +1,193 @@
+"""Claims the network interface of this zone, makes it usable, and gives it back.
+
+For: steps network-interface and, when stopping, its release. Guarantees: never taken from an instance that is not
+proven dead, and only by an instance that holds the lease at that moment; never detached by force; what EC2 shows
+decides, not what a call returned: after every error it is looked at again, because the attachment may have been made
+and the answer lost. It outlives the instance (DeleteOnTermination=false).
+Does not: announce the address by gratuitous ARP (address and MAC move together), or choose the network interface.
+Sources: EC2 API reference AttachNetworkInterface and "Error codes" ("InvalidNetworkInterface.InUse ... you may also
+receive the InvalidParameterValue error"); EC2 user guide, best practices for configuring network interfaces.
+"""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Protocol
+
+from bootstrap.base.clock import Deadline
+from bootstrap.base.document import Zone
+from bootstrap.base.errors import ClaimRefused, CloudError, DeadlineExceeded, LinkError, NotHolder
+from bootstrap.cloud.clients import PROPAGATION_CODES
+from bootstrap.cloud.ec2 import NetworkInterface
+from bootstrap.machine.links import Links, missing, plan_link
+
+log = logging.getLogger(__name__)
+
+POLL_S = 1.5
+DEVICE_POLL_S = 0.2
+PROPAGATION_S = 120.0  # how long a refusal may mean that the role has not spread yet
+DEAD_STATES = frozenset({None, "terminated", "shutting-down"})
+
+
+class ClaimAction(Enum):
+    """What to do next about the network interface."""
+
+    DONE = "done"
+    ATTACH = "attach"
+    WAIT = "wait"
+    HELD = "held"  # wait too, but when time is up it is a refusal
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClaimDecision:
+    action: ClaimAction
+    sentence: str
+
+
+class NetworkInterfaces(Protocol):
+    """The calls of ec2.Ec2 used here."""
+
+    def network_interface(self, network_interface_id: str) -> NetworkInterface: ...
+
+    def instance_state(self, instance_id: str) -> str | None: ...
+
+    def used_device_indexes(self, instance_id: str) -> frozenset[int]: ...
+
+    def attach(self, network_interface_id: str, instance_id: str, device_index: int) -> None: ...
+
+    def detach(self, attachment_id: str) -> None: ...
+
+    def keep_on_termination(self, network_interface_id: str, attachment_id: str) -> None: ...
+
+
+def decide_claim(seen: NetworkInterface, instance_id: str, holder_state: str | None = None) -> ClaimDecision:
+    """What to do, from what EC2 shows; `holder_state` is asked for only when another instance holds it. Pure."""
+    if seen.holder == instance_id:
+        if seen.attachment_status == "attached":
+            return ClaimDecision(action=ClaimAction.DONE, sentence=f"{seen.id} is attached to me")
+        return ClaimDecision(action=ClaimAction.WAIT, sentence=f"{seen.id} is {seen.attachment_status} here")
+    if seen.holder:
+        state = holder_state or "gone"
+        if holder_state in DEAD_STATES:
+            sentence = f"{seen.id} is held by {seen.holder}, which is {state}: wait until EC2 releases it"
+            return ClaimDecision(action=ClaimAction.WAIT, sentence=sentence)
+        sentence = f"{seen.id} is held by {seen.holder}, which is {state}: never taken from a live instance"
+        return ClaimDecision(action=ClaimAction.HELD, sentence=sentence)
+    if seen.status == "available":
+        return ClaimDecision(action=ClaimAction.ATTACH, sentence=f"{seen.id} is available: attach it")
+    return ClaimDecision(action=ClaimAction.WAIT, sentence=f"{seen.id} is {seen.status}: wait")
+
+
+def free_device_index(used: frozenset[int]) -> int:
+    """The lowest index that is not taken; 0 is the primary's. Pure."""
+    return next(index for index in range(1, len(used) + 2) if index not in used)
+
+
+class Claim:
+    """The claim of one network interface by one instance."""
+
+    def __init__(self, interfaces: NetworkInterfaces, zone: Zone, instance_id: str, permit: Callable[[], None]) -> None:
+        """`permit` returns while this instance holds the lease and raises NotHolder when it does not."""
+        self._interfaces = interfaces
+        self._permit = permit
+        self._zone = zone
+        self._id = zone.network_interface_id
+        self._instance_id = instance_id
+        self._attempts = 0
+
+    def acquire(self, deadline: Deadline) -> NetworkInterface:
+        """Wait until it is attached to me. Raises ClaimRefused, DeadlineExceeded, CloudError, StopRequested.
+        While the lease cannot be verified nothing is attached; who loses it is asked to stop, which ends this."""
+        started_s, said, refused = deadline.clock.monotonic(), "", False
+        while True:
+            try:
+                seen, decision = self._look()
+                if decision.action is ClaimAction.DONE:
+                    return self._kept(seen)
+                refused = decision.action is ClaimAction.HELD
+                sentence = decision.sentence
+                if decision.action is ClaimAction.ATTACH:
+                    self._attach()
+            except CloudError as error:
+                again = error.retryable or (
+                    error.code in PROPAGATION_CODES and deadline.clock.monotonic() - started_s < PROPAGATION_S
+                )
+                if not again:
+                    return self._last_look(error)
+                sentence = str(error)
+            except NotHolder as refusal:
+                sentence = str(refusal)
+            if sentence != said:
+                log.info("network interface: %s", sentence)
+                said = sentence
+            try:
+                deadline.pause(random.uniform(0.7, 1.3) * POLL_S, sentence)
+            except DeadlineExceeded as error:
+                if refused:
+                    raise ClaimRefused(error.what, remedy="Terminate that instance if it must not serve") from None
+                raise
+
+    def _look(self) -> tuple[NetworkInterface, ClaimDecision]:
+        seen = self._interfaces.network_interface(self._id)
+        is_others = seen.holder not in ("", self._instance_id)
+        state = self._interfaces.instance_state(seen.holder) if is_others else None
+        return seen, decide_claim(seen, self._instance_id, state)
+
+    def _attach(self) -> None:
+        # A fresh instance has only its primary: the first try needs no question.
+        used = self._interfaces.used_device_indexes(self._instance_id) if self._attempts else frozenset({0})
+        self._attempts += 1
+        self._permit()  # last, so that nothing slow comes between
+        self._interfaces.attach(self._id, self._instance_id, free_device_index(used))
+
+    def _last_look(self, error: CloudError) -> NetworkInterface:
+        """An error that trying again cannot help, unless what it refused is done already."""
+        try:
+            seen, decision = self._look()
+        except CloudError:
+            raise error from None
+        if decision.action is not ClaimAction.DONE:
+            raise error
+        return self._kept(seen)
+
+    def _kept(self, seen: NetworkInterface) -> NetworkInterface:
+        if seen.delete_on_termination:
+            self._interfaces.keep_on_termination(seen.id, seen.attachment_id)
+        return seen
+
+    def release(self, deadline: Deadline) -> bool:
+        """Detach it if it is mine and wait until EC2 shows it so; False when that was not seen in time.
+        Needs no lease: an attachment id is this instance's alone."""
+        try:
+            while True:
+                try:
+                    seen = self._interfaces.network_interface(self._id)
+                    if seen.holder != self._instance_id:
+                        return True
+                    if seen.attachment_status != "detaching":
+                        self._interfaces.detach(seen.attachment_id)
+                except CloudError as error:
+                    log.warning("release %s: %s", self._id, error)
+                deadline.pause(POLL_S / 2, f"{self._id} is still attached here")
+        except DeadlineExceeded as error:
+            log.warning("release %s: %s", self._id, error)
+            return False
+
+
+def make_usable(links: Links, zone: Zone, mac: str, deadline: Deadline) -> str:
+    """Find the device, configure it, and prove it from what the kernel says. Raises LinkError, DeadlineExceeded."""
+    found = links.find(mac)
+    while found is None:
+        deadline.pause(DEVICE_POLL_S, f"no device with MAC {mac} in the operating system")
+        found = links.find(mac)
+    plan = plan_link(*found, zone.address, zone.subnet_cidr)
+    if missing(plan, links.observe(plan)):
+        links.configure(plan)
+        lacks = missing(plan, links.observe(plan))
+        if lacks:
+            raise LinkError("; ".join(lacks), remedy="Make sure nothing else configures this device")
+    return f"{zone.address} on {plan.device}"

@@ -1,0 +1,134 @@
+"""AWS clients, and the edge where botocore's errors become CloudError.
+
+For: the one adapter per service beside this file. Guarantees: clients are made on first use, once, under a lock (making
+them is not thread-safe, using them is); each call is bounded by short time-outs and two attempts, because the loops
+above have their own deadlines; every error that leaves says which call failed and whether again may help.
+Does not: choose endpoints (boto3 reads AWS_ENDPOINT_URL itself) or credentials (the instance profile).
+Sources: botocore guide "Config reference", "Error handling"; EC2 API reference "Error codes".
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bootstrap.base.errors import CloudError
+
+if TYPE_CHECKING:
+    from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_ec2 import EC2Client
+    from mypy_boto3_route53 import Route53Client
+    from mypy_boto3_sns import SNSClient
+    from mypy_boto3_ssm import SSMClient
+
+CONNECT_TIMEOUT_S = 3
+READ_TIMEOUT_S = 8
+ATTEMPTS = 2
+
+RETRYABLE_CODES = frozenset(
+    {
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "TooManyRequestsException",
+        "PriorRequestNotComplete",
+        "InternalError",
+        "InternalFailure",
+        "InternalServerError",
+        "ServiceUnavailable",
+        "Unavailable",
+        "RequestTimeout",
+        "ResourceContention",
+    }
+)
+
+# Codes of a role or a credential that has not spread yet; worth another try in the first minutes only.
+PROPAGATION_CODES = frozenset(
+    {
+        "UnauthorizedOperation",
+        "AuthFailure",
+        "AccessDenied",
+        "AccessDeniedException",
+        "InvalidClientTokenId",
+        "UnrecognizedClientException",
+        "ExpiredToken",
+    }
+)
+
+
+class Clients:
+    """The clients of one region, made when first asked for."""
+
+    def __init__(self, region: str) -> None:
+        self._region = region
+        self._lock = threading.Lock()
+        self._session: Any = None
+        self._clients: dict[str, Any] = {}
+
+    def ec2(self) -> EC2Client:
+        client: EC2Client = self._get("ec2")
+        return client
+
+    def autoscaling(self) -> AutoScalingClient:
+        client: AutoScalingClient = self._get("autoscaling")
+        return client
+
+    def route53(self) -> Route53Client:
+        client: Route53Client = self._get("route53")
+        return client
+
+    def ssm(self) -> SSMClient:
+        client: SSMClient = self._get("ssm")
+        return client
+
+    def sns(self) -> SNSClient:
+        client: SNSClient = self._get("sns")
+        return client
+
+    def _get(self, service: str) -> Any:
+        with self._lock:
+            if service not in self._clients:
+                self._clients[service] = self._make(service)
+            return self._clients[service]
+
+    def _make(self, service: str) -> Any:
+        # Imported here: it costs up to a second on a slow machine, which the mount of the file system overlaps.
+        import boto3
+        import botocore.session
+        from botocore.config import Config
+
+        if self._session is None:
+            core = botocore.session.Session()
+            # The defaults (one attempt, one second) fail while the instance profile is still spreading.
+            core.set_config_variable("metadata_service_timeout", 3)
+            core.set_config_variable("metadata_service_num_attempts", 4)
+            self._session = boto3.Session(botocore_session=core, region_name=self._region)
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT_S,
+            read_timeout=READ_TIMEOUT_S,
+            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+        )
+        return self._session.client(service, config=config)
+
+
+@contextmanager
+def converted(what: str, *, retryable: frozenset[str] = frozenset()) -> Iterator[None]:
+    """Turn botocore's errors into CloudError. `what` names the call; `retryable` are further such codes."""
+    from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
+
+    try:
+        yield
+    except ClientError as error:
+        details = error.response.get("Error", {})
+        code, message = str(details.get("Code", "Unknown")), str(details.get("Message", ""))
+        status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+        again = code in RETRYABLE_CODES or code in retryable or status >= 500
+        raise CloudError(f"{what}: {code}: {message}", code=code, retryable=again) from error
+    except BotoCoreError as error:
+        # No answer, or no credentials yet: whether the call was performed is unknown.
+        again = not isinstance(error, ParamValidationError)
+        raise CloudError(f"{what}: {error}", code=type(error).__name__, retryable=again) from error

@@ -1,0 +1,34 @@
+"""The state parameter in Systems Manager. Thin: two calls, foreign errors become CloudError.
+
+Source: Systems Manager API reference GetParameter, PutParameter (a standard parameter holds 4 KiB).
+"""
+
+from __future__ import annotations
+
+from bootstrap.base.errors import CloudError
+from bootstrap.cloud.clients import Clients, converted
+
+LARGEST_VALUE_BYTES = 4096
+
+
+class Parameter:
+    """One String parameter, overwritten each time."""
+
+    def __init__(self, clients: Clients, name: str) -> None:
+        self._clients = clients
+        self._name = name
+
+    def read(self) -> str:
+        """The present value, "" where there is no such parameter. Raises CloudError."""
+        try:
+            with converted(f"read parameter {self._name}"):
+                return str(self._clients.ssm().get_parameter(Name=self._name)["Parameter"]["Value"])
+        except CloudError as error:
+            if error.code == "ParameterNotFound":
+                return ""
+            raise
+
+    def write(self, text: str) -> None:
+        """Raises CloudError."""
+        with converted(f"write parameter {self._name}"):
+            self._clients.ssm().put_parameter(Name=self._name, Value=text, Type="String", Overwrite=True)

@@ -1,0 +1,268 @@
+"""How a newcomer comes to hold the lease: one step from observation to action. Pure.
+
+For: the agent's acquire loop and the simulation (tests/property). In this order:
+released, mine before a reboot, terminated by EC2's word -> publish the next generation at once;
+a holder the group counts and that renews -> surplus: wait for its release, at the deadline end myself, never shoot;
+a holder that is leaving in health and renews -> wait while it drains; any other -> terminate it, first checking that
+the group counts *me*; no proof to be had -> under `proof-or-lease`, unchanged for the holder's own lease duration.
+Guarantees: an unparseable record is held, whatever the policy; without the group's word on me nobody is shot; an
+instance the group is ending shoots nobody; every wait has a deadline (GiveUp) and a sentence.
+Does not: publish (lease_publish judges that) or guard the holder's own deadline (lease_renew, fence_rules).
+Sources: EC2 API reference TerminateInstances (Force, SkipOsShutdown), "Eventual consistency"; EC2 user guide
+"Troubleshoot instance termination" (shutting-down may last for hours); Auto Scaling DescribeAutoScalingInstances.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bootstrap.base.timing import FencePolicy, LeaseTiming
+from bootstrap.lease.rules.actions import Action, GiveUp, Publish, Resume, StopOwnService, Terminate, Wait
+from bootstrap.lease.rules.observation import (
+    GONE,
+    SHUTTING_DOWN,
+    TERMINATED,
+    GroupAnswer,
+    HolderAnswer,
+    NoAnswer,
+    Observation,
+    Seen,
+)
+from bootstrap.lease.rules.record import Applicant, LeaseRecord
+from bootstrap.lease.rules.watch import AcquireMemory, is_renewing, remember
+
+POLL_S = 1.5  # between two looks while something is expected soon
+FRESH_S = 2.0  # an expired lease is judged by a look at most this old: asking EC2 in vain takes longer
+Step = tuple[AcquireMemory, Action]
+
+
+def must_ask(seen: Seen | NoAnswer, me: Applicant) -> bool:
+    """Whether EC2 and the group have to be asked at all: not for what the lease directory answers by itself."""
+    if isinstance(seen, NoAnswer) or seen.generation == 0:
+        return False
+    record = seen.record
+    return record is None or not (record.is_released or record.instance_id == me.instance_id)
+
+
+def acquire_step(
+    memory: AcquireMemory,
+    observation: Observation,
+    *,
+    me: Applicant,
+    timing: LeaseTiming,
+    policy: FencePolicy,
+    now_s: float,
+) -> Step:
+    """What to remember and what to do now."""
+    memory = remember(memory, observation, now_s)
+    seen = observation.seen
+    if isinstance(seen, NoAnswer):
+        return _patience(memory, timing, now_s, f"the lease directory does not answer: {seen.reason}")
+    if not observation.remains.is_service_stopped and not _is_mine(seen.record, me):
+        sentence = f"something of an earlier generation is left here, the highest is {seen.generation}: stop it first"
+        return memory, StopOwnService(sentence=sentence)
+    free = _free_at_once(seen, observation, me, now_s)
+    if free is not None:
+        return memory, free
+    leaving = _not_current(memory, observation.group, timing, now_s)
+    if leaving is not None:
+        return memory, leaving
+    if seen.record is None:
+        # What cannot be read does not show a renewal either: its silence is no sign of an expired lease.
+        sentence = f"generation {seen.generation} cannot be read as a record and counts as held"
+        return _patience(memory, timing, now_s, sentence)
+    return _held(memory, observation, seen.record, timing, policy, now_s)
+
+
+def _is_mine(record: LeaseRecord | None, me: Applicant) -> bool:
+    """Held by this boot of this machine: only the agent can have been restarted."""
+    if record is None or record.is_released:
+        return False
+    return record.instance_id == me.instance_id and record.boot_id == me.boot_id
+
+
+def _free_at_once(seen: Seen, observation: Observation, me: Applicant, now_s: float) -> Action | None:
+    """What needs nobody's word: no record, released, or mine."""
+    following, record = seen.generation + 1, seen.record
+    if seen.generation == 0:
+        return Publish(generation=1, ground="first", sentence="no generation yet: publish generation 1")
+    if record is None:
+        return None
+    holder = f"generation {record.generation} of {record.instance_id}"
+    if _is_mine(record, me):
+        return _own_remains(record, observation, following, now_s)
+    if record.is_released:
+        return Publish(
+            generation=following, ground="released", sentence=f"{holder} is released: publish generation {following}"
+        )
+    if record.instance_id == me.instance_id:
+        sentence = f"{holder} is mine from before a reboot: publish generation {following}"
+        return Publish(generation=following, ground="own-reboot", sentence=sentence)
+    return None
+
+
+def _own_remains(record: LeaseRecord, observation: Observation, following: int, now_s: float) -> Action:
+    """Only the agent was restarted: the fence process has guarded the deadline meanwhile."""
+    remains = observation.remains
+    deadline_s = remains.fence_deadline_s
+    if remains.nonce == record.nonce and deadline_s is not None and now_s < deadline_s:
+        sentence = f"generation {record.generation} is mine and guarded for {deadline_s - now_s:.0f} s more: resume it"
+        return Resume(generation=record.generation, deadline_s=deadline_s, sentence=sentence)
+    if not remains.is_service_stopped:
+        return StopOwnService(
+            sentence=f"generation {record.generation} is mine but its deadline is not guarded: stop the service first"
+        )
+    sentence = f"generation {record.generation} is mine and nothing of it runs: publish generation {following}"
+    return Publish(generation=following, ground="own-restart", sentence=sentence)
+
+
+def _not_current(
+    memory: AcquireMemory, group: GroupAnswer | NoAnswer | None, timing: LeaseTiming, now_s: float
+) -> Action | None:
+    """An instance the group is ending, or has never heard of, takes nothing from anybody."""
+    if not isinstance(group, GroupAnswer):
+        return None
+    if group.me is None:
+        unlisted_s = now_s - (memory.unlisted_from_s if memory.unlisted_from_s is not None else now_s)
+        sentence = f"the group does not know this instance since {unlisted_s:.0f} s"
+        if unlisted_s >= timing.silence_s:
+            return GiveUp(reason="not-in-group", sentence=f"{sentence}: it is not the one to take over")
+        return Wait(pause_s=POLL_S, sentence=f"{sentence}: ask again")
+    if group.me.is_counted:
+        return None
+    health = "" if group.me.is_healthy else " and unhealthy"
+    sentence = f"the group has this instance as {group.me.lifecycle_state}{health}: it is not the one to take over"
+    return GiveUp(reason="not-in-group", sentence=sentence)
+
+
+def _held(
+    memory: AcquireMemory,
+    observation: Observation,
+    record: LeaseRecord,
+    timing: LeaseTiming,
+    policy: FencePolicy,
+    now_s: float,
+) -> Step:
+    holder, group = observation.holder, observation.group
+    name = f"generation {record.generation} of {record.instance_id}"
+    if isinstance(holder, HolderAnswer) and holder.state in (TERMINATED, GONE):
+        return _dead(memory, holder.state, name, timing, now_s)
+    if not isinstance(holder, HolderAnswer):
+        return _without_proof(memory, record, timing, policy, now_s, f"{name}: EC2 does not answer{_why(holder)}")
+    if not isinstance(group, GroupAnswer):
+        sentence = f"{name}: the group does not answer{_why(group)}, so nobody may be terminated"
+        return _without_proof(memory, record, timing, policy, now_s, sentence)
+    is_asked = memory.asked_s is not None
+    if not is_asked and group.holder is not None and group.holder.is_counted and holder.state != SHUTTING_DOWN:
+        if memory.unchanged_s < record.lease_duration_s:
+            return _surplus(memory, name, timing, now_s)
+    elif not is_asked and holder.state != SHUTTING_DOWN and not _is_unhealthy(group) and is_renewing(memory, record):
+        since_s = memory.drain_from_s if memory.drain_from_s is not None else now_s
+        if now_s - since_s < timing.drain_deadline_s:
+            state = group.holder.lifecycle_state if group.holder else "no member of the group"
+            sentence = f"{name} is {state} and still renews: wait for its release while it stops"
+            memory = replace(memory, drain_from_s=since_s, waiting_from_s=None, surplus_from_s=None)
+            return memory, Wait(pause_s=POLL_S, sentence=sentence)
+    return _end(memory, observation, record, holder.state, timing, policy, now_s)
+
+
+def _is_unhealthy(group: GroupAnswer) -> bool:
+    """Taken out of service as unhealthy, the holder most likely crashed: nothing of a graceful stop is to be spared."""
+    return group.holder is not None and not group.holder.is_healthy
+
+
+def _why(answer: NoAnswer | object) -> str:
+    return f" ({answer.reason})" if isinstance(answer, NoAnswer) else ""
+
+
+def _dead(memory: AcquireMemory, state: str, name: str, timing: LeaseTiming, now_s: float) -> Step:
+    following = memory.generation + 1
+    if state == TERMINATED:
+        sentence = f"{name} is terminated: publish generation {following}"
+        return memory, Publish(generation=following, ground="terminated", sentence=sentence)
+    # An instance that renews is not gone, whatever EC2 has forgotten for a moment.
+    gone_s = min(memory.unchanged_s, now_s - (memory.gone_from_s if memory.gone_from_s is not None else now_s))
+    if gone_s >= timing.gone_confirm_s:
+        sentence = f"{name} is unknown to EC2 and unchanged for {gone_s:.0f} s: publish generation {following}"
+        return memory, Publish(generation=following, ground="gone", sentence=sentence)
+    return _patience(memory, timing, now_s, f"{name} is unknown to EC2: ask again, it may not have spread yet")
+
+
+def _surplus(memory: AcquireMemory, name: str, timing: LeaseTiming, now_s: float) -> Step:
+    since_s = memory.surplus_from_s if memory.surplus_from_s is not None else now_s
+    memory = replace(memory, surplus_from_s=since_s, waiting_from_s=None)
+    sentence = f"{name} is healthy and renews: this instance is surplus"
+    if now_s - since_s >= timing.surplus_deadline_s:
+        sentence += f", and was not needed for {timing.surplus_deadline_s:.0f} s"
+        return memory, GiveUp(reason="surplus", sentence=sentence)
+    return memory, Wait(pause_s=POLL_S, sentence=f"{sentence} and waits for a release", is_surplus=True)
+
+
+def _end(
+    memory: AcquireMemory,
+    observation: Observation,
+    record: LeaseRecord,
+    state: str,
+    timing: LeaseTiming,
+    policy: FencePolicy,
+    now_s: float,
+) -> Step:
+    """Terminate the holder and await EC2's word; the group counts me, the caller has seen to that."""
+    name = f"generation {record.generation} of {record.instance_id}"
+    if observation.refusal:
+        sentence = f"{name} is {state} and EC2 refuses to terminate it ({observation.refusal})"
+        return _without_proof(memory, record, timing, policy, now_s, sentence, is_hopeless=True)
+    asked_s = memory.asked_s if memory.asked_s is not None else now_s
+    memory = replace(memory, asked_s=asked_s)
+    waited_s = now_s - asked_s
+    if waited_s >= timing.force_deadline_s:
+        sentence = f"{name} is {state}, {waited_s:.0f} s after the first request to terminate it"
+        return _without_proof(memory, record, timing, policy, now_s, sentence, is_hopeless=True)
+    is_forced = waited_s >= timing.terminate_deadline_s
+    if state == SHUTTING_DOWN and not is_forced:
+        return _patience(memory, timing, now_s, f"{name} is shutting-down: wait until it is terminated")
+    memory, action = _patience(memory, timing, now_s, "")
+    if isinstance(action, GiveUp):
+        return memory, action
+    how = "by force" if is_forced else "without its shutdown"
+    return memory, Terminate(
+        instance_id=record.instance_id,
+        is_forced=is_forced,
+        pause_s=timing.retry_period_s if is_forced else POLL_S,
+        sentence=f"{name} is {state} and does not hold on rightly: terminate it {how}",
+    )
+
+
+def _without_proof(
+    memory: AcquireMemory,
+    record: LeaseRecord,
+    timing: LeaseTiming,
+    policy: FencePolicy,
+    now_s: float,
+    sentence: str,
+    *,
+    is_hopeless: bool = False,
+) -> Step:
+    """No proof of death now. `is_hopeless`: EC2 answers, and none is to be expected."""
+    if policy == "proof":
+        return _patience(memory, timing, now_s, f"{sentence}; fence: proof claims nothing without proof of death")
+    need_s = record.lease_duration_s
+    silent_s = now_s - (memory.silent_from_s if memory.silent_from_s is not None else now_s)
+    is_due = is_hopeless or silent_s >= timing.silence_s
+    if is_due and memory.unchanged_s >= need_s and now_s - memory.looked_s > FRESH_S:
+        return memory, Wait(pause_s=0.0, sentence=f"{sentence}; look once more before it is claimed")
+    if is_due and memory.unchanged_s >= need_s:
+        following = memory.generation + 1
+        sentence = f"{sentence}; unchanged for {memory.unchanged_s:.0f} s: publish generation {following}"
+        return memory, Publish(generation=following, ground="lease-expired", sentence=sentence)
+    return _patience(memory, timing, now_s, f"{sentence}; unchanged for {memory.unchanged_s:.0f} of {need_s:.0f} s")
+
+
+def _patience(memory: AcquireMemory, timing: LeaseTiming, now_s: float, sentence: str) -> Step:
+    """Wait, but not past the takeover deadline."""
+    since_s = memory.waiting_from_s if memory.waiting_from_s is not None else now_s
+    memory = replace(memory, waiting_from_s=since_s, surplus_from_s=None)
+    if now_s - since_s >= timing.takeover_deadline_s:
+        sentence = f"not taken over within {timing.takeover_deadline_s:.0f} s: {sentence or 'it does not end'}"
+        return memory, GiveUp(reason="takeover-deadline", sentence=sentence)
+    return memory, Wait(pause_s=POLL_S, sentence=sentence)

@@ -1,0 +1,158 @@
+"""Everything that reads or writes inside the data file system, run as a killable child of the agent.
+
+For: a hard mount whose server is gone blocks whoever touches it; so the agent itself never does, this program does:
+`python -I -S data_child.py`, one JSON request on stdin, one JSON answer on stdout, exit 0 even for a refusal.
+Guarantees: safe to kill at any point and to run again. The marker is published by rename, so it is whole or absent.
+A directory's factory content (what the package shipped, which the image keeps as a template) is copied to a temporary
+directory first and renamed into place, so a half copy is never taken for data; a marker per directory says that this
+was done, so factory content of a later image never lands in it, and a directory that vanished is noticed instead of
+made anew.
+Does not: mount, know AWS, or import anything but the standard library (it runs without the agent's path).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import grp
+import json
+import os
+import pwd
+import shutil
+import sys
+from pathlib import Path
+from typing import Any
+
+MARKER = ".soloist-file-system"
+PREPARED = ".soloist-directories"
+OURS = (".soloist-", ".nfs")  # ours, and what the NFS client leaves of files deleted while open
+
+
+class Refused(Exception):
+    """What is on the file system is not what this service may use. The message ends in a remedy."""
+
+
+def ensure_marker(root: str, file_system_id: str, service: str) -> bool:
+    """Check the marker, or create it on an empty file system; whether it was created. Raises Refused."""
+    marker = Path(root) / MARKER
+    wanted = {"file_system": file_system_id, "service": service}
+    try:
+        found = json.loads(marker.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        found = None
+    except ValueError as error:
+        raise Refused(f"{marker} is not JSON ({error}). Inspect it and write {json.dumps(wanted)} into it.") from None
+    if found == wanted:
+        return False
+    if found is not None:
+        raise Refused(f"{marker} says {json.dumps(found)}, not {json.dumps(wanted)}. Mount the right file system.")
+    foreign = sorted(name for name in os.listdir(root) if not name.startswith(OURS))
+    if foreign:
+        raise Refused(
+            f"{root} has no {MARKER} but holds {', '.join(foreign[:5])}. "
+            f"To adopt these data write {json.dumps(wanted)} into {marker}."
+        )
+    _publish(marker, json.dumps(wanted) + "\n")
+    return True
+
+
+def prepare_directory(root: str, item: dict[str, Any]) -> str:
+    """Make one data directory ready to be bind-mounted; what was done. Raises Refused.
+
+    `item`: source, target, owner, group, mode as in the boot document, `is_bound`: the target shows it already, and
+    `factory`: where the image keeps what the package shipped there, if anything.
+    """
+    source = Path(root) / item["source"]
+    done = Path(root) / PREPARED / item["source"].replace("/", "%2f")
+    if not item["is_bound"] and not os.path.isdir(item["target"]):
+        raise Refused(f"{item['target']} is not a directory of the image. Create it there.")
+    did = "was ready"
+    if done.exists():
+        if not source.is_dir():
+            raise Refused(f"{source} was prepared before and is gone. Restore it from a backup.")
+    else:
+        did = _fill(source, item)
+        done.parent.mkdir(mode=0o755, exist_ok=True)
+        _publish(done, f"{did}\n")
+    _own(source, item)
+    return did
+
+
+def _fill(source: Path, item: dict[str, Any]) -> str:
+    if source.is_dir() and any(source.iterdir()):
+        return "adopted"  # data, or a copy whose agent died between the rename and the marker
+    source.parent.mkdir(parents=True, exist_ok=True)
+    building = source.parent / f".soloist-building-{source.name}"
+    shutil.rmtree(building, ignore_errors=True)
+    building.mkdir(mode=0o700)
+    # An image not made by ami/install.sh may still have it in place.
+    origins = [item["factory"]] if item["is_bound"] else [item["factory"], item["target"]]
+    origin = next((place for place in origins if os.path.isdir(place)), "")
+    copied = _copy_tree(origin, building) if origin else 0
+    os.sync()
+    os.rename(building, source)  # replaces an empty directory, fails on one that is not
+    _sync_directory(source.parent)
+    return f"copied {copied} entries of the image" if copied else "created empty"
+
+
+def _copy_tree(origin: str, building: Path) -> int:
+    shutil.copytree(origin, building, symlinks=True, dirs_exist_ok=True)
+    count = 0
+    for here, directories, files in os.walk(origin):
+        for name in directories + files:
+            original = os.path.join(here, name)
+            status = os.lstat(original)
+            copy = building / os.path.relpath(original, origin)
+            os.chown(copy, status.st_uid, status.st_gid, follow_symlinks=False)
+            if not os.path.islink(copy):
+                os.chmod(copy, status.st_mode & 0o7777)  # chown clears set-id bits
+            count += 1
+    return count
+
+
+def _own(source: Path, item: dict[str, Any]) -> None:
+    try:
+        owner, group = pwd.getpwnam(item["owner"]).pw_uid, grp.getgrnam(item["group"]).gr_gid
+    except KeyError as error:
+        raise Refused(f"{source}: {error.args[0]}. Create the user and group in the image.") from None
+    status, mode = source.stat(), int(item["mode"], 8)
+    if (status.st_uid, status.st_gid) != (owner, group):
+        os.chown(source, owner, group)
+    if source.stat().st_mode & 0o7777 != mode:
+        source.chmod(mode)
+
+
+def _publish(path: Path, text: str) -> None:
+    temporary = path.with_name(f".soloist-new-{path.name.lstrip('.')}-{os.getpid()}")
+    with temporary.open("w", encoding="utf-8") as stream:
+        stream.write(text)
+        stream.flush()
+        os.fsync(stream.fileno())
+    temporary.replace(path)
+    _sync_directory(path.parent)
+
+
+def _sync_directory(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with contextlib.suppress(OSError):  # NFS servers may refuse to sync a directory; its changes are synchronous
+            os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def answer(request: dict[str, Any]) -> dict[str, Any]:
+    """Carry out one request; {"done": ...} or {"refused": ...} or {"failed": ...}."""
+    try:
+        if request["verb"] == "marker":
+            made = ensure_marker(request["root"], request["file_system"], request["service"])
+            return {"done": "marker created" if made else "marker matches"}
+        did = [f"{item['source']} {prepare_directory(request['root'], item)}" for item in request["directories"]]
+        return {"done": ", ".join(did)}
+    except Refused as error:
+        return {"refused": str(error)}
+    except (OSError, shutil.Error) as error:
+        return {"failed": str(error)}
+
+
+if __name__ == "__main__":
+    sys.stdout.write(json.dumps(answer(json.loads(sys.stdin.read()))) + "\n")

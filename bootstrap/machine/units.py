@@ -1,0 +1,107 @@
+"""Starts, stops and looks at the systemd units that are the service, and runs the user's hooks.
+
+For: steps service-start and healthy, the supervisor, and stopping. Guarantees: "started" means that systemd shows the
+unit active, not that systemctl exited 0 (it does when a condition, such as the mount, was not met); a start never
+cancels a stop that systemd is carrying out; stopping is bounded and ends in SIGKILL of the unit's whole control group.
+Does not: enable units; systemd must never start them by itself.
+Sources: systemctl(1) (exit codes, `kill --kill-whom=all`, `--job-mode=`); systemd.unit(5) "Conditions and Asserts" and
+`BindsTo=`, which is also a `Requires=`: starting the service asks for a start of the agent, too.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from bootstrap.base.clock import Deadline
+from bootstrap.base.document import Service
+from bootstrap.base.errors import HookError, ServiceError
+from bootstrap.machine.commands import Commands, Completed
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.2
+QUERY_S = 10.0
+KILL_S = 10.0
+ALIVE = frozenset({"active", "reloading"})
+GONE = frozenset({"inactive", "failed"})
+CONFLICTS = "destructive"  # what systemd calls a transaction that would turn round a job it is working on
+
+
+class ServiceUnits:
+    """The units of one service, by systemctl."""
+
+    def __init__(self, commands: Commands, service: Service) -> None:
+        self._commands = commands
+        self._service = service
+
+    def start(self, deadline: Deadline) -> None:
+        """Start all in order; each is active afterwards. Raises ServiceError, StopRequested."""
+        for unit in self._service.units:
+            limit = deadline.within(self._service.start_timeout_s, f"start {unit}")
+            done = self._start_without_conflict(unit, limit)
+            state = self._await_settled(unit, limit)
+            if state not in ALIVE:
+                why = f"{unit} is {state} after systemctl start ({done.summary})"
+                raise ServiceError(why, remedy=f"Read journalctl -u {unit}; a condition on the mount may not be met")
+
+    def _start_without_conflict(self, unit: str, limit: Deadline) -> Completed:
+        """Start it once nothing about to stop it or the agent is under way. The default mode, replace, would cancel the
+        agent's own stop. Raises StopRequested, DeadlineExceeded."""
+        while True:
+            limit.check()
+            done = self._commands.run(("systemctl", "start", "--job-mode=fail", unit), limit)
+            if done.succeeded or CONFLICTS not in done.output:
+                return done
+            limit.pause(POLL_S, done.summary)
+
+    def dead_units(self, deadline: Deadline) -> list[str]:
+        """Units that are not active now, each with its state."""
+        states = [(unit, self.state(unit, deadline)) for unit in self._service.units]
+        return [f"{unit} is {state}" for unit, state in states if state in GONE]
+
+    def state(self, unit: str, deadline: Deadline) -> str:
+        """systemd's ActiveState; "unknown" when systemd did not answer in time."""
+        limit = deadline.within(QUERY_S, f"ask for {unit}")
+        done = self._commands.run(("systemctl", "show", "--property=ActiveState", "--value", unit), limit)
+        return done.output.strip() if done.succeeded else "unknown"
+
+    def stop(self, deadline: Deadline) -> list[str]:
+        """Stop all in reverse order, killing what is left at the end of its time; the units that are still there."""
+        left = []
+        for unit in reversed(self._service.units):
+            limit = deadline.within(self._service.stop_timeout_s, f"stop {unit}")
+            done = self._commands.run(("systemctl", "stop", unit), limit)
+            if self.state(unit, deadline) in GONE:
+                continue
+            log.warning("systemctl stop %s: %s; it is killed now", unit, done.summary)
+            limit = Deadline(deadline.clock, KILL_S, f"kill {unit}", deadline.stop)
+            self._commands.run(("systemctl", "kill", "--kill-whom=all", "--signal=SIGKILL", unit), limit)
+            self._commands.run(("systemctl", "stop", unit), limit)
+            if self.state(unit, limit) not in GONE:
+                left.append(unit)
+        return left
+
+    def restart(self, deadline: Deadline) -> None:
+        """Stop what is left of it and start it again. Raises ServiceError, StopRequested."""
+        left = self.stop(deadline)
+        if left:
+            raise ServiceError(f"{', '.join(left)} cannot be stopped", remedy="A process may hang on the file system")
+        # Units that failed too often would be refused for their start limit.
+        self._commands.run(("systemctl", "reset-failed", *self._service.units), deadline.within(QUERY_S, "reset units"))
+        self.start(deadline)
+
+    def _await_settled(self, unit: str, limit: Deadline) -> str:
+        while (state := self.state(unit, limit)) in ("activating", "deactivating", "unknown") and not limit.is_past:
+            limit.clock.wait(limit.stop.event, min(POLL_S, limit.remaining_s))
+        return state
+
+
+def run_hooks(
+    commands: Commands, hooks: Sequence[tuple[str, ...]], timeout_s: float, deadline: Deadline, when: str
+) -> None:
+    """Run the user's commands in order. Raises HookError at the first that fails, StopRequested."""
+    for argv in hooks:
+        done = commands.run(argv, deadline.within(timeout_s, f"{when} hook {argv[0]}"))
+        if not done.succeeded:
+            raise HookError(f"{when} hook {' '.join(argv)}: {done.summary}", remedy="Run it by hand on the instance")

@@ -1,0 +1,60 @@
+"""The agent's sign of life to systemd: sent only while all of its loops live.
+
+For: WatchdogSec of soloist-agent.service. Guarantees: a loop that has said how long it may take until its next beat,
+and takes longer, stops the signs; systemd then kills the agent, which ends the service bound to it, and starts it
+again. While the agent ends, which has deadlines of its own, nothing is expected of the loops.
+Does not: watch what a loop does, or act for the fence, which strikes by the lease's deadline whatever this says.
+Source: sd_notify(3) WATCHDOG=1, systemd.service(5) WatchdogSec (counted from READY=1 on).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from bootstrap.base.clock import Clock
+
+INTERVAL_S = 5.0
+
+
+class Pulse:
+    """One agent's loops."""
+
+    def __init__(self, clock: Clock, send: Callable[[], object]) -> None:
+        self._clock = clock
+        self._send = send
+        self._due_s: dict[str, float] = {}
+        self._is_resting = False
+        self._lock = threading.Lock()
+
+    def start(self) -> None:
+        """Send signs from now on."""
+        threading.Thread(target=self._run, name="pulse", daemon=True).start()
+
+    def beat(self, loop: str, next_within_s: float) -> None:
+        """`loop` lives, and will say so again within `next_within_s`."""
+        with self._lock:
+            self._due_s[loop] = self._clock.monotonic() + next_within_s
+
+    def rest(self) -> None:
+        """Expect nothing of any loop from now on."""
+        self._is_resting = True
+
+    def late(self) -> list[str]:
+        """The loops that should have said something."""
+        now_s = self._clock.monotonic()
+        with self._lock:
+            return [] if self._is_resting else [loop for loop, due_s in self._due_s.items() if now_s > due_s]
+
+    def send_if_alive(self) -> bool:
+        """Send one sign unless a loop is late; whether it was sent."""
+        if self.late():
+            return False
+        self._send()
+        return True
+
+    def _run(self) -> None:
+        never = threading.Event()
+        while True:
+            self.send_if_alive()
+            self._clock.wait(never, INTERVAL_S)

@@ -1,0 +1,285 @@
+"""Auto Scaling's API over the lab's group engine.
+
+For: replaces those calls of moto that answer at once, or not at all. Guarantees: no call launches or terminates
+anything by itself; the engine does, with time. Does not: support launch configurations, warm pools, scaling policies,
+instance refresh; calls for those reach moto, which answers or refuses as it does.
+Sources: Auto Scaling API reference (CreateAutoScalingGroup, SetInstanceHealth, CompleteLifecycleAction,
+TerminateInstanceInAutoScalingGroup, DeleteAutoScalingGroup); reference/aws-facts.md section 1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.responses import ActionResult, EmptyResult
+
+from lab.aws.autoscaling.group_records import Group, Member
+from lab.aws.autoscaling.lifecycle_hooks import hook_from
+from lab.aws.core.account_settings import maintenance_policy_from
+from lab.aws.core.aws_errors import group_refused, validation_error
+from lab.aws.core.patches import PROPERTY, original, replaces
+from lab.aws.core.state import Cloud, current
+from lab.aws.ec2.instances import begin_termination
+
+_RESPONSE = "moto.autoscaling.responses:AutoScalingResponse"
+_BACKEND = "moto.autoscaling.models:AutoScalingBackend"
+_GROUP = "moto.autoscaling.models:FakeAutoScalingGroup"
+_INSTANT = "moto launches and terminates inside the call"
+
+
+# -------------------------------------------------------------------- lookups
+def group_named(cloud: Cloud, name: str | None) -> Group:
+    """The group, or AWS's ValidationError."""
+    group = cloud.groups.get(name or "")
+    if group is None:
+        raise validation_error(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
+    found: Group = group
+    return found
+
+
+def member_of_any(cloud: Cloud, instance_id: str | None) -> tuple[Group, Member]:
+    """The group and membership of an instance, or AWS's ValidationError."""
+    for group in cloud.groups.values():
+        if instance_id in group.members:
+            return group, group.members[instance_id]
+    raise validation_error(f"Instance Id not found - No managed instance found for instance ID: {instance_id}")
+
+
+# -------------------------------------------------------------------- groups
+def create_group(cloud: Cloud, parameters: dict[str, Any]) -> Group:
+    """CreateAutoScalingGroup from parameters in the API's shape. VPCZoneIdentifier is a comma-separated string."""
+    name = parameters["AutoScalingGroupName"]
+    if name in cloud.groups:
+        raise group_refused(
+            "AlreadyExists",
+            f"AutoScalingGroup by this name already exists - A group with the name {name} already exists",
+        )
+    _check_sizes(parameters.get("MinSize"), parameters.get("MaxSize"), parameters.get("DesiredCapacity"))
+    record = cloud.autoscaling.create_auto_scaling_group(
+        name=name,
+        availability_zones=parameters.get("AvailabilityZones", []),
+        desired_capacity=parameters.get("DesiredCapacity"),
+        max_size=parameters.get("MaxSize"),
+        min_size=parameters.get("MinSize"),
+        launch_config_name=None,
+        launch_template=parameters.get("LaunchTemplate") or {},
+        mixed_instances_policy=parameters.get("MixedInstancesPolicy"),
+        vpc_zone_identifier=parameters.get("VPCZoneIdentifier"),
+        default_cooldown=parameters.get("DefaultCooldown"),
+        health_check_period=parameters.get("HealthCheckGracePeriod"),
+        health_check_type=parameters.get("HealthCheckType"),
+        load_balancers=[],
+        target_group_arns=[],
+        placement_group=None,
+        termination_policies=parameters.get("TerminationPolicies", []),
+        tags=parameters.get("Tags", []),
+        capacity_rebalance=bool(parameters.get("CapacityRebalance", False)),
+        new_instances_protected_from_scale_in=bool(parameters.get("NewInstancesProtectedFromScaleIn", False)),
+    )
+    group = Group(name=name, record=record)
+    apply_settings(group, parameters | {"HealthCheckGracePeriod": parameters.get("HealthCheckGracePeriod") or 0})
+    for specification in parameters.get("LifecycleHookSpecificationList", []):
+        hook = hook_from(specification)
+        group.hooks[hook.name] = hook
+    group.capacity_cause = (
+        f"a user request created an AutoScalingGroup changing the desired capacity from 0 to {record.desired_capacity}."
+    )
+    cloud.groups[name] = group
+    cloud.event("group", name, "created")
+    return group
+
+
+def _check_sizes(minimum: Any, maximum: Any, desired: Any) -> None:
+    if minimum is not None and maximum is not None and int(minimum) > int(maximum):
+        raise validation_error(
+            "Min bound, max bound, and desired capacity must be consistent: MinSize is above MaxSize"
+        )
+    if desired is not None and maximum is not None and int(desired) > int(maximum):
+        raise validation_error(
+            f"Desired capacity:{desired} must be between the specified min size:{minimum} and max size:{maximum}"
+        )
+    if desired is not None and minimum is not None and int(desired) < int(minimum):
+        raise validation_error(
+            f"Desired capacity:{desired} must be between the specified min size:{minimum} and max size:{maximum}"
+        )
+
+
+def apply_settings(group: Group, parameters: dict[str, Any]) -> None:
+    """Settings that moto has no place for."""
+    if parameters.get("HealthCheckGracePeriod") is not None:
+        group.grace_s = int(parameters["HealthCheckGracePeriod"])
+        group.record.health_check_grace_period = group.grace_s
+    policy = parameters.get("InstanceMaintenancePolicy")
+    if policy:
+        group.maintenance_policy = maintenance_policy_from(policy)
+        group.record.instance_maintenance_policy = group.maintenance_policy or None
+    distribution = parameters.get("AvailabilityZoneDistribution")
+    if distribution:
+        group.distribution = distribution["CapacityDistributionStrategy"]
+    group.record.availability_zone_distribution = {"CapacityDistributionStrategy": group.distribution}
+
+
+def update_group(cloud: Cloud, name: str, parameters: dict[str, Any]) -> None:
+    """UpdateAutoScalingGroup: nothing that runs is replaced, whatever changes."""
+    group = group_named(cloud, name)
+    record = group.record
+    new = {key: parameters.get(key) for key in ("MinSize", "MaxSize", "DesiredCapacity")}
+    desired = new["DesiredCapacity"]
+    low = record.min_size if new["MinSize"] is None else int(new["MinSize"])
+    high = record.max_size if new["MaxSize"] is None else int(new["MaxSize"])
+    _check_sizes(low, high, desired)
+    template = parameters.get("LaunchTemplate")
+    if template or parameters.get("MixedInstancesPolicy"):
+        record.mixed_instances_policy = parameters.get("MixedInstancesPolicy")
+        record._set_launch_configuration(None, template or {}, parameters.get("MixedInstancesPolicy"))
+        cloud.event("group", name, f"launch template version is now {record.launch_template_version}")
+    if parameters.get("VPCZoneIdentifier") or parameters.get("AvailabilityZones"):
+        record._set_azs_and_vpcs(
+            parameters.get("AvailabilityZones", []), parameters.get("VPCZoneIdentifier"), update=True
+        )
+    record.min_size, record.max_size = low, high
+    wanted = record.desired_capacity if desired is None else int(desired)
+    wanted = min(max(wanted, low), high)
+    if wanted != record.desired_capacity:
+        _set_desired(group, wanted)
+    if parameters.get("HealthCheckType"):
+        record.health_check_type = parameters["HealthCheckType"]
+    if parameters.get("NewInstancesProtectedFromScaleIn") is not None:
+        record.new_instances_protected_from_scale_in = bool(parameters["NewInstancesProtectedFromScaleIn"])
+    apply_settings(group, parameters)
+
+
+def _set_desired(group: Group, wanted: int) -> None:
+    group.capacity_cause = (
+        f"a user request explicitly set group desired capacity changing the desired capacity "
+        f"from {group.record.desired_capacity} to {wanted}."
+    )
+    group.record.desired_capacity = wanted
+    group.launch_allowed_at = 0.0
+
+
+def delete_group(cloud: Cloud, name: str, *, force: bool) -> None:
+    """DeleteAutoScalingGroup: group_refused with instances unless forced; force drops outstanding hooks."""
+    group = group_named(cloud, name)
+    if group.members and not force:
+        raise group_refused(
+            "ResourceInUse",
+            "You cannot delete an AutoScalingGroup while there are instances or pending Spot instance request(s) "
+            "still in the group.",
+        )
+    for member in group.members.values():
+        begin_termination(cloud, cloud.ec2.get_instance(member.instance_id))
+    del cloud.groups[name]
+    cloud.autoscaling.autoscaling_groups.pop(name, None)
+    cloud.event("group", name, "deleted")
+
+
+@replaces(f"{_RESPONSE}.create_auto_scaling_group", expects=("self",), reason=_INSTANT)
+def create_auto_scaling_group(self: Any) -> Any:
+    """CreateAutoScalingGroup."""
+    cloud = current()
+    with cloud.call():
+        create_group(cloud, self._get_params())
+    return EmptyResult()
+
+
+@replaces(f"{_RESPONSE}.update_auto_scaling_group", expects=("self",), reason=_INSTANT)
+def update_auto_scaling_group(self: Any) -> Any:
+    """UpdateAutoScalingGroup."""
+    cloud = current()
+    with cloud.call():
+        update_group(cloud, self._get_param("AutoScalingGroupName"), self._get_params())
+    return EmptyResult()
+
+
+@replaces(f"{_RESPONSE}.delete_auto_scaling_group", expects=("self",), reason=_INSTANT)
+def delete_auto_scaling_group(self: Any) -> Any:
+    """DeleteAutoScalingGroup."""
+    cloud = current()
+    with cloud.call():
+        force = self._get_bool_param("ForceDelete", False)  # noqa: FBT003
+        delete_group(cloud, self._get_param("AutoScalingGroupName"), force=bool(force))
+    return EmptyResult()
+
+
+@replaces(f"{_RESPONSE}.set_desired_capacity", expects=("self",), reason="moto ignores the maximum size")
+def set_desired_capacity(self: Any) -> Any:
+    """SetDesiredCapacity: within the bounds of the group."""
+    cloud = current()
+    with cloud.call():
+        group = group_named(cloud, self._get_param("AutoScalingGroupName"))
+        wanted = self._get_int_param("DesiredCapacity")
+        if wanted > group.record.max_size:
+            raise validation_error(
+                f"New SetDesiredCapacity value {wanted} is above max value {group.record.max_size} "
+                "for the AutoScalingGroup."
+            )
+        if wanted < group.record.min_size:
+            raise validation_error(
+                f"New SetDesiredCapacity value {wanted} is below min value {group.record.min_size} "
+                "for the AutoScalingGroup."
+            )
+        _set_desired(group, wanted)
+    return EmptyResult()
+
+
+@replaces(f"{_GROUP}.set_desired_capacity", expects=("self", "new_capacity"), reason=_INSTANT)
+def record_desired_capacity(self: Any, new_capacity: int | None) -> None:
+    """Only the number; the engine makes it so."""
+    self.desired_capacity = self.min_size if new_capacity is None else new_capacity
+
+
+def _described_members(record: Any) -> list[dict[str, Any]]:
+    group = current().groups.get(record.name)
+    return [member.describe() for member in group.members.values()] if group is not None else []
+
+
+replaces(f"{_GROUP}.instances", expects=PROPERTY, reason="members have lifecycle states")(property(_described_members))
+
+
+@replaces(f"{_RESPONSE}.describe_auto_scaling_instances", expects=("self",), reason="members have lifecycle states")
+def describe_auto_scaling_instances(self: Any) -> Any:
+    """DescribeAutoScalingInstances."""
+    wanted = self._get_param("InstanceIds", [])
+    cloud = current()
+    with cloud.lock:
+        found = [
+            member.describe() | {"AutoScalingGroupName": group.name, "HealthStatus": member.health.upper()}
+            for group in cloud.groups.values()
+            for member in group.members.values()
+            if not wanted or member.instance_id in wanted
+        ]
+    return ActionResult({"AutoScalingInstances": found})
+
+
+@replaces(
+    f"{_BACKEND}.notify_terminate_instances",
+    expects=("self", "instance_ids"),
+    reason="the group notices by its health check, not inside the call",
+)
+def notify_terminate_instances(self: Any, instance_ids: list[str]) -> None:
+    """Nothing: the engine looks."""
+
+
+@replaces(
+    f"{_BACKEND}.suspend_processes", expects=("self", "group_name", "scaling_processes"), reason="unknown names pass"
+)
+def suspend_processes(self: Any, group_name: str, scaling_processes: list[str]) -> None:
+    """SuspendProcesses: refuses names that AWS does not know."""
+    known: tuple[str, ...] = (
+        "Launch",
+        "Terminate",
+        "AddToLoadBalancer",
+        "AlarmNotification",
+        "AZRebalance",
+        "HealthCheck",
+    )
+    known += ("InstanceRefresh", "ReplaceUnhealthy", "ScheduledActions")
+    cloud = current()
+    with cloud.call():
+        group_named(cloud, group_name)
+        for name in scaling_processes or []:
+            if name not in known:
+                raise validation_error(f"{name} is not a valid process name: choose from {', '.join(known)}")
+        original(f"{_BACKEND}.suspend_processes")(self, group_name, scaling_processes)
+        cloud.event("group", group_name, f"suspended: {', '.join(scaling_processes or known)}")

@@ -1,0 +1,141 @@
+"""Launching one instance for a group: which zone, from what, and what if there is no capacity.
+
+For: `groups`. Guarantees: a launch that fails is a failed scaling activity; for want of capacity, or when a zone's
+control plane is away, another zone is tried at once (balanced-best-effort), for any other reason the group waits
+`launch_retry_s`. Does not: decide when to.
+Sources: Auto Scaling user guide "Instance distribution" and "Verify a scaling activity"; reference/aws-facts.md 1.1.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from moto.core.exceptions import ServiceException
+
+from lab.aws.autoscaling.group_decisions import CAUSE_REPLACE, LEAVING, choose_zone
+from lab.aws.autoscaling.group_records import Group, Member, begin_activity, stamp, subnet_in
+from lab.aws.core.aws_errors import refused
+from lab.aws.core.calls import internal_launch
+from lab.aws.core.state import Cloud
+
+# Failures of one zone: the group tries another one at once.
+_ZONAL_FAILURES = ("InsufficientInstanceCapacity", "Unavailable", "InternalError")
+
+
+def launch(cloud: Cloud, group: Group) -> None:
+    """Launch one instance in the zone AWS would choose; try the other zones when there is no capacity."""
+    active = sum(1 for member in group.members.values() if member.lifecycle not in LEAVING)
+    cause = _launch_cause(cloud, group, active)
+    excluded = set(cloud.places.unavailable)
+    while True:
+        zone = choose_zone(
+            tuple(dict.fromkeys(group.record.availability_zones)),
+            in_use=_instances_per_zone(group),
+            preferred=cloud.places.preferred,
+            excluded=frozenset(excluded),
+        )
+        if zone is None:
+            group.launch_allowed_at = cloud.now() + cloud.timing.launch_retry_s
+            cloud.later(cloud.timing.launch_retry_s, lambda: None)
+            cloud.event("group", group.name, "no zone can take a new instance; will try again")
+            return
+        try:
+            member = _launch_in(cloud, group, zone, cause)
+        except ServiceException as error:
+            _note_failed_launch(cloud, group, zone, cause, error)
+            excluded.add(zone)
+            if error.code not in _ZONAL_FAILURES or group.distribution == "balanced-only":
+                excluded.update(group.record.availability_zones)
+            continue
+        group.capacity_cause, group.replacing = "", max(0, group.replacing - 1)
+        cloud.event("group", group.name, f"launching {member.instance_id} in {zone}: {cause}")
+        return
+
+
+def _launch_cause(cloud: Cloud, group: Group, active: int) -> str:
+    if group.replacing:
+        return CAUSE_REPLACE
+    prefix = f"{group.capacity_cause}  At {stamp(cloud)} " if group.capacity_cause else ""
+    return (
+        f"{prefix}an instance was started in response to a difference between desired and actual capacity, "
+        f"increasing the capacity from {active} to {active + 1}."
+    )
+
+
+def _instances_per_zone(group: Group) -> dict[str, int]:
+    count: dict[str, int] = {}
+    for member in group.members.values():
+        if member.lifecycle not in LEAVING:
+            count[member.zone] = count.get(member.zone, 0) + 1
+    return count
+
+
+def _note_failed_launch(cloud: Cloud, group: Group, zone: str, cause: str, error: Any) -> None:
+    activity = begin_activity(cloud, group, "Launching a new EC2 instance", cause, zone)
+    activity.end(cloud.now(), "Failed", f"{error.message}. Launching EC2 instance failed.")
+    cloud.event("group", group.name, f"launch in {zone} failed: {error.message}")
+
+
+def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
+    record = group.record
+    version = record.ec2_launch_template.get_version(record.launch_template_version)
+    instance_type = _instance_type(record, version)
+    struck = internal_launch(cloud, zone)
+    if struck is not None:
+        raise refused(struck.code, struck.message)
+    if zone in cloud.places.without_capacity:
+        raise refused(
+            "InsufficientInstanceCapacity",
+            f"We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested "
+            f"({zone}). Our system will be working on provisioning additional capacity",
+        )
+    reservation = cloud.ec2.run_instances(
+        image_id_of(cloud, version.image_id),
+        1,
+        None,
+        [],
+        launch_template={"LaunchTemplateId": version.template.id, "Version": str(version.number)},
+        instance_type=instance_type,
+        is_instance_type_default=False,
+        region_name=cloud.region,
+        subnet_id=subnet_in(cloud, group, zone),
+        associate_public_ip=None,
+        tags={"instance": record.get_propagated_tags() | {"aws:autoscaling:groupName": group.name}},
+    )
+    instance = reservation.instances[0]
+    activity = begin_activity(cloud, group, f"Launching a new EC2 instance: {instance.id}", cause, zone)
+    member = Member(
+        instance_id=instance.id,
+        instance_type=instance_type,
+        zone=zone,
+        launched_at=cloud.now(),
+        template={
+            "LaunchTemplateId": version.template.id,
+            "LaunchTemplateName": version.template.name,
+            "Version": str(version.number),
+        },
+        launch=activity,
+        protected=bool(record.new_instances_protected_from_scale_in),
+    )
+    group.members[instance.id] = member
+    return member
+
+
+def _instance_type(record: Any, version: Any) -> str:
+    policy = record.mixed_instances_policy or {}
+    overrides = policy.get("LaunchTemplate", {}).get("Overrides") or [{}]
+    chosen: str = overrides[0].get("InstanceType") or version.instance_type or "m1.small"
+    return chosen
+
+
+def image_id_of(cloud: Cloud, image_id: str) -> str:
+    """Resolve `resolve:ssm:NAME` as the group does at launch. Source: reference/aws-facts.md 1.6."""
+    if not image_id.startswith("resolve:ssm:"):
+        return image_id
+    from moto.ssm.models import ssm_backends
+
+    parameter = ssm_backends[cloud.account_id][cloud.region].get_parameter(image_id.removeprefix("resolve:ssm:"))
+    if parameter is None:
+        raise refused("InvalidParameterValue", f"The SSM parameter in '{image_id}' does not exist")
+    value: str = parameter.value
+    return value

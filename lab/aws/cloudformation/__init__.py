@@ -1,0 +1,1 @@
+"""CloudFormation: stacks, updates, custom resources."""

@@ -1,0 +1,85 @@
+"""How a stack's tags get onto resources, and off again.
+
+For: the resource types. Guarantees: what is written here is what the service's own ListTags or Describe call answers;
+only tags that the stack had are taken away, never one that somebody else added. Does not: tag EC2 resources
+(`MotoType.ec2_tags`). Source: CloudFormation user guide "Resource tags".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lab.aws.core.state import Cloud
+
+Tags = dict[str, str]
+
+
+@dataclass(frozen=True)
+class TagWriter:
+    """`write` adds or changes tags of a resource, given by its physical id; `erase` takes keys away."""
+
+    write: Callable[[Cloud, str, Tags], None]
+    erase: Callable[[Cloud, str, list[str]], None]
+
+
+def _topics(cloud: Cloud) -> Any:
+    from moto.sns.models import sns_backends
+
+    return sns_backends[cloud.account_id][cloud.region]
+
+
+def _parameters(cloud: Cloud) -> Any:
+    from moto.ssm.models import ssm_backends
+
+    return ssm_backends[cloud.account_id][cloud.region]
+
+
+def _role(cloud: Cloud, name: str) -> Any:
+    from moto.iam.models import iam_backends
+
+    return iam_backends[cloud.account_id]["aws"].get_role(name)
+
+
+def _write_to_role(cloud: Cloud, name: str, tags: Tags) -> None:
+    """Not by moto's TagRole, which refuses CloudFormation's own keys as it must refuse them to callers."""
+    role = _role(cloud, name)
+    kept = [tag for tag in role.tags if tag["Key"] not in tags]
+    role.tags = kept + [{"Key": key, "Value": value} for key, value in tags.items()]
+
+
+def _erase_from_role(cloud: Cloud, name: str, keys: list[str]) -> None:
+    role = _role(cloud, name)
+    role.tags = [tag for tag in role.tags if tag["Key"] not in keys]
+
+
+def _function(cloud: Cloud, name: str) -> Any:
+    from moto.awslambda.models import lambda_backends
+
+    return lambda_backends[cloud.account_id][cloud.region].get_function(name)
+
+
+def _erase_from_function(cloud: Cloud, name: str, keys: list[str]) -> None:
+    for key in keys:
+        _function(cloud, name).tags.pop(key, None)
+
+
+TOPIC_TAGS = TagWriter(
+    lambda cloud, arn, tags: _topics(cloud).tag_resource(arn, tags),
+    lambda cloud, arn, keys: _topics(cloud).untag_resource(arn, keys),
+)
+PARAMETER_TAGS = TagWriter(
+    lambda cloud, name, tags: _parameters(cloud).add_tags_to_resource("Parameter", name, tags),
+    lambda cloud, name, keys: _parameters(cloud).remove_tags_from_resource("Parameter", name, keys),
+)
+ROLE_TAGS = TagWriter(_write_to_role, _erase_from_role)
+FUNCTION_TAGS = TagWriter(
+    lambda cloud, name, tags: _function(cloud, name).tags.update(tags),
+    _erase_from_function,
+)
+EFS_TAGS = TagWriter(
+    lambda cloud, name, tags: cloud.efs.tag_resource(name, tags),
+    lambda cloud, name, keys: cloud.efs.untag_resource(name, keys),
+)

@@ -1,0 +1,1 @@
+"""The control plane's frame: account state, calls, time, log, views."""

@@ -1,0 +1,1 @@
+"""EC2 as documented, where moto is more lenient."""

@@ -1,0 +1,90 @@
+"""What DescribeInstanceStatus and DescribeInstances show: status checks, and instances that have no interface any more.
+
+For: groups look at `impaired_since`, people and tests at the API. Guarantees: a machine that is off unasked is impaired
+after `impaired_after_s` and its instance stays `running`. Does not: tell system from instance failures.
+Source: EC2 user guide "Status checks for your instances"; reference/aws-facts.md 1.3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lab.aws.core.patches import PROPERTY, original, replaces
+from lab.aws.core.state import Cloud, current
+
+_INSTANCE = "moto.ec2.models.instances:Instance"
+
+
+def watch_status(cloud: Cloud) -> bool:
+    """Status checks of running instances: a machine that is off unasked is impaired after `impaired_after_s`."""
+    changed = False
+    for life in cloud.lives.values():
+        if life.running_since is None or life.asked_off or life.impaired_since is not None:
+            continue
+        if life.seen_on or not life.ever_on:
+            life.off_unasked_at = life.impaired_due_at = None
+            continue
+        if life.off_unasked_at is None:
+            life.off_unasked_at = cloud.now()
+            delay_s = cloud.delay("impaired_after_s")
+            life.impaired_due_at = cloud.now() + delay_s
+            cloud.later(delay_s, lambda: None)
+            cloud.event("instance", life.instance_id, "its machine is off without anybody having asked")
+        if life.impaired_due_at is not None and cloud.now() >= life.impaired_due_at:
+            life.impaired_since = cloud.now()
+            changed = True
+            cloud.event("instance", life.instance_id, "status check: impaired (instance unreachable)")
+    return changed
+
+
+def status_check(cloud: Cloud, instance: Any) -> str:
+    """not-applicable, initializing, ok or impaired."""
+    life = cloud.lives.get(instance.id)
+    if life is None or life.running_since is None or instance.state != "running":
+        return "not-applicable"
+    if life.impaired_since is not None:
+        return "impaired"
+    return "ok" if cloud.now() >= life.running_since + cloud.timing.status_initializing_s else "initializing"
+
+
+def _status_document(instance: Any) -> dict[str, Any]:
+    status = status_check(current(), instance)
+    if status == "not-applicable":
+        return {"Status": status}
+    detail = {"ok": "passed", "impaired": "failed"}.get(status, status)
+    return {"Details": [{"Name": "reachability", "Status": detail}], "Status": status}
+
+
+replaces(f"{_INSTANCE}.instance_status", expects=PROPERTY, reason="moto's checks always pass")(
+    property(_status_document)
+)
+
+
+# -------------------------------------------------------------------- instances without interfaces
+def _first_nic(instance: Any) -> Any:
+    return instance.nics.get(0)
+
+
+def _address(instance: Any) -> str | None:
+    nic = _first_nic(instance)
+    return nic.private_ip_address if nic is not None else None
+
+
+def _dns_name(instance: Any) -> str:
+    if _first_nic(instance) is None:
+        return ""
+    name: str = original(f"{_INSTANCE}.private_dns_name").fget(instance)
+    return name
+
+
+def _public_address(instance: Any) -> str | None:
+    nic = _first_nic(instance)
+    return nic.public_ip if nic is not None else None
+
+
+_TERMINATED = "DescribeInstances of a terminated instance must not fail for want of an interface"
+replaces(f"{_INSTANCE}.private_ip", expects=PROPERTY, reason=_TERMINATED)(property(_address))
+replaces(f"{_INSTANCE}.private_ip_address", expects=PROPERTY, reason=_TERMINATED)(property(_address))
+replaces(f"{_INSTANCE}.private_dns_name", expects=PROPERTY, reason=_TERMINATED)(property(_dns_name))
+replaces(f"{_INSTANCE}.public_ip", expects=PROPERTY, reason=_TERMINATED)(property(_public_address))
+replaces(f"{_INSTANCE}.public_ip_address", expects=PROPERTY, reason=_TERMINATED)(property(_public_address))

@@ -1,0 +1,246 @@
+"""Instances: from RunInstances to terminated, with the time that takes and the machine behind the record.
+
+For: launches and terminations by the API and by groups. Guarantees: an instance is `pending` before it is `running` and
+`shutting-down` while its machine is still on; its interfaces are free only when its machine is off; a machine that is
+off without anybody having asked makes the status check fail and nothing else.
+Does not: reboot machines, model Spot, hibernation or dedicated hosts.
+Sources: EC2 user guide "Instance lifecycle", "Status checks", TerminateInstances (SkipOsShutdown, Force);
+reference/aws-facts.md 1.3 and 2.1.
+"""
+
+from __future__ import annotations
+
+import copy
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.core.responses import ActionResult
+
+from lab.aws.core import credentials
+from lab.aws.core.aws_errors import refused
+from lab.aws.core.machines import MachineOrder
+from lab.aws.core.patches import original, replaces
+from lab.aws.core.state import Cloud, Life, current
+from lab.aws.ec2.launch_rules import apply_launch_template, default_subnet, refuse_image, refuse_profile
+from lab.aws.ec2.network_interfaces import nic_of, release_all
+
+_INSTANCE = "moto.ec2.models.instances:Instance"
+_BACKEND = "moto.ec2.models.instances:InstanceBackend"
+_RESPONSE = "moto.ec2.responses.instances:InstanceResponse"
+_CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
+
+
+def set_state(cloud: Cloud, instance: Any, name: str, text: str) -> None:
+    """Write the state into moto's record and tell the subscribers."""
+    instance._state.name, instance._state.code = name, _CODES[name]
+    cloud.event("instance", instance.id, f"{name}: {text}" if text else name)
+
+
+# -------------------------------------------------------------------- launch
+@replaces(
+    f"{_BACKEND}.run_instances",
+    expects=("self", "image_id", "count", "user_data", "security_group_names", "kwargs"),
+    reason="moto's instances run at once, from any image, without profile and metadata options of the launch template",
+)
+def run_instances(
+    self: Any, image_id: str, count: int, user_data: Any, security_group_names: list[str], **kwargs: Any
+) -> Any:
+    """RunInstances: the image must exist; the launch template's profile and metadata options apply."""
+    cloud = current()
+    with cloud.call():
+        chosen = apply_launch_template(self, kwargs)
+        image_id = image_id or chosen.get("ImageId", "")
+        refuse_image(self, image_id)
+        refuse_profile(self, chosen.get("IamInstanceProfile") or {})
+        if not kwargs.get("subnet_id") and not any("SubnetId" in nic for nic in kwargs.get("nics") or []):
+            kwargs["subnet_id"] = default_subnet(self, kwargs.get("placement"))
+        reservation = original(f"{_BACKEND}.run_instances")(
+            self, image_id, count, user_data, security_group_names, **kwargs
+        )
+        profile = chosen.get("IamInstanceProfile") or {}
+        for instance in reservation.instances:
+            if profile:
+                self.associate_iam_instance_profile(
+                    instance_id=instance.id,
+                    iam_instance_profile_name=profile.get("Name"),
+                    iam_instance_profile_arn=profile.get("Arn"),
+                )
+            begin_launch(cloud, instance)
+        return reservation
+
+
+def begin_launch(cloud: Cloud, instance: Any) -> None:
+    """The record is pending, the machine is switched on, after `pending_s` the instance is running."""
+    life = Life(instance_id=instance.id)
+    instance.launch_time = datetime.fromtimestamp(cloud.now(), UTC)
+    cloud.lives[instance.id] = life
+    credentials.issue(cloud, instance, life)
+    _switch_on(cloud, instance, life, f"{instance.image_id} in {instance.placement.zone}")
+
+
+def _switch_on(cloud: Cloud, instance: Any, life: Life, text: str) -> None:
+    set_state(cloud, instance, "pending", text)
+    order = MachineOrder(
+        instance_id=instance.id,
+        image_id=instance.image_id,
+        instance_type=instance.instance_type,
+        zone=instance.placement.zone,
+        hostname=instance.private_dns_name.split(".")[0],
+        primary=nic_of(instance.nics[0], 0),
+    )
+
+    def power_on() -> None:
+        life.seen_on = True
+        try:
+            cloud.machines.power_on(order)
+        finally:
+            life.ever_on = True  # also when it failed: then the machine is off, and the status check will say so
+
+    def running() -> None:
+        if instance.state == "pending":
+            life.running_since = cloud.now()
+            set_state(cloud, instance, "running", "")
+
+    cloud.effect(power_on)
+    cloud.later(cloud.delay("pending_s"), running)
+
+
+# -------------------------------------------------------------------- termination
+@replaces(f"{_INSTANCE}.terminate", expects=("self",), reason="moto terminates at once and keeps secondary interfaces")
+def terminate(self: Any) -> Any:
+    """As by TerminateInstances; returns the previous state."""
+    return begin_termination(current(), self)
+
+
+def begin_termination(cloud: Cloud, instance: Any, *, cut_power: bool = False, reason: str = "") -> Any:
+    """Shutting-down: the machine gets its power button pressed, or its power cut. No-op for a terminated instance."""
+    with cloud.call():
+        previous = copy.copy(instance._state)
+        life = cloud.lives[instance.id]
+        if instance.state == "terminated":
+            return previous
+        if instance.state != "shutting-down":
+            life.asked_off, life.becomes = True, "terminated"
+            life.power_cut_at = cloud.now() + cloud.timing.shutdown_deadline_s
+            message = reason or "Client.UserInitiatedShutdown: User initiated shutdown"
+            instance.state_reason.message, instance.state_reason.code = message, message.partition(":")[0]
+            set_state(cloud, instance, "shutting-down", message)
+            cloud.effect(lambda: cloud.machines.press_power_button(instance.id))
+        if cut_power:
+            life.power_cut_at = cloud.now()
+            cloud.effect(lambda: cloud.machines.power_off(instance.id))
+        cloud.later(0.0, lambda: _watch_power(cloud, instance))
+        return previous
+
+
+def _watch_power(cloud: Cloud, instance: Any) -> None:
+    """While a machine is being switched off: look at it until it is off, then release what it held."""
+    life = cloud.lives[instance.id]
+    if not life.asked_off or life.off_seen_at is not None:
+        return
+    overdue = life.power_cut_at is not None and cloud.now() >= life.power_cut_at
+    if overdue:
+        cloud.effect(lambda: cloud.machines.power_off(instance.id))
+    if life.ever_on and life.seen_on and not overdue:
+        cloud.later(max(cloud.timing.stopping_poll_s, 0.01), lambda: _watch_power(cloud, instance))
+        return
+    life.off_seen_at = cloud.now()
+    cloud.later(cloud.delay("release_s"), lambda: _finish_power_off(cloud, instance))
+
+
+def _finish_power_off(cloud: Cloud, instance: Any) -> None:
+    life = cloud.lives[instance.id]
+    life.ever_on, life.running_since, life.impaired_since, life.off_unasked_at = False, None, None, None
+    if life.becomes == "stopped":
+        set_state(cloud, instance, "stopped", "")
+        return
+    release_all(cloud, instance)
+    instance.teardown_defaults()
+    if cloud.ec2.iam_instance_profile_associations.get(instance.id):
+        association = cloud.ec2.iam_instance_profile_associations[instance.id]
+        cloud.ec2.disassociate_iam_instance_profile(association_id=association.association_id)
+    life.terminated_at = cloud.now()
+    set_state(cloud, instance, "terminated", "")
+    cloud.later(cloud.timing.terminated_visible_s, lambda: _forget(cloud, instance))
+
+
+def _forget(cloud: Cloud, instance: Any) -> None:
+    for key, reservation in list(cloud.ec2.reservations.items()):
+        if instance in reservation.instances:
+            reservation.instances.remove(instance)
+            if not reservation.instances:
+                del cloud.ec2.reservations[key]
+    cloud.lives.pop(instance.id, None)
+
+
+@replaces(
+    f"{_RESPONSE}.terminate_instances",
+    expects=("self",),
+    reason="moto tells the group at once and ignores SkipOsShutdown and Force",
+)
+def terminate_instances(self: Any) -> Any:
+    """TerminateInstances: repeatable; SkipOsShutdown and Force cut the power of instances shutting down."""
+    self.error_on_dryrun()
+    skip = self._get_bool_param("SkipOsShutdown", False)  # noqa: FBT003
+    force = self._get_bool_param("Force", False)  # noqa: FBT003
+    cloud = current()
+    with cloud.call():
+        instances = self.ec2_backend.get_multi_instances_by_id(self._get_param("InstanceIds", []))
+        for instance in instances:
+            if str(instance.disable_api_termination).lower() == "true":
+                raise refused(
+                    "OperationNotPermitted",
+                    f"The instance '{instance.id}' may not be terminated. "
+                    "Modify its 'disableApiTermination' instance attribute and try again.",
+                )
+        changes = []
+        for instance in instances:
+            previous = begin_termination(cloud, instance, cut_power=bool(skip or force))
+            changes.append(
+                {
+                    "InstanceId": instance.id,
+                    "CurrentState": {"Code": instance.state_code, "Name": instance.state},
+                    "PreviousState": {"Code": previous.code, "Name": previous.name},
+                }
+            )
+        return ActionResult({"TerminatingInstances": changes})
+
+
+# -------------------------------------------------------------------- stop and start
+@replaces(f"{_INSTANCE}.stop", expects=("self",), reason="moto stops at once")
+def stop(self: Any) -> Any:
+    """As by StopInstances: stopping while the machine shuts down, then stopped."""
+    cloud = current()
+    with cloud.call():
+        previous = copy.copy(self._state)
+        if self.state in ("stopped", "stopping"):
+            return previous
+        if self.state != "running":
+            raise refused(
+                "IncorrectInstanceState", f"The instance '{self.id}' is not in a state from which it can be stopped."
+            )
+        life = cloud.lives[self.id]
+        life.asked_off, life.becomes = True, "stopped"
+        life.power_cut_at = cloud.now() + cloud.timing.shutdown_deadline_s
+        set_state(cloud, self, "stopping", "Client.UserInitiatedShutdown: User initiated shutdown")
+        cloud.effect(lambda: cloud.machines.press_power_button(self.id))
+        cloud.later(0.0, lambda: _watch_power(cloud, self))
+        return previous
+
+
+@replaces(f"{_INSTANCE}.start", expects=("self",), reason="moto starts at once")
+def start(self: Any) -> Any:
+    """As by StartInstances: a stopped instance is pending, then running, on the same record."""
+    cloud = current()
+    with cloud.call():
+        previous = copy.copy(self._state)
+        if self.state in ("running", "pending"):
+            return previous
+        if self.state != "stopped":
+            raise refused(
+                "IncorrectInstanceState", f"The instance '{self.id}' is not in a state from which it can be started."
+            )
+        life = cloud.lives[self.id]
+        life.asked_off, life.off_seen_at, life.power_cut_at = False, None, None
+        _switch_on(cloud, self, life, "started")
+        return previous

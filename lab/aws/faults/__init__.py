@@ -1,0 +1,1 @@
+"""Faults of the AWS API, set by tests and schedules."""

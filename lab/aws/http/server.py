@@ -1,0 +1,170 @@
+"""The HTTP side of the control plane: moto's WSGI application behind the lab's own doors.
+
+For: `ControlPlane`. Guarantees: calls to services other than CloudFormation are served one at a time under the cloud's
+lock, so moto's dictionaries are never changed while they are read; faults apply before or after moto; an exception in
+moto or in the lab is kept with its traceback and answered as an error that SDKs do not retry.
+Does not: check signatures. Source for error documents: AWS query, EC2, REST-XML and JSON 1.1 protocols.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import socket
+import threading
+import traceback
+from collections.abc import Callable, Iterable
+from typing import Any
+from urllib.parse import quote
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+from werkzeug.serving import make_server
+
+from lab.aws.cloudformation.custom_resources import DESK, RESPONSE_PATH
+from lab.aws.core import calls
+from lab.aws.core.call_log import CallLog
+from lab.aws.core.calls import Refusal
+from lab.aws.core.error_documents import error_document
+from lab.aws.core.state import Cloud
+from lab.aws.faults.endpoint import FAULTS_PATH, answer_faults
+from lab.aws.faults.faults import ApiCall, Fault
+
+_Environ = dict[str, Any]
+_StartResponse = Callable[..., Any]
+
+
+class ConnectionLost(ConnectionError):
+    """A fault wants the connection closed without an answer. werkzeug takes a ConnectionError for a lost client."""
+
+
+class Handler(MotoRequestHandler):  # type: ignore[misc]
+    """HTTP/1.1, quiet, and able to hang up."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        """Say nothing; the call log is elsewhere."""
+
+    def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002
+        """Hang up: the client went away, or a fault wants it so."""
+        self.close_connection = True
+
+
+class Application:
+    """The WSGI application."""
+
+    def __init__(self, cloud: Cloud, log: CallLog) -> None:
+        self._cloud = cloud
+        self._log = log
+        self._moto = DomainDispatcherApplication(create_backend_app)
+
+    def __call__(self, environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
+        length = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(length) if length else b""
+        environ["wsgi.input"] = io.BytesIO(body)
+        path = environ.get("PATH_INFO", "")
+        if path.startswith(RESPONSE_PATH):
+            known = DESK.put(path.removeprefix(RESPONSE_PATH), body)
+            return _answer(start_response, "200 OK" if known else "404 NOT FOUND", "text/plain", b"")
+        if path.startswith(FAULTS_PATH):
+            status, document = answer_faults(self._cloud.faults, environ["REQUEST_METHOD"], path, body)
+            return _answer(start_response, status, "application/json", json.dumps(document).encode())
+        method, url, headers = _line_and_headers(environ)
+        with self._log.recording(method, url, headers, body) as answer:
+            call = calls.identify(self._cloud, answer.request, url, body)
+            return answer.overhear(self._attend(environ, answer.listen(start_response), call))
+
+    def _attend(self, environ: _Environ, start_response: _StartResponse, call: ApiCall) -> Iterable[bytes]:
+        refused = calls.limit(self._cloud, call)
+        if refused is not None:
+            return _refuse(environ, start_response, call, refused)
+        fault = calls.strike(self._cloud, call)
+        if fault is not None:
+            answer = self._suffer(fault, call, environ, start_response)
+            if answer is not None:
+                return answer
+        return self._serve(environ, start_response, call.service)
+
+    def _suffer(
+        self, fault: Fault, call: ApiCall, environ: _Environ, start_response: _StartResponse
+    ) -> Iterable[bytes] | None:
+        if fault.delay_s:
+            fault.over.wait(fault.delay_s)
+        if fault.lose_answer:
+            self._serve(environ, lambda *_: None, call.service)
+        if fault.lose_answer or fault.drop:
+            raise ConnectionLost
+        refused = calls.refusal(fault, call)
+        return None if refused is None else _refuse(environ, start_response, call, refused)
+
+    def _serve(self, environ: _Environ, start_response: _StartResponse, service: str) -> Iterable[bytes]:
+        try:
+            if service in ("cloudformation", "s3"):
+                return list(self._moto(environ, start_response))
+            with self._cloud.call():
+                return list(self._moto(environ, start_response))
+        except NotImplementedError as error:
+            self._cloud.note_error(f"{service}: {error}")
+            return error_answer(environ, start_response, service, "NotModelledByTheLab", str(error), 400)
+        except Exception as error:
+            self._cloud.note_error(traceback.format_exc())
+            self._cloud.event("error", service, f"{type(error).__name__}: {error}")
+            text = f"the lab failed: {type(error).__name__}: {error}; see control_plane.errors"
+            return error_answer(environ, start_response, service, "LabFailure", text, 400)
+
+
+def _refuse(environ: _Environ, start_response: _StartResponse, call: ApiCall, refused: Refusal) -> list[bytes]:
+    return error_answer(environ, start_response, call.service, refused.code, refused.message, refused.status)
+
+
+def _line_and_headers(environ: _Environ) -> tuple[str, str, dict[str, str]]:
+    query, path = environ.get("QUERY_STRING", ""), quote(environ.get("PATH_INFO", "/"))
+    url = f"http://{environ.get('HTTP_HOST', 'localhost')}{path}{'?' * bool(query)}{query}"
+    headers = {name[5:].replace("_", "-"): text for name, text in environ.items() if name.startswith("HTTP_")}
+    return environ["REQUEST_METHOD"], url, headers | {"Content-Type": environ.get("CONTENT_TYPE", "")}
+
+
+def _answer(start_response: _StartResponse, status: str, content_type: str, body: bytes) -> list[bytes]:
+    start_response(status, [("Content-Type", content_type), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def error_answer(
+    environ: _Environ, start_response: _StartResponse, service: str, code: str, message: str, status: int
+) -> list[bytes]:
+    """An error document in the protocol of the service."""
+    headers, body = error_document(service, code, message, is_json=bool(environ.get("HTTP_X_AMZ_TARGET")))
+    status_line = f"{status} {'ERROR' if status >= 500 else 'BAD REQUEST'}"
+    start_response(status_line, [*headers.items(), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+class HttpServer:
+    """The listening socket and its threads. Port 0 picks a free one. Raises OSError naming a port that is taken."""
+
+    def __init__(self, application: Application, address: str, port: int) -> None:
+        try:
+            # Bound here, because werkzeug ends the whole program where a port is taken.
+            listener = socket.create_server((address, port), backlog=128)
+        except OSError as error:
+            raise OSError(error.errno, f"{address} port {port}: {os.strerror(error.errno or 0)}") from error
+        self.port: int = listener.getsockname()[1]
+        self._server: Any = make_server(
+            address, port, application, threaded=True, request_handler=Handler, fd=listener.fileno()
+        )
+        listener.close()  # werkzeug works on a duplicate
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(
+            target=lambda: self._server.serve_forever(poll_interval=0.05), name="control-plane-http", daemon=True
+        )
+
+    def start(self) -> None:
+        """Begin to answer."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop listening; answers under way are finished by their threads."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join(10.0)

@@ -1,0 +1,200 @@
+"""Route 53: change batches with the service's own checks, and changes that are PENDING before they are INSYNC.
+
+For: the agent's compare-and-swap and the record's custom resource. Guarantees: batches are atomic and serialised;
+records made by CloudFormation and by the API are the same; change ids are unique and tell the truth.
+Does not: limit the request rate (`limits`) or host public resolvers. DNS answers come from `hosted_zone_records`, at
+once.
+Sources: see `record_rules`; GetChange: Route 53 API reference.
+"""
+
+from __future__ import annotations
+
+import secrets
+import string
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from moto.core.responses import ActionResult
+
+from lab.aws.core.aws_errors import record_refused
+from lab.aws.core.patches import original, replaces
+from lab.aws.core.state import Cloud, current
+from lab.aws.route53.record_rules import Record, RecordKey, apply_changes, normal_name, record_from
+
+_BACKEND = "moto.route53.models:Route53Backend"
+_RESPONSE = "moto.route53.responses:Route53"
+_LETTERS = string.ascii_uppercase + string.digits
+
+
+@dataclass
+class Change:
+    """A submitted change batch."""
+
+    id: str
+    submitted_at: float
+    insync_at: float
+
+    def describe(self, now: float) -> dict[str, Any]:
+        """As ChangeInfo."""
+        return {
+            "Id": f"/change/{self.id}",
+            "Status": "INSYNC" if now >= self.insync_at else "PENDING",
+            "SubmittedAt": datetime.fromtimestamp(self.submitted_at, UTC),
+        }
+
+
+def submit_changes(cloud: Cloud, zone_id: str, changes: list[dict[str, Any]]) -> Change:
+    """Check and apply a batch. Raises NoSuchHostedZone, InvalidChangeBatch or InvalidInput."""
+    zone = cloud.route53.get_hosted_zone(zone_id)
+    for change in changes:
+        if change["Action"] not in ("CREATE", "UPSERT", "DELETE"):
+            raise record_refused(
+                "InvalidInput", f"Invalid XML ; Value '{change['Action']}' is not one of [CREATE, DELETE, UPSERT]"
+            )
+    before = records_of(zone)
+    after, complaints = apply_changes(before, zone.name, changes)
+    if complaints:
+        raise record_refused("InvalidChangeBatch", f"[{', '.join(complaints)}]")
+    _write(zone, after)
+    for key in [key for key in {**before, **after} if before.get(key) != after.get(key)]:
+        values = ", ".join(after[key].values) if key in after else "deleted"
+        cloud.event("record", key.name.rstrip("."), f"{key.type} {values}")
+    return new_change(cloud)
+
+
+def new_change(cloud: Cloud) -> Change:
+    """A change that is in sync after `insync_s`."""
+    identifier = "C" + "".join(secrets.choice(_LETTERS) for _ in range(20))
+    change = Change(identifier, cloud.now(), cloud.now() + cloud.delay("insync_s"))
+    cloud.changes[identifier] = change
+    return change
+
+
+def records_of(zone: Any) -> dict[RecordKey, Record]:
+    """The zone's records, whoever made them."""
+    found = {}
+    for rrset in zone.rrsets:
+        record = record_from(
+            {
+                "Name": rrset.name,
+                "Type": rrset.type,
+                "TTL": rrset.ttl,
+                "ResourceRecords": rrset.records,
+                "SetIdentifier": rrset.set_identifier,
+                **_extras(rrset),
+            }
+        )
+        found[record.key] = record
+    return found
+
+
+def _extras(rrset: Any) -> dict[str, Any]:
+    return {
+        "AliasTarget": rrset.alias_target,
+        "Weight": rrset.weight,
+        "Region": rrset.region,
+        "Failover": rrset.failover,
+        "HealthCheckId": rrset.health_check_id,
+        "MultiValueAnswer": rrset.multi_value_answer,
+        "GeoLocation": rrset.geo_location,
+    }
+
+
+def _write(zone: Any, after: dict[RecordKey, Record]) -> None:
+    before = records_of(zone)
+    kept = {key for key, record in after.items() if before.get(key) == record}
+    zone.rrsets = [rrset for rrset in zone.rrsets if _key_of(rrset) in kept]
+    for key, record in after.items():
+        if key in kept:
+            continue
+        document: dict[str, Any] = {
+            "Name": key.name,
+            "Type": key.type,
+            "TTL": record.ttl,
+            "ResourceRecords": list(record.values),
+            "SetIdentifier": key.set_identifier or None,
+        }
+        zone.add_rrset({name: value for name, value in document.items() if value is not None})
+
+
+def _key_of(rrset: Any) -> RecordKey:
+    return RecordKey(normal_name(rrset.name), rrset.type, rrset.set_identifier or "")
+
+
+@replaces(
+    f"{_BACKEND}.change_resource_record_sets",
+    expects=("self", "zoneid", "change_list"),
+    reason="moto accepts duplicates, bad values and clashes, and batches are not atomic",
+)
+def change_resource_record_sets(
+    self: Any,  # noqa: ARG001 - a method of moto's
+    zoneid: str,
+    change_list: list[dict[str, Any]],
+) -> Change:
+    """ChangeResourceRecordSets on the backend."""
+    cloud = current()
+    with cloud.call():
+        return submit_changes(cloud, zoneid, change_list)
+
+
+@replaces(
+    f"{_RESPONSE}.change_resource_record_sets",
+    expects=("self",),
+    reason="moto's change ids are all the same and INSYNC",
+)
+def change_resource_record_sets_response(self: Any) -> Any:
+    """ChangeResourceRecordSets."""
+    cloud = current()
+    changes = self._get_param("ChangeBatch.Changes") or []
+    if not changes:
+        raise record_refused(
+            "InvalidInput", "1 validation error detected: 'changeBatch.changes' must have at least 1 element"
+        )
+    if sum(len(change["ResourceRecordSet"].get("ResourceRecords") or []) for change in changes) > 1000:
+        raise record_refused("InvalidChangeBatch", "[Number of records limit of 1000 exceeded.]")
+    zone_id = self._get_param("HostedZoneId").rpartition("/")[2]
+    with cloud.call():
+        if cloud.now() < cloud.busy_zones.get(zone_id, 0.0):
+            raise record_refused(
+                "PriorRequestNotComplete",
+                "The request was rejected because Route 53 was still processing a prior request.",
+            )
+        change = self.backend.change_resource_record_sets(zone_id, changes)
+        cloud.busy_zones[zone_id] = cloud.now() + cloud.timing.change_busy_s
+    return ActionResult({"ChangeInfo": change.describe(cloud.now())})
+
+
+@replaces(f"{_RESPONSE}.get_change", expects=("self",), reason="moto says INSYNC to every id")
+def get_change(self: Any) -> Any:
+    """GetChange: PENDING, later INSYNC; NoSuchChange for an id that was never given out."""
+    cloud = current()
+    identifier = self._get_param("Id").removeprefix("/change/")
+    change = cloud.changes.get(identifier)
+    if change is None:
+        raise record_refused("NoSuchChange", f"No change found with ID: {identifier}")
+    return ActionResult({"ChangeInfo": change.describe(cloud.now())})
+
+
+@replaces(
+    f"{_BACKEND}.create_hosted_zone",
+    expects=(
+        "self",
+        "name",
+        "private_zone",
+        "caller_reference",
+        "vpcid",
+        "vpcregion",
+        "comment",
+        "delegation_set_id",
+    ),
+    reason="moto writes the SOA value as a Python dictionary",
+)
+def create_hosted_zone(self: Any, name: str, private_zone: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001
+    """CreateHostedZone: lower-case name, readable SOA."""
+    cloud = current()
+    with cloud.call():
+        zone = original(f"{_BACKEND}.create_hosted_zone")(self, name.lower(), private_zone, *args, **kwargs)
+        for rrset in zone.rrsets:
+            rrset.records = [value["Value"] if isinstance(value, dict) else value for value in rrset.records]
+        return zone

@@ -1,0 +1,1 @@
+"""Machines, network, file server and the namespace they live in."""

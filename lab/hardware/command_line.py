@@ -1,0 +1,69 @@
+"""The command line of a User Mode Linux machine, from its description.
+
+Pure: no process, no file. Sources: the kernel's Documentation/virt/uml/user_mode_linux_howto_v2.rst (ubd, con, vec,
+umid), systemd's kernel-command-line(7) and systemd-network-generator(8) (`ip=`).
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_interface
+from pathlib import Path
+
+from lab.hardware.machine import MachineSpec
+
+MACHINE_ID_LENGTH = 60  # umid becomes part of a socket path
+
+
+def vector_device(index: int, *, device: str, mac: str) -> str:
+    """The description of network interface `index` on host interface `device`, for boot and for hot-plug.
+
+    Without gro the guest drops the large frames that its neighbours' segmentation offload produces.
+    """
+    return f"vec{index}:transport=raw,ifname={device},depth=128,gro=1,mac={mac}"
+
+
+def disk_argument(index: int, *, image: Path, overlay: Path | None) -> str:
+    """Block device `index`: `image` read-only below `overlay`, or `image` itself when there is no overlay.
+
+    The image is given as a path relative to nothing: UML splits at ',' and ':', which therefore must not occur.
+    """
+    for path in (image, overlay):
+        if path is not None and (set(str(path)) & set(",: ")):
+            raise ValueError(f"disk {path}: a path with comma, colon or space cannot be given to User Mode Linux")
+    return f"ubd{index}={overlay},{image}" if overlay else f"ubd{index}={image}"
+
+
+def address_argument(spec: MachineSpec) -> str:
+    """The `ip=` argument that configures interface 0 statically; its name in the guest is vec0."""
+    interface = ip_interface(spec.address)
+    return f"ip={interface.ip}::{spec.gateway}:{interface.netmask}:{spec.name}:vec0:none"
+
+
+def command_line(
+    spec: MachineSpec, *, kernel: Path, overlay: Path, uml_directory: Path, devices: dict[int, str]
+) -> list[str]:
+    """Everything to start `spec`. `devices` maps interface index to the host interface it is plugged into."""
+    arguments = [
+        str(kernel),
+        f"mem={spec.memory_mib}M",
+        disk_argument(0, image=spec.image, overlay=overlay),
+        f"umid={spec.name[:MACHINE_ID_LENGTH]}",
+        f"uml_dir={uml_directory}/",
+        "root=/dev/ubda",
+        "rw",
+        "con=null",
+        "con0=null,fd:2",
+        "con1=fd:0,fd:1",
+        "ssl=null",
+        "quiet",
+        "panic=1",
+        "systemd.show_status=0",
+        f"systemd.hostname={spec.name}",
+    ]
+    if spec.data_disk:
+        arguments.append(disk_argument(1, image=spec.data_disk, overlay=None))
+    if spec.address:
+        arguments.append(address_argument(spec))
+    for interface in spec.interfaces:
+        arguments.append(vector_device(interface.index, device=devices[interface.index], mac=interface.mac))
+    return arguments + list(spec.kernel_arguments)

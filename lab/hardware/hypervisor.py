@@ -1,0 +1,162 @@
+"""Turns instance records into real machines and back.
+
+For: the control plane decides what happens to an instance; this carries it out with `UmlMachines`. Guarantees: every
+call returns at once and may be repeated; a machine that cannot be started is reported and counts as off.
+Does not: know Auto Scaling, or tell the control plane anything: it asks `is_on`.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Protocol
+
+from lab.aws.core.machines import MachineOrder, Nic
+from lab.base.errors import LabError
+from lab.hardware.machine import Machine, MachineSpec, NetworkInterface
+
+PRIMARY_SLOT = 0
+
+
+class Builder(Protocol):
+    """Where machines are made."""
+
+    def power_on(self, spec: MachineSpec) -> Machine:
+        """Start a machine; returns at once."""
+
+
+class Subnets(Protocol):
+    """What the hypervisor needs of the network."""
+
+    def ensure(self, subnet_id: str) -> None:
+        """Make the subnet's bridge where there is none yet."""
+
+    def gateway(self, subnet_id: str) -> str:
+        """The subnet's gateway with prefix length."""
+
+
+class Hypervisor:
+    """Machines by instance id (implements lab.aws.core.machines.Machines). Safe to call from many threads."""
+
+    def __init__(
+        self,
+        builder: Builder,
+        subnets: Subnets,
+        images: Mapping[str, Path],
+        kernel_arguments: tuple[str, ...],
+        say: Callable[[str], None],
+        *,
+        memory_mib: int = 256,
+    ) -> None:
+        """`images`: disk image by image id. `kernel_arguments`: what every machine is told besides its address."""
+        self._builder = builder
+        self._subnets = subnets
+        self._images = images
+        self._kernel_arguments = kernel_arguments
+        self._say = say
+        self._memory_mib = memory_mib
+        self._machines: dict[str, Machine] = {}
+        self._starting: dict[str, threading.Thread] = {}
+        self._cut_off: set[str] = set()  # power was cut while the machine was still being started
+        self._lock = threading.RLock()
+
+    def power_on(self, order: MachineOrder) -> None:
+        """Start the machine of an instance. A second order for the same instance is ignored."""
+        with self._lock:
+            if order.instance_id in self._starting:
+                return
+            thread = threading.Thread(target=self._start, args=(order,), name=f"start {order.instance_id}", daemon=True)
+            self._starting[order.instance_id] = thread
+            thread.start()
+
+    def press_power_button(self, instance_id: str) -> None:
+        """Ask the operating system to shut down."""
+        machine = self.machine(instance_id)
+        if machine is not None:
+            self._quietly(machine.press_power_button)
+
+    def power_off(self, instance_id: str) -> None:
+        """Cut the power."""
+        with self._lock:
+            machine = self._machines.get(instance_id)
+            if machine is None:
+                self._cut_off.add(instance_id)
+        if machine is not None:
+            machine.kill()
+
+    def is_on(self, instance_id: str) -> bool:
+        """True from the order until the machine has ended."""
+        with self._lock:
+            machine = self._machines.get(instance_id)
+            starting = self._starting.get(instance_id)
+        if machine is not None:
+            return machine.is_running()
+        return starting is not None and starting.is_alive()
+
+    def plug(self, instance_id: str, nic: Nic) -> None:
+        """Hot-plug a network interface."""
+        machine = self.machine(instance_id)
+        if machine is None:
+            return
+        self._subnets.ensure(nic.subnet_id)
+        interface = NetworkInterface(index=nic.device_index, mac=nic.mac, bridge=nic.subnet_id)
+        self._quietly(lambda: machine.attach_nic(interface))
+
+    def unplug(self, instance_id: str, nic: Nic) -> None:
+        """Take a network interface away."""
+        machine = self.machine(instance_id)
+        if machine is not None:
+            self._quietly(lambda: machine.detach_nic(nic.device_index))
+
+    def machine(self, instance_id: str) -> Machine | None:
+        """The running machine of an instance; None before it was started and after it ended."""
+        with self._lock:
+            machine = self._machines.get(instance_id)
+        return machine if machine is not None and machine.is_running() else None
+
+    def end_all(self) -> None:
+        """Cut every machine's power, also of those after one that does not end."""
+        with self._lock:
+            instance_ids = list(self._starting)
+        with ExitStack() as ending:
+            for instance_id in instance_ids:
+                ending.callback(self.power_off, instance_id)
+
+    def _start(self, order: MachineOrder) -> None:
+        try:
+            image = self._images.get(order.image_id)
+            if image is None:
+                known = ", ".join(sorted(self._images))
+                raise LabError(f"no disk for image {order.image_id}; there are: {known}")
+            self._subnets.ensure(order.primary.subnet_id)
+            gateway = self._subnets.gateway(order.primary.subnet_id)
+            address, length = gateway.split("/")
+            spec = MachineSpec(
+                name=order.instance_id,
+                image=image,
+                memory_mib=self._memory_mib,
+                interfaces=(
+                    NetworkInterface(index=PRIMARY_SLOT, mac=order.primary.mac, bridge=order.primary.subnet_id),
+                ),
+                address=f"{order.primary.address}/{length}",
+                gateway=address,
+                kernel_arguments=self._kernel_arguments,
+            )
+            machine = self._builder.power_on(spec)
+        except LabError as error:
+            self._say(f"machine of {order.instance_id} was not started: {error}")
+            return
+        with self._lock:
+            self._machines[order.instance_id] = machine
+            cut = order.instance_id in self._cut_off
+        if cut:
+            machine.kill()
+
+    def _quietly(self, act: Callable[[], None]) -> None:
+        """A machine that ends at the same moment is no error of the control plane's; it is said, not raised."""
+        try:
+            act()
+        except LabError as error:
+            self._say(str(error))

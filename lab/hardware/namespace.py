@@ -1,0 +1,161 @@
+"""The lab's own world: a user, network, mount and process namespace in which it is root, and which dies with it.
+
+For: `enter()` at the start of a program that boots machines, and `python -m lab.hardware.namespace -- COMMAND` for
+tests.
+Guarantees: nothing of the host's network is touched; whatever the program started is gone when it ends, also after
+Ctrl-C, a crash or SIGKILL (the kernel ends a process namespace with its first process). No root needed.
+Does not: hide files: the program sees the host's file system.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from types import FrameType
+
+from lab.base.errors import LabPreconditionError
+
+MARK = "SOLOIST_LAB_NAMESPACE"
+UNSHARE = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
+TIED_TO_PARENT = ("setpriv", "--pdeathsig", "KILL")
+FORWARDED = (signal.SIGTERM, signal.SIGHUP)
+PROBE_LIMIT_S = 10.0
+
+
+def inside() -> bool:
+    """True when this process already is in a namespace made by `enter` or by `python -m lab.hardware.namespace`."""
+    return os.environ.get(MARK) == "1"
+
+
+def check() -> None:
+    """Raise LabPreconditionError with the remedy unless such a namespace can be made here."""
+    for tool in (UNSHARE[0], TIED_TO_PARENT[0]):
+        if shutil.which(tool) is None:
+            raise LabPreconditionError(f"{tool} is missing: apt-get install util-linux")
+    try:
+        probe = subprocess.run([*UNSHARE, "true"], capture_output=True, text=True, timeout=PROBE_LIMIT_S)
+    except subprocess.TimeoutExpired:
+        raise LabPreconditionError(f"making a user namespace did not end within {PROBE_LIMIT_S} s") from None
+    if probe.returncode:
+        raise LabPreconditionError(f"no user namespaces here ({probe.stderr.strip()}): {_remedy()}")
+
+
+def enter(argv: Sequence[str]) -> None:
+    """Run `argv` inside a new namespace and exit with its exit code; returns at once when already inside.
+
+    This process stays outside as the one that is told to stop: SIGTERM and SIGHUP are passed on (unshare ignores them),
+    SIGINT reaches the program from the terminal by itself, and when this process is killed the kernel ends all others.
+    Raises LabPreconditionError when the kernel refuses namespaces.
+    """
+    if inside():
+        return
+    check()
+    path = os.pathsep.join([_checkout(), *filter(None, [os.environ.get("PYTHONPATH")])])
+    program = [
+        *TIED_TO_PARENT,
+        *UNSHARE,
+        sys.executable,
+        "-m",
+        "lab.hardware.namespace",
+        "--first-process",
+        "--",
+        *argv,
+    ]
+    sys.stdout.flush()
+    sys.stderr.flush()
+    outer = subprocess.Popen(program, env={**os.environ, MARK: "1", "PYTHONPATH": path})
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        for pid in _children(outer.pid):
+            os.kill(pid, number)
+
+    _on_signals(forward)
+    code = outer.wait()
+    sys.exit(code if code >= 0 else 128 - code)
+
+
+def run_as_first_process(argv: Sequence[str]) -> int:
+    """Run `argv` as process 1's child: forward signals, collect every orphan, return its exit code (128+n by signal n).
+
+    A first process is needed because orphans of machines end up here, and because process 1 ignores every signal that
+    it has no trap for.
+    """
+    child = subprocess.Popen(list(argv))
+
+    def forward(number: int, _frame: FrameType | None) -> None:
+        child.send_signal(number)
+
+    _on_signals(forward)
+    while True:
+        pid, status = os.wait()
+        if pid == child.pid:
+            code = os.waitstatus_to_exitcode(status)
+            return code if code >= 0 else 128 - code
+
+
+def _on_signals(forward: Callable[[int, FrameType | None], None]) -> None:
+    for number in FORWARDED:
+        signal.signal(number, forward)
+    # A trap, not SIG_IGN, which the program would inherit.
+    signal.signal(signal.SIGINT, lambda _number, _frame: None)
+
+
+def _children(parent: int) -> list[int]:
+    found = []
+    for entry in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{int(entry)}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+        except (ValueError, FileNotFoundError, ProcessLookupError):  # no process, or ended while being looked at
+            continue
+        if int(fields[1]) == parent:
+            found.append(int(entry))
+    return found
+
+
+def _checkout() -> str:
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+
+def _remedy() -> str:
+    if _sysctl("/proc/sys/kernel/unprivileged_userns_clone") == "0":
+        return "allow them with `sysctl kernel.unprivileged_userns_clone=1` as root"
+    if _sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
+        return "allow them with `sysctl kernel.apparmor_restrict_unprivileged_userns=0` as root"
+    if _sysctl("/proc/sys/user/max_user_namespaces") == "0":
+        return "allow them with `sysctl user.max_user_namespaces=10000` as root"
+    return "in a container, start it with --privileged or a seccomp profile that allows unshare"
+
+
+def _sysctl(path: str) -> str:
+    try:
+        with open(path) as file:
+            return file.read().strip()
+    except OSError:  # this kernel has no such switch
+        return ""
+
+
+def main(argv: Sequence[str]) -> int:
+    """`python -m lab.hardware.namespace -- COMMAND [ARGUMENT ...]`."""
+    if argv[:2] == ["--first-process", "--"]:
+        return run_as_first_process(argv[2:])
+    command = list(argv[1:]) if argv[:1] == ["--"] else list(argv)
+    if not command:
+        print("usage: python -m lab.hardware.namespace -- COMMAND [ARGUMENT ...]", file=sys.stderr)
+        return 2
+    if inside():
+        os.execvp(command[0], command)
+    try:
+        enter(command)
+    except LabPreconditionError as error:
+        print(f"lab: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,302 @@
+"""Machines as User Mode Linux processes: kernel, systemd and NFS client of their own, no root and no hypervisor needed.
+
+For: the lab, inside `lab.hardware.namespace`. Guarantees: `power_on` returns at once; a killed machine leaves no
+process, port
+or disk behind; interfaces plugged in while it runs are plugged in again after the guest rebooted, as on AWS.
+Does not: decide addresses, or keep a machine's disk: every machine starts from its image.
+"""
+
+from __future__ import annotations
+
+import math
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from lab.base.errors import LabError
+from lab.hardware.command_line import command_line, vector_device
+from lab.hardware.console import ConsoleShell
+from lab.hardware.errors import HardwareRefused, MachineEnded, MachineTimeout
+from lab.hardware.kernel_messages import telling
+from lab.hardware.machine import ExecResult, MachineSpec, NetworkInterface
+from lab.hardware.mconsole import ManagementConsole
+from lab.hardware.memory import choose_directory
+from lab.hardware.network import Port
+from lab.hardware.ports import Ports
+from lab.hardware.probe import Kernel
+from lab.hardware.processes import kill_session
+
+LONGEST_RUN_DIRECTORY = 40  # machine and socket names follow, and a socket's path has 108 bytes at most
+ANSWER_ALLOWANCE_S = 5.0  # on top of a command's own limit
+TIMED_OUT_CODES = (124, 137)  # timeout(1): ended by TERM, by KILL
+RELEASE_LIMIT_S = 8.0
+END_LIMIT_S = 5.0
+POWER_BUTTON_LIMIT_S = 60.0
+CONSOLE_BUFFER = 1 << 20
+CONSOLE_TAIL = 1 << 14
+
+
+class UmlMachines:
+    """Where machines are made: one per run of the lab."""
+
+    def __init__(self, kernel: Kernel, run_directory: Path, network: Ports, *, memory_mib: int = 1024) -> None:
+        """`run_directory` holds disks, logs and sockets; `memory_mib` is what all machines together will need."""
+        if len(str(run_directory)) > LONGEST_RUN_DIRECTORY:
+            raise LabError(f"{run_directory}: too long for the path of a socket; use a directory directly below /tmp")
+        self._kernel = kernel
+        self._directory = run_directory
+        self._network = network
+        self._memory = choose_directory([Path("/dev/shm"), run_directory], memory_mib)
+
+    def power_on(self, spec: MachineSpec) -> UmlMachine:
+        """Start a machine; returns at once. Raises LabError when its process cannot be started."""
+        directory = self._directory / spec.name
+        if directory.exists():
+            shutil.rmtree(directory)
+        directory.mkdir(parents=True)
+        ports: dict[int, Port] = {}
+        try:
+            for interface in spec.interfaces:
+                ports[interface.index] = self._network.add_port(interface.bridge)
+            return UmlMachine(spec, self._kernel, self._memory, directory, self._network, ports)
+        except OSError as error:
+            raise LabError(f"machine {spec.name}: cannot start {self._kernel.path}: {error}") from error
+        except LabError:
+            for port in ports.values():
+                self._network.remove_port(port)
+            raise
+
+
+class UmlMachine:
+    """One machine (implements lab.hardware.machine.Machine). Safe to call from many threads."""
+
+    def __init__(
+        self,
+        spec: MachineSpec,
+        kernel: Kernel,
+        memory: Path,
+        directory: Path,
+        network: Ports,
+        ports: dict[int, Port],
+    ) -> None:
+        self.spec = spec
+        self._network = network
+        self._ports = ports
+        self._hot_plugged: dict[int, NetworkInterface] = {}
+        self._releasing: dict[int, threading.Thread] = {}
+        self._lock = threading.RLock()
+        self._overlay = directory / "disk.cow"
+        self.console_path = directory / "console.log"
+        # `reboot` makes User Mode Linux start itself again with the same socket directory.
+        socket_path = directory / "u" / spec.name / "mconsole"
+        self._hardware = ManagementConsole(spec.name, socket_path, directory, lambda: self.console_tail(5))
+        self.started = time.monotonic()
+        arguments = command_line(
+            spec,
+            kernel=kernel.path,
+            overlay=self._overlay,
+            uml_directory=directory / "u",
+            devices={index: port.device for index, port in ports.items()},
+        )
+        # Not a terminal: for one, User Mode Linux starts a process in a session of its own that outlives it.
+        ours, theirs = socket.socketpair()
+        try:
+            ours.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CONSOLE_BUFFER)
+            theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, CONSOLE_BUFFER)
+            with self.console_path.open("wb") as log:
+                self._process = subprocess.Popen(
+                    arguments,
+                    stdin=theirs.fileno(),
+                    stdout=theirs.fileno(),
+                    stderr=log,
+                    env=kernel.environment(memory),
+                    cwd=directory,
+                    start_new_session=True,
+                )
+        except OSError:
+            ours.close()
+            raise
+        finally:
+            theirs.close()
+        self._hellos = 0
+        self._killed = False
+        self._shell = ConsoleShell(ours.detach(), on_hello=self._shell_is_up)
+
+    @property
+    def name(self) -> str:
+        """Its host name."""
+        return self.spec.name
+
+    @property
+    def pid(self) -> int:
+        """The process (and session) id of the machine."""
+        return self._process.pid
+
+    def is_running(self) -> bool:
+        """True from power on until the machine has ended, by itself or not."""
+        return self._process.poll() is None
+
+    def wait_until_reachable(self, timeout_s: float = 60.0) -> float:
+        """Wait for the root shell; returns seconds since power on. Raises MachineTimeout, MachineEnded."""
+        deadline = time.monotonic() + timeout_s
+        while not self._shell.ready.wait(0.05):
+            if not self.is_running():
+                raise self._ended("while booting")
+            if time.monotonic() > deadline:
+                raise MachineTimeout(
+                    f"machine {self.name}: no root shell within {timeout_s:.0f} s; console says: {self.console_tail(5)}"
+                )
+        return time.monotonic() - self.started
+
+    def exec(self, command: str, timeout_s: float = 30.0) -> ExecResult:
+        """Run a shell command as root; waits for the shell first, within the same limit."""
+        started = time.monotonic()
+        self.wait_until_reachable(timeout_s)
+        limit_s = max(1, math.ceil(timeout_s - (time.monotonic() - started)))
+        answer = self._shell.run(command, limit_s=limit_s, wait_s=limit_s + ANSWER_ALLOWANCE_S)
+        took_s = time.monotonic() - started
+        if answer is None and not self.is_running():
+            raise self._ended(f"during '{_short(command)}'")
+        if answer is None or (answer[0] in TIMED_OUT_CODES and took_s >= limit_s):
+            said = answer[1].decode(errors="replace").strip()[-300:] if answer else ""
+            raise MachineTimeout(
+                f"machine {self.name}: '{_short(command)}' did not end within {took_s:.0f} s; "
+                f"{f'it wrote: {said}' if said else 'it wrote nothing'}; console says: {self.console_tail(5)}"
+            )
+        return ExecResult(answer[0], answer[1].decode(errors="replace"))
+
+    def attach_nic(self, interface: NetworkInterface) -> None:
+        """Hot-plug `interface`; it appears in the guest as vecINDEX. Raises HardwareRefused, MachineEnded, LabError."""
+        releasing = self._releasing.pop(interface.index, None)
+        if releasing:
+            releasing.join(RELEASE_LIMIT_S + END_LIMIT_S)
+        with self._lock:
+            if interface.index in self._ports:
+                raise HardwareRefused(f"machine {self.name}: slot {interface.index} is not free")
+            port = self._network.add_port(interface.bridge)
+            try:
+                self._hardware.request(self._config(interface, port))
+            except LabError:
+                self._network.remove_port(port)
+                raise
+            self._ports[interface.index] = port
+            self._hot_plugged[interface.index] = interface
+
+    def detach_nic(self, index: int) -> None:
+        """Pull the cable of interface `index` at once; the device goes as soon as the guest lets go of it."""
+        with self._lock:
+            port = self._ports.get(index)
+            if port is None:
+                return
+            self._hot_plugged.pop(index, None)
+            self._network.pull_cable(port)
+            releasing = self._releasing.get(index)
+            if self.is_running() and not (releasing and releasing.is_alive()):
+                thread = threading.Thread(target=self._release, args=(index, port), name="release", daemon=True)
+                self._releasing[index] = thread
+                thread.start()
+
+    def port(self, index: int) -> Port:
+        """The port interface `index` is plugged into, for cutting it. Raises HardwareRefused when there is none."""
+        with self._lock:
+            if index not in self._ports:
+                raise HardwareRefused(f"machine {self.name}: no interface in slot {index}")
+            return self._ports[index]
+
+    def freeze(self) -> None:
+        """Stop the machine; its memory stays."""
+        self._hardware.request("stop")
+
+    def thaw(self) -> None:
+        """Go on after `freeze`."""
+        self._hardware.request("go")
+
+    def press_power_button(self) -> None:
+        """Ask the operating system to shut down (ctrl-alt-del, which the image makes a power off).
+
+        While it boots, the request waits for the system: before systemd runs, the kernel would reboot instead.
+        """
+        if self._shell.ready.is_set():
+            self._hardware.request("cad")
+        else:
+            threading.Thread(target=self._power_button_later, name="power-button", daemon=True).start()
+
+    def kill(self) -> None:
+        """Cut the power: SIGKILL to every process of the machine; its ports and its disk are gone afterwards."""
+        with self._lock:
+            if self._killed:
+                return
+            self._killed = True
+        kill_session(self._process.pid)
+        try:
+            self._process.wait(END_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            raise MachineTimeout(f"machine {self.name}: process {self.pid} does not end") from None
+        self._shell.close()
+        with self._lock:
+            ports, self._ports = self._ports, {}
+            self._hot_plugged.clear()
+        for port in ports.values():
+            self._network.remove_port(port)
+        self._overlay.unlink(missing_ok=True)
+
+    def console_tail(self, lines: int = 20) -> str:
+        """The last lines of the kernel's messages, joined by ' | '; after a panic, those around it."""
+        return telling(self.console_path.read_bytes()[-CONSOLE_TAIL:].decode(errors="replace"), lines)
+
+    def _power_button_later(self) -> None:
+        if self._shell.ready.wait(POWER_BUTTON_LIMIT_S) and self.is_running():
+            try:
+                self._hardware.request("cad")
+            except LabError:  # it ended meanwhile, which is what was asked for
+                return
+
+    def _release(self, index: int, port: Port) -> None:
+        """Remove the device; a guest that still uses it is made to let go, as with any hardware that vanishes."""
+        deadline = time.monotonic() + RELEASE_LIMIT_S
+        while time.monotonic() < deadline:
+            try:
+                self._hardware.request(f"remove vec{index}", timeout_s=2.0)
+                break
+            except HardwareRefused:
+                self._shell.run(f"ip link set dev vec{index} down", limit_s=2, wait_s=3.0)
+            except LabError:  # off or frozen: the cable is out, which is all that matters; kill() cleans up
+                time.sleep(0.2)
+        else:
+            return
+        with self._lock:
+            if self._ports.get(index) is port:
+                del self._ports[index]
+                self._network.remove_port(port)
+
+    def _shell_is_up(self) -> None:
+        self._hellos += 1
+        if self._hellos > 1:
+            threading.Thread(target=self._plug_again, name="replug", daemon=True).start()
+
+    def _plug_again(self) -> None:
+        """After a reboot only the interfaces of the command line exist; what is still there refuses, and is fine."""
+        with self._lock:
+            for interface in self._hot_plugged.values():
+                try:
+                    self._hardware.request(self._config(interface, self._ports[interface.index]))
+                except LabError:
+                    continue
+
+    @staticmethod
+    def _config(interface: NetworkInterface, port: Port) -> str:
+        return "config " + vector_device(interface.index, device=port.device, mac=interface.mac)
+
+    def _ended(self, when: str) -> MachineEnded:
+        code = self._process.poll()
+        return MachineEnded(
+            f"machine {self.name}: ended {when} (exit code {code}); console says: {self.console_tail(5)}"
+        )
+
+
+def _short(command: str) -> str:
+    line = " ".join(command.split())
+    return line if len(line) <= 80 else line[:77] + "..."

@@ -1,0 +1,116 @@
+"""The scenes of the demo: deploy, first boot, crash, upgrade, rollback.
+
+For: `lab.demo` and tests/lab. Guarantees: each is played with the product's own means (the synthesized template, the
+operator's promotion) and measured from outside. Does not: decide whether the run was good.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from lab.play.deployment import deploy
+from lab.play.stage import Stage
+from lab.play.standing import Standing
+from lab.play.synthesis import Template, synthesize
+from lab.report.model import Phase, Scene
+from rollout.observe import Observed, observe
+from rollout.promote import execute, plan_promotion, previous_version
+
+
+class OperatorClients:
+    """The boto3 clients of the operator, for `rollout`."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.ec2: Any = stage.world.boto3_client("ec2")
+        self.autoscaling: Any = stage.world.boto3_client("autoscaling")
+        self.ssm: Any = stage.world.boto3_client("ssm")
+
+
+def synthesized(service: str, image_id: str, out: Path) -> tuple[Template, Phase]:
+    """The template for `image_id`, and how long `cdk synth` took."""
+    began_s = time.monotonic()
+    template = synthesize(service, image_id, out)
+    return template, Phase(name="synthesize", start_s=0.0, duration_s=time.monotonic() - began_s, outcome="ok")
+
+
+def deploy_scene(stage: Stage, template: Template, synth: Phase) -> Scene:
+    """Deploy the template for the first time."""
+    stage.scene = "deploy"
+    start_s = stage.now_s() - synth.duration_s
+    stage.say(f"deploying {template.path.name}, {template.path.stat().st_size:,} bytes, sha256 {template.sha256[:12]}")
+    began_s = stage.now_s()
+    deploy(stage.world.boto3_client("cloudformation"), template)
+    end_s = stage.now_s()
+    phases = (
+        synth,
+        Phase(name="create-stack", start_s=synth.duration_s, duration_s=end_s - began_s, outcome="ok"),
+    )
+    return Scene(
+        name="deploy",
+        happened=f"stack {template.stack_name} deployed from the synthesized template",
+        healed=True,
+        outage_s=0.0,
+        start_s=start_s,
+        event_s=start_s,
+        end_s=end_s,
+        zone_to="",
+        ami_to="",
+        agent_start_s=start_s,
+        phases=phases,
+    )
+
+
+def first_boot_scene(stage: Stage) -> Scene:
+    """The group launches its first instance; the client begins to write."""
+
+    def act(_before: Standing) -> None:
+        stage.world.client.wait_until_reachable(120.0)
+        stage.world.start_writers(stage.record_name)
+
+    return stage.play("first boot", lambda _before: "the group launched its first instance", act)
+
+
+def crash_scene(stage: Stage) -> Scene:
+    """The machine dies; the group is told to prefer other zones."""
+
+    def act(before: Standing) -> None:
+        group = stage.world.control_plane.group(f"soloist-{stage.service}")
+        zones = group.zones if group else ()
+        stage.world.control_plane.prefer_zones([zone for zone in zones if zone != before.zone])
+        stage.world.crash(before.instance_id)
+
+    return stage.play("crash", lambda before: f"the machine was killed in {before.zone}", act)
+
+
+def upgrade_scene(stage: Stage, template: Template, image_id: str) -> Scene:
+    """Stage a version by deploying, promote it, end the instance."""
+
+    def act(_before: Standing) -> None:
+        deploy(stage.world.boto3_client("cloudformation"), template)
+        stage.say("deployed: the new version is staged, and nothing that runs or heals has changed")
+        promote(stage, lambda _clients, _seen: None)
+
+    version = stage.image_versions.get(image_id, image_id)
+    return stage.play("upgrade", lambda _before: f"version {version} was staged and promoted", act, image_id=image_id)
+
+
+def rollback_scene(stage: Stage, image_id: str) -> Scene:
+    """Promote the version before, end the instance."""
+    version = stage.image_versions.get(image_id, image_id)
+    return stage.play(
+        "rollback",
+        lambda _before: f"version {version} was promoted again",
+        lambda _before: promote(stage, previous_version),
+        image_id=image_id,
+    )
+
+
+def promote(stage: Stage, choose: Callable[[OperatorClients, Observed], int | None]) -> None:
+    """What `soloist promote` and `soloist rollback` do, without their wait."""
+    clients = OperatorClients(stage)
+    seen = observe(clients, stage.service)
+    plan = plan_promotion(seen, choose(clients, seen))
+    execute(clients, seen, plan, stage.say)

@@ -1,0 +1,93 @@
+"""Who serves now, as far as can be seen from outside: instance, zone, network interface, name, and since when.
+
+For: scenes wait until a standing is good, reports and tests compare two of them. Guarantees: read from the control
+plane and from what the instance reported; nothing is assumed. Does not: change anything.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from lab.aws import ControlPlane
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """One moment. Empty strings where there is nothing (yet)."""
+
+    instance_id: str = ""  # the instance that last reported its state
+    phase: str = ""
+    sentence: str = ""
+    zone: str = ""
+    image_id: str = ""
+    image_version: str = ""
+    lifecycle: str = ""  # the group's word for that instance
+    network_interface_id: str = ""  # the network interface attached to it, besides its own
+    address: str = ""
+    record_value: str = ""
+    generation: int = 0  # of the lease that it holds; 0: none yet
+    timeline: tuple[dict[str, Any], ...] = ()
+
+    @property
+    def is_good(self) -> bool:
+        """Ready, in service, holding its network interface, and the name points there."""
+        return not self.missing
+
+    @property
+    def missing(self) -> str:
+        """What is not as it should be, as a phrase; empty when everything is."""
+        if self.phase != "ready":
+            return f"{self.instance_id or 'no instance'} reports {self.phase or 'nothing'}: {self.sentence}"
+        if self.lifecycle != "InService":
+            return f"{self.instance_id} is {self.lifecycle or 'not in the group'}"
+        if not self.network_interface_id:
+            return f"{self.instance_id} holds no network interface of the service"
+        if self.record_value != self.address:
+            return f"the name points at {self.record_value or 'nothing'}, not at {self.address}"
+        return ""
+
+
+def read_standing(control_plane: ControlPlane, ssm: Any, service: str, record_name: str) -> Standing:
+    """The present standing of `service`."""
+    state = _reported(ssm, service)
+    instance_id = state.get("instance_id", "")
+    group = control_plane.group(f"soloist-{service}")
+    members = {member.instance_id: member for member in group.members} if group else {}
+    held = [
+        nic
+        for nic in control_plane.network_interfaces()
+        if instance_id and nic.instance_id == instance_id and nic.attachment_status == "attached" and nic.device_index
+        if nic.tags.get("soloist:service") == service
+    ]
+    records = [
+        record for record in control_plane.hosted_zone_records() if (record.name, record.type) == (record_name, "A")
+    ]
+    values = dict.fromkeys(value for record in records for value in record.values)
+    return Standing(
+        instance_id=instance_id,
+        phase=state.get("phase", ""),
+        sentence=state.get("sentence", ""),
+        zone=state.get("zone", ""),
+        image_id=state.get("image_id", ""),
+        image_version=state.get("image_version", ""),
+        lifecycle=members[instance_id].lifecycle_state if instance_id in members else "",
+        network_interface_id=held[0].id if len(held) == 1 else "",
+        address=held[0].address if len(held) == 1 else "",
+        record_value=", ".join(values),
+        generation=state.get("generation", 0),
+        timeline=tuple(state.get("timeline", ())),
+    )
+
+
+def _reported(ssm: Any, service: str) -> dict[str, Any]:
+    try:
+        text = ssm.get_parameter(Name=f"/soloist/{service}/state")["Parameter"]["Value"]
+    except ssm.exceptions.ParameterNotFound:
+        return {}
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,252 @@
+"""The whole lab, put together: the one place where its parts meet.
+
+For: `lab.demo`, the lab tests and `soloist lab` later. Runs inside `lab.hardware.namespace`. Guarantees: `close()` (or
+leaving
+the `with` block) ends every machine and server; whatever cannot be started is one clear error. Does not: play scenes.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+from lab.aws import ControlPlane, MountTargetView
+from lab.aws.core.timing import FAST, Timing
+from lab.base.errors import LabError, LabPreconditionError
+from lab.base.waiting import wait_for
+from lab.client import writer as writer_program
+from lab.client.collector import Collector
+from lab.client.ledger import Ledger
+from lab.edges.metadata import InstanceMetadata, MetadataService, RoleCredentials
+from lab.edges.metadata_http import MetadataServer
+from lab.edges.names import Names
+from lab.edges.names_server import NamesServer
+from lab.hardware.file_server import FileServer, MountTarget
+from lab.hardware.hypervisor import Hypervisor
+from lab.hardware.machine import Machine, MachineSpec, NetworkInterface
+from lab.hardware.network import Network, Subnet
+from lab.hardware.probe import Kernel
+from lab.hardware.uml import UmlMachines
+from lab.play.wiring import Wiring
+
+REGION = "us-east-1"
+METADATA_ADDRESS = "169.254.169.254"
+NAMES_ADDRESS = "169.254.169.253"
+CONTROL_ADDRESS = "169.254.169.252"
+CLIENT_SUBNET = Subnet(name="client", cidr="10.0.200.0/24")
+CLIENT_ADDRESS = "10.0.200.10"
+CLIENT_MAC = "02:60:00:00:00:01"
+PLUMBING_POLL_S = 0.1
+BOOT_LIMIT_S = 120.0
+MACHINES_MIB = 6 * 320  # file server, client, and up to four instances for a moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Images:
+    """Disk images: instances by image id, and the lab's own machines."""
+
+    instances: Mapping[str, Path]
+    server: Path
+    client: Path
+
+
+class World:
+    """A running lab. Use as a context manager."""
+
+    def __init__(
+        self, kernel: Kernel, images: Images, run_directory: Path, say: Callable[[str], None], timing: Timing = FAST
+    ) -> None:
+        """`say` gets one sentence for everything a person should know; called from many threads."""
+        self._images = images
+        self._run_directory = run_directory
+        self._say = say
+        self._closing = threading.Event()
+        self._closers: list[Callable[[], object]] = []
+        self.network = Network()
+        self.machines = UmlMachines(kernel, run_directory, self.network, memory_mib=MACHINES_MIB)
+        # What every instance is told from outside, so that the image is the same as on AWS.
+        arguments = (f"systemd.setenv=AWS_ENDPOINT_URL=http://{CONTROL_ADDRESS}:4566",)
+        self.hypervisor = Hypervisor(self.machines, self, images.instances, arguments, say)
+        self.control_plane = ControlPlane(self.hypervisor, timing, address=CONTROL_ADDRESS, port=4566)
+        self.ledger = Ledger()
+        self._has_writer_program = False
+        self.file_server: FileServer
+        self.client: Machine
+
+    def __enter__(self) -> World:
+        try:
+            self._start()
+        except OSError as error:
+            self.close()
+            raise LabPreconditionError(
+                f"the lab cannot listen: {error}: end the program that holds that port (`ss -ltnp` names it)"
+            ) from error
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End everything, in reverse order, also what comes after something that does not end. Safe to repeat."""
+        self._closing.set()
+        closers, self._closers = self._closers, []
+        with ExitStack() as closing:
+            for closer in closers:
+                closing.callback(closer)
+
+    def boto3_client(self, service: str) -> Any:
+        """An operator's client to the control plane, with bounded calls."""
+        make: Any = boto3.client  # the stubs know only literal names
+        return make(
+            service,
+            region_name=REGION,
+            endpoint_url=self.control_plane.endpoint_url,
+            aws_access_key_id="operator",
+            aws_secret_access_key="operator",
+            config=Config(connect_timeout=3, read_timeout=60, retries={"total_max_attempts": 2}),
+        )
+
+    def ensure(self, subnet_id: str) -> None:
+        """The bridge of a subnet of the control plane (for the hypervisor)."""
+        for view in self.control_plane.subnets():
+            if view.id == subnet_id:
+                self.network.add_subnet(Subnet(name=view.id, cidr=view.cidr, zone=view.zone))
+                return
+        raise LabError(f"no subnet {subnet_id} in the control plane")
+
+    def gateway(self, subnet_id: str) -> str:
+        """The gateway of a subnet (for the hypervisor)."""
+        return self.network.gateway(subnet_id)
+
+    def crash(self, instance_id: str) -> None:
+        """Cut the power of an instance, behind the back of the control plane."""
+        self.hypervisor.power_off(instance_id)
+
+    def start_writers(self, name: str, label: str = "w") -> None:
+        """Have the client machine write to `name` from now on. One `label` per start: it names the writers."""
+        if not self._has_writer_program:  # once: a console carries no more than it must
+            script = Path(writer_program.__file__).read_text()
+            self.client.exec(f"cat > /root/writer.py <<'END_OF_WRITER'\n{script}\nEND_OF_WRITER")
+            self._has_writer_program = True
+        target = f"--service {name} --collector {self._collector_address} --label {label}"
+        started = self.client.exec(f"systemd-run --quiet --unit=writers-{label} python3 /root/writer.py {target}")
+        if started.exit_code:
+            raise LabError(f"the client's writers did not start: {started.output.strip()}")
+
+    def stop_writers(self, label: str = "w") -> None:
+        """End them; what they had not reported by then counts as not acknowledged."""
+        self.client.exec(f"systemctl stop writers-{label}")
+
+    def resolve(self, name: str) -> str:
+        """The address that the lab's records give `name` now; empty when there is none."""
+        for record in self.control_plane.hosted_zone_records():
+            if record.name == name and record.type == "A":
+                return record.values[0]
+        return ""
+
+    def _start(self) -> None:
+        self.network.start()
+        self.network.add_subnet(CLIENT_SUBNET)
+        self._closers.append(self.hypervisor.end_all)
+        self.control_plane.start()
+        self._closers.append(self.control_plane.stop)
+        wiring = Wiring(self.control_plane)
+        metadata = MetadataServer(
+            wiring.instance_metadata,
+            MetadataService(credentials=self._credentials),
+        )
+        metadata.open()
+        self._closers.append(metadata.close)
+        names = NamesServer(Names(wiring.zones, wiring.mount_targets, wiring.zone_of), address=NAMES_ADDRESS)
+        names.open()
+        self._closers.append(names.close)
+        collector = Collector(self.ledger, address=CONTROL_ADDRESS)
+        collector.open()
+        self._closers.append(collector.close)
+        self._collector_address = f"{CONTROL_ADDRESS}:{collector.port}"
+        self.file_server = FileServer(self.machines, self._images.server, self._run_directory / "efs.ext4")
+        self._closers.append(self.file_server.stop)
+        self.client = self._power_on_client()
+        self._closers.append(self.client.kill)
+        threading.Thread(target=self._plumb, name="plumbing", daemon=True).start()
+
+    def _power_on_client(self) -> Machine:
+        gateway = self.network.gateway(CLIENT_SUBNET.name).split("/")[0]
+        return self.machines.power_on(
+            MachineSpec(
+                name="client",
+                image=self._images.client,
+                memory_mib=128,
+                interfaces=(NetworkInterface(index=0, mac=CLIENT_MAC, bridge=CLIENT_SUBNET.name),),
+                address=f"{CLIENT_ADDRESS}/24",
+                gateway=gateway,
+            )
+        )
+
+    def _plumb(self) -> None:
+        """Give the file server what the control plane announces: addresses in every zone, access point directories."""
+        self._try(self.file_server.start, "the file system")
+        plugged: set[str] = set()
+        made: set[str] = set()
+        while not self._closing.wait(PLUMBING_POLL_S):
+            for target in self.control_plane.mount_targets():
+                if target.id not in plugged:
+                    plugged.add(target.id)
+                    self._try(partial(self._plug, target), target.id)
+            for point in self.control_plane.access_points():
+                if point.id not in made:
+                    made.add(point.id)
+                    make = self.file_server.create_directory
+                    self._try(
+                        partial(make, point.path, uid=point.owner_uid, gid=point.owner_gid, mode=point.mode), point.id
+                    )
+
+    def _plug(self, target: MountTargetView) -> None:
+        self.ensure(target.subnet_id)
+        gateway, length = self.gateway(target.subnet_id).split("/")
+        macs = {nic.id: nic.mac for nic in self.control_plane.network_interfaces()}
+        self.file_server.add_mount_target(
+            MountTarget(
+                subnet=target.subnet_id,
+                address=f"{target.address}/{length}",
+                gateway=gateway,
+                mac=macs[target.network_interface_id],
+            )
+        )
+
+    def _try(self, act: Callable[[], object], what: str) -> None:
+        try:
+            act()
+        except LabError as error:
+            self._say(f"{what} is not served: {error}")
+
+    def _credentials(self, instance: InstanceMetadata, now_s: float) -> RoleCredentials:
+        view = wait_for(
+            lambda: self.control_plane.instance_by_address(instance.address),
+            f"credentials of {instance.instance_id}",
+            deadline_s=1.0,
+        )
+        given = view.credentials
+        if given is None:
+            raise LabError(f"{instance.instance_id} has no role")
+        return RoleCredentials(
+            access_key_id=given.access_key_id,
+            secret_access_key=given.secret_access_key,
+            token=given.token,
+            issued_at_s=now_s,
+            expires_at_s=now_s + 6 * 3600,
+        )

@@ -1,0 +1,222 @@
+"""The record moves by compare-and-swap and never overwrites what it has not seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import boto3
+import pytest
+
+from bootstrap.base.clock import StopRequest
+from bootstrap.base.errors import CloudError, DeadlineExceeded, NotHolder, StopRequested
+from bootstrap.claims.dns import RecordAction, RecordStore, decide_record, move_record
+from bootstrap.cloud.route53 import RecordSet, Route53, normalized
+from tests.unit.bootstrap.conftest import Cloud
+from tests.unit.bootstrap.fakes import FakeClock, cloud_error, permitted
+
+NAME = "demo.lab.internal"
+WANTED = RecordSet(name=NAME, values=("10.0.100.10",), ttl_s=10)
+
+
+def record(value: str, ttl_s: int = 10) -> RecordSet:
+    return RecordSet(name=NAME, values=(value,), ttl_s=ttl_s)
+
+
+class FakeStore:
+    """A record set that refuses a stale DELETE, as Route 53 does; `rival` writes between a read and a swap."""
+
+    def __init__(self, held: RecordSet | None) -> None:
+        self.held = held
+        self.errors: list[CloudError] = []
+        self.is_performed_anyway = False
+        self.rival: Callable[[], None] | None = None
+        self.swaps: list[tuple[RecordSet | None, RecordSet]] = []
+
+    def address_record(self, name: str) -> RecordSet | None:
+        return self.held
+
+    def swap(self, old: RecordSet | None, new: RecordSet) -> None:
+        if self.rival is not None:
+            self.rival()
+            self.rival = None
+        error = self.errors.pop(0) if self.errors else None
+        if error is not None and not self.is_performed_anyway:
+            raise error
+        if old != self.held:
+            raise cloud_error("InvalidChangeBatch")
+        self.swaps.append((old, new))
+        self.held = new
+        if error is not None:
+            raise error
+
+    def overwrite(self, new: RecordSet) -> None:
+        """An UPSERT, which the agent must never use."""
+        self.held = new
+
+
+@pytest.mark.parametrize(
+    ("seen", "action", "sentence"),
+    [
+        (None, RecordAction.CREATE, f"{NAME} is missing: create 10.0.100.10"),
+        (record("10.0.100.10"), RecordAction.KEEP, f"{NAME} already is 10.0.100.10"),
+        (record("10.0.101.10"), RecordAction.SWAP, f"{NAME} moves from 10.0.101.10 to 10.0.100.10"),
+        (record("10.0.100.10", 300), RecordAction.SWAP, f"{NAME} moves from 10.0.100.10 to 10.0.100.10"),
+        (RecordSet(name=NAME, values=(), ttl_s=0), RecordAction.SWAP, f"{NAME} moves from an alias to 10.0.100.10"),
+    ],
+)
+def test_decide_record(seen: RecordSet | None, action: RecordAction, sentence: str) -> None:
+    decision = decide_record(seen, WANTED)
+    assert (decision.action, decision.sentence) == (action, sentence)
+
+
+def test_right_record_is_left_alone(clock: FakeClock) -> None:
+    store = FakeStore(WANTED)
+    assert move_record(store, WANTED, clock.deadline(), 10, permitted) == f"{NAME} already is 10.0.100.10"
+    assert store.swaps == []
+
+
+@pytest.mark.parametrize(
+    "code", ["Throttling", "PriorRequestNotComplete", "InvalidChangeBatch", "InternalError", "EndpointConnectionError"]
+)
+def test_error_is_retried_with_growing_pauses(clock: FakeClock, code: str) -> None:
+    store = FakeStore(record("10.0.101.10"))
+    store.errors = [cloud_error(code) for _ in range(6)]
+    move_record(store, WANTED, clock.deadline(), 10, permitted)
+    assert store.held == WANTED
+    assert clock.waits == [1, 2, 4, 8, 16, 20]
+
+
+def test_lost_answer_is_found_done(clock: FakeClock) -> None:
+    store = FakeStore(record("10.0.101.10"))
+    store.errors, store.is_performed_anyway = [cloud_error("ReadTimeoutError")], True
+    assert move_record(store, WANTED, clock.deadline(), 10, permitted) == f"{NAME} already is 10.0.100.10"
+    assert len(store.swaps) == 1
+
+
+def test_rival_write_is_seen_before_it_is_replaced(clock: FakeClock) -> None:
+    store = FakeStore(record("10.0.101.10"))
+    store.rival = lambda: store.overwrite(record("10.0.102.10"))
+    move_record(store, WANTED, clock.deadline(), 10, permitted)
+    assert store.swaps == [(record("10.0.102.10"), WANTED)]
+
+
+def test_young_role_is_given_one_attempts_time(clock: FakeClock) -> None:
+    store = FakeStore(None)
+    store.errors = [cloud_error("AccessDenied", retryable=False) for _ in range(20)]
+    with pytest.raises(CloudError, match="AccessDenied"):
+        move_record(store, WANTED, clock.deadline(600), 10, permitted)
+    assert 10 < sum(clock.waits) < 20
+
+
+def test_deadline_and_stop_end_it(clock: FakeClock) -> None:
+    store = FakeStore(None)
+    store.errors = [cloud_error("Throttling") for _ in range(99)]
+    with pytest.raises(DeadlineExceeded, match="last seen: call: Throttling"):
+        move_record(store, WANTED, clock.deadline(30), 10, permitted)
+    stop = StopRequest()
+    stop.request("SIGTERM received")
+    with pytest.raises(StopRequested, match="SIGTERM"):
+        move_record(store, WANTED, clock.deadline(30, stop), 10, permitted)
+
+
+def never_overwrites_unseen(move: Callable[[Any], object]) -> bool:
+    """The checker: a rival's value, written while we were deciding, must be named exactly by what replaces it."""
+    store = FakeStore(record("10.0.101.10"))
+    store.rival = lambda: store.overwrite(record("10.0.102.10"))
+    move(store)
+    return store.swaps == [(record("10.0.102.10"), WANTED)]
+
+
+def test_unconditional_upsert_is_seen(clock: FakeClock) -> None:
+    def upsert(store: FakeStore) -> None:
+        if store.rival is not None:
+            store.rival()
+        store.overwrite(WANTED)
+
+    assert not never_overwrites_unseen(upsert)
+    assert never_overwrites_unseen(lambda store: move_record(store, WANTED, clock.deadline(), 10, permitted))
+
+
+# ------------------------------------------------------------------ against the strict AWS
+@pytest.fixture
+def zone_id(aws: Cloud) -> str:
+    made = boto3.client("route53").create_hosted_zone(Name="lab.internal", CallerReference="1")
+    found: str = made["HostedZone"]["Id"].rsplit("/", 1)[-1]
+    return found
+
+
+def test_strict_aws_creates_keeps_and_moves(aws: Cloud, clock: FakeClock, zone_id: str) -> None:
+    store: RecordStore = Route53(aws.clients, zone_id)
+    assert store.address_record(NAME) is None
+    assert move_record(store, WANTED, clock.deadline(), 10, permitted).endswith("create 10.0.100.10")
+    assert move_record(store, WANTED, clock.deadline(), 10, permitted).endswith("already is 10.0.100.10")
+    assert move_record(store, record("10.0.101.10"), clock.deadline(), 10, permitted).endswith("to 10.0.101.10")
+    assert store.address_record(NAME) == record("10.0.101.10")
+    assert clock.waits == []
+
+
+def test_strict_aws_stale_swap_is_an_invalid_change_batch(aws: Cloud, clock: FakeClock, zone_id: str) -> None:
+    store = Route53(aws.clients, zone_id)
+    store.swap(None, record("10.0.101.10"))
+    stale = store.address_record(NAME)
+    store.swap(stale, record("10.0.102.10"))
+    with pytest.raises(CloudError) as caught:
+        store.swap(stale, WANTED)
+    assert (caught.value.code, caught.value.retryable) == ("InvalidChangeBatch", True)
+    assert store.address_record(NAME) == record("10.0.102.10")
+
+
+def test_strict_aws_neighbour_is_not_taken_for_the_record(aws: Cloud, zone_id: str) -> None:
+    store = Route53(aws.clients, zone_id)
+    store.swap(None, RecordSet(name="zebra.lab.internal", values=("10.0.0.1",), ttl_s=10))
+    assert store.address_record(NAME) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "normal"), [("A.Lab.", "a.lab"), ("a.lab", "a.lab"), ("\\052.lab.internal.", "*.lab.internal")]
+)
+def test_normalized(name: str, normal: str) -> None:
+    assert normalized(name) == normal
+
+
+def test_who_does_not_hold_the_lease_swaps_nothing(clock: FakeClock) -> None:
+    """An old holder that wakes up between its read and its swap, and one whose successor moved the record already."""
+    store = FakeStore(record("10.0.101.10"))
+    refusals = ["generation 1 is not the highest", "the lease directory does not answer"]
+
+    def permit() -> None:
+        if refusals:
+            raise NotHolder(refusals.pop(0))
+
+    move_record(store, WANTED, clock.deadline(), 10, permit)
+    assert refusals == []
+    assert len(store.swaps) == 1, "verified again, it goes on"
+
+    store = FakeStore(record("10.0.101.10"))
+
+    def never() -> None:
+        raise NotHolder("generation 1 is not the highest, there is generation 2: nothing is touched")
+
+    with pytest.raises(DeadlineExceeded, match="there is generation 2"):
+        move_record(store, WANTED, clock.deadline(30), 10, never)
+    assert store.swaps == []
+
+
+def test_lease_is_proven_after_the_read_so_that_a_successors_value_is_never_named(clock: FakeClock) -> None:
+    """Broken on purpose, with the proof before the read, the successor's value would be read and swapped away."""
+    taken: list[str] = []
+    store = FakeStore(record("10.0.101.10"))
+
+    def permit() -> None:
+        if taken:
+            raise NotHolder("there is generation 2")
+
+    def successor() -> None:
+        taken.append("generation 2")
+        store.overwrite(record("10.0.102.10"))
+
+    store.rival = successor  # after the proof: then the swap names an old value and fails
+    with pytest.raises(DeadlineExceeded):
+        move_record(store, WANTED, clock.deadline(30), 10, permit)
+    assert store.held == record("10.0.102.10")

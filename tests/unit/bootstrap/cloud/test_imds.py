@@ -1,0 +1,102 @@
+"""The metadata service: token always, 404 is nothing, every wait ends."""
+
+from __future__ import annotations
+
+import http.client
+
+import pytest
+
+from bootstrap.base.errors import BadBootDocument, SurroundingsError
+from bootstrap.cloud.imds import TOKEN_TTL_S, Answer, MetadataService
+from tests.unit.bootstrap.fakes import FakeClock
+
+VALUES = {
+    "meta-data/instance-id": "i-me",
+    "meta-data/placement/availability-zone": "us-east-1a",
+    "meta-data/ami-id": "ami-1",
+    "meta-data/mac": "02:AA:00:00:00:01\n",
+}
+
+
+class FakeService:
+    """Demands a token, counts how many it gave, fails as told."""
+
+    def __init__(self) -> None:
+        self.values = dict(VALUES)
+        self.tokens = 0
+        self.failures: list[Exception | int] = []
+        self.is_forgetful = False  # refuses the current token once
+
+    def __call__(self, method: str, path: str, headers: dict[str, str]) -> Answer:
+        if self.failures:
+            failure = self.failures.pop(0)
+            if isinstance(failure, Exception):
+                raise failure
+            return Answer(status=failure, body="")
+        if method == "PUT":
+            assert path == "/latest/api/token"
+            assert headers == {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
+            self.tokens += 1
+            return Answer(status=200, body=f"token-{self.tokens}")
+        if self.is_forgetful or headers.get("X-aws-ec2-metadata-token") != f"token-{self.tokens}":
+            self.is_forgetful = False
+            return Answer(status=401, body="")
+        value = self.values.get(path.removeprefix("/latest/"))
+        return Answer(status=404, body="") if value is None else Answer(status=200, body=value)
+
+
+@pytest.fixture
+def service() -> FakeService:
+    return FakeService()
+
+
+def test_identity_with_one_token(service: FakeService, clock: FakeClock) -> None:
+    identity = MetadataService(clock, service).identity(clock.deadline())
+    assert (identity.instance_id, identity.zone, identity.image_id) == ("i-me", "us-east-1a", "ami-1")
+    assert identity.mac == "02:aa:00:00:00:01"
+    assert service.tokens == 1
+
+
+def test_token_is_renewed_after_half_its_life_and_after_a_401(service: FakeService, clock: FakeClock) -> None:
+    metadata = MetadataService(clock, service)
+    metadata.identity(clock.deadline())
+    clock.advance(TOKEN_TTL_S / 2)
+    metadata.identity(clock.deadline())
+    assert service.tokens == 2
+    service.is_forgetful = True
+    metadata.identity(clock.deadline())
+    assert service.tokens == 3
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [ConnectionRefusedError("refused"), TimeoutError("slow"), http.client.BadStatusLine("x"), 500, 503, 429],
+)
+def test_passing_failure_is_retried(service: FakeService, clock: FakeClock, failure: Exception | int) -> None:
+    service.failures = [failure, failure]
+    assert MetadataService(clock, service).identity(clock.deadline()).instance_id == "i-me"
+    assert clock.waits == [0.5, 0.5]
+
+
+def test_lasting_failure_is_a_named_reason(service: FakeService, clock: FakeClock) -> None:
+    service.failures = [ConnectionRefusedError("refused")] * 999
+    with pytest.raises(SurroundingsError, match=r"did not answer /latest/meta-data/instance-id within 60 s \(Conn"):
+        MetadataService(clock, service).identity(clock.deadline(60))
+    assert sum(clock.waits) < 60
+
+
+def test_switched_off_is_said_at_once(service: FakeService, clock: FakeClock) -> None:
+    service.failures = [403]
+    with pytest.raises(SurroundingsError, match="HttpTokens=required"):
+        MetadataService(clock, service).identity(clock.deadline())
+    assert clock.waits == []
+
+
+def test_not_found_is_nothing(service: FakeService, clock: FakeClock) -> None:
+    metadata = MetadataService(clock, service)
+    assert metadata.target_lifecycle_state(clock.deadline()) == ""
+    with pytest.raises(BadBootDocument, match="this instance has no user data"):
+        metadata.user_data(clock.deadline())
+    del service.values["meta-data/mac"]
+    with pytest.raises(SurroundingsError, match="has no /latest/meta-data/mac"):
+        metadata.identity(clock.deadline())

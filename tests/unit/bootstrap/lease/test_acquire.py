@@ -1,0 +1,364 @@
+"""Each observation of a newcomer, the action that follows and the sentence that says why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from bootstrap.base.member import Member
+from bootstrap.base.timing import FencePolicy, LeaseTiming
+from bootstrap.lease.rules.acquire import FRESH_S, acquire_step, must_ask
+from bootstrap.lease.rules.actions import Action, GiveUp, Publish, Resume, StopOwnService, Terminate, Wait
+from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer, Observation, OwnRemains, Seen
+from bootstrap.lease.rules.record import Applicant, LeaseRecord, new_record, released, renewed
+from bootstrap.lease.rules.watch import AcquireMemory
+
+TIMING = LeaseTiming()
+ME = Applicant(
+    instance_id="i-new", zone="b", network_interface_id="eni-b", boot_id="boot-1", image_id="ami-1", agent_version="1"
+)
+HOLDER = replace(ME, instance_id="i-old", zone="a", network_interface_id="eni-a")
+RECORD = new_record(HOLDER, TIMING, generation=41, nonce="old")
+IN_SERVICE = Member(lifecycle_state="InService", is_healthy=True)
+PENDING = Member(lifecycle_state="Pending:Wait", is_healthy=True)
+TERMINATING = Member(lifecycle_state="Terminating:Wait", is_healthy=True)
+UNHEALTHY = Member(lifecycle_state="InService", is_healthy=False)
+SILENT = NoAnswer(reason="throttled")
+RUNNING, SHUTTING_DOWN = HolderAnswer(state="running"), HolderAnswer(state="shutting-down")
+NOTHING = OwnRemains()
+
+
+def seen(record: LeaseRecord | None, now_s: float, generation: int = 41) -> Seen:
+    text = f"{record.renewals} {record.is_released}" if record else "?"
+    return Seen(generation=generation, record=record, text=text, sent_s=now_s, returned_s=now_s)
+
+
+def group(me: Member | None = PENDING, holder: Member | None = None) -> GroupAnswer:
+    return GroupAnswer(me=me, holder=holder)
+
+
+class Newcomer:
+    """Runs steps one after the other and keeps the memory."""
+
+    def __init__(self, policy: FencePolicy = "proof-or-lease") -> None:
+        self.memory, self.policy = AcquireMemory(), policy
+
+    def step(
+        self,
+        now_s: float,
+        record: LeaseRecord | None = RECORD,
+        holder: HolderAnswer | NoAnswer | None = RUNNING,
+        members: GroupAnswer | NoAnswer | None = None,
+        refusal: str = "",
+        remains: OwnRemains = NOTHING,
+    ) -> Action:
+        observation = Observation(
+            seen=seen(record, now_s),
+            holder=holder,
+            group=members if members is not None else group(),
+            refusal=refusal,
+            remains=remains,
+        )
+        return self.see(now_s, observation)
+
+    def see(self, now_s: float, observation: Observation) -> Action:
+        self.memory, action = acquire_step(
+            self.memory, observation, me=ME, timing=TIMING, policy=self.policy, now_s=now_s
+        )
+        return action
+
+
+def test_an_empty_directory_gives_generation_1() -> None:
+    empty = Seen(generation=0, record=None, text="", sent_s=0.0, returned_s=0.0)
+    action = Newcomer().see(0.0, Observation(seen=empty))
+    assert action == Publish(generation=1, ground="first", sentence="no generation yet: publish generation 1")
+    assert not must_ask(empty, ME)
+
+
+def test_a_released_lease_is_taken_at_once() -> None:
+    action = Newcomer("proof").step(0.0, released(RECORD), holder=None)
+    assert isinstance(action, Publish)
+    assert action.sentence == "generation 41 of i-old is released: publish generation 42"
+    assert not must_ask(seen(released(RECORD), 0.0), ME)
+
+
+def test_mine_from_before_a_reboot_is_taken_at_once() -> None:
+    mine = replace(RECORD, instance_id="i-new", boot_id="boot-0")
+    action = Newcomer("proof").step(0.0, mine, holder=None)
+    assert isinstance(action, Publish)
+    assert (action.ground, action.generation) == ("own-reboot", 42)
+    assert action.sentence == "generation 41 of i-new is mine from before a reboot: publish generation 42"
+
+
+MINE = replace(RECORD, instance_id="i-new", boot_id="boot-1", nonce="mine")
+
+
+def test_a_restarted_agent_resumes_what_the_fence_still_guards() -> None:
+    action = Newcomer().step(10.0, MINE, remains=OwnRemains(nonce="mine", fence_deadline_s=30.0))
+    assert action == Resume(
+        generation=41, deadline_s=30.0, sentence="generation 41 is mine and guarded for 20 s more: resume it"
+    )
+
+
+@pytest.mark.parametrize(
+    "remains",
+    [
+        OwnRemains(nonce="mine", fence_deadline_s=10.0, is_service_stopped=False),
+        OwnRemains(nonce="mine", fence_deadline_s=None, is_service_stopped=False),
+        OwnRemains(nonce="another", fence_deadline_s=30.0, is_service_stopped=False),
+    ],
+)
+def test_a_restarted_agent_stops_what_nobody_guards_before_the_next_generation(remains: OwnRemains) -> None:
+    newcomer = Newcomer()
+    action = newcomer.step(10.0, MINE, remains=remains)
+    assert isinstance(action, StopOwnService)
+    assert action.sentence == "generation 41 is mine but its deadline is not guarded: stop the service first"
+    action = newcomer.step(12.0, MINE, remains=replace(remains, fence_deadline_s=None, is_service_stopped=True))
+    assert isinstance(action, Publish)
+    assert (action.ground, action.generation) == ("own-restart", 42)
+
+
+def test_what_is_left_of_an_earlier_generation_is_stopped_before_anything_else() -> None:
+    left = OwnRemains(nonce="mine", fence_deadline_s=30.0, is_service_stopped=False)
+    for record in (RECORD, released(RECORD), None, released(MINE), replace(MINE, boot_id="boot-0")):
+        action = Newcomer().step(10.0, record, remains=left)
+        assert action == StopOwnService(
+            sentence="something of an earlier generation is left here, the highest is 41: stop it first"
+        )
+
+
+def test_terminated_is_proof_also_without_the_group() -> None:
+    action = Newcomer("proof").step(0.0, holder=HolderAnswer(state="terminated"), members=None)
+    assert isinstance(action, Publish)
+    assert action.sentence == "generation 41 of i-old is terminated: publish generation 42"
+
+
+def test_gone_is_proof_only_when_it_lasts_and_nothing_is_renewed() -> None:
+    newcomer, gone = Newcomer("proof"), HolderAnswer(state="gone")
+    assert isinstance(newcomer.step(0.0, holder=gone), Wait)
+    assert isinstance(newcomer.step(6.0, renewed(RECORD), holder=gone), Wait)
+    action = newcomer.step(12.0, renewed(RECORD), holder=gone)
+    assert isinstance(action, Wait)
+    assert action.sentence == "generation 41 of i-old is unknown to EC2: ask again, it may not have spread yet"
+    action = newcomer.step(16.0, renewed(RECORD), holder=gone)
+    assert isinstance(action, Publish)
+    assert action.sentence == "generation 41 of i-old is unknown to EC2 and unchanged for 10 s: publish generation 42"
+
+
+def test_a_healthy_holder_makes_the_newcomer_surplus_and_is_never_shot() -> None:
+    newcomer, record = Newcomer(), RECORD
+    for now_s in range(0, 300, 5):
+        record = renewed(record)
+        action = newcomer.step(float(now_s), record, members=group(holder=IN_SERVICE))
+        assert action == Wait(
+            pause_s=1.5,
+            is_surplus=True,
+            sentence="generation 41 of i-old is healthy and renews: this instance is surplus and waits for a release",
+        )
+    action = newcomer.step(300.0, renewed(record), members=group(holder=IN_SERVICE))
+    assert action == GiveUp(
+        reason="surplus",
+        sentence="generation 41 of i-old is healthy and renews: this instance is surplus, and was not needed for 300 s",
+    )
+
+
+@pytest.mark.parametrize("state", ["Pending", "Pending:Wait", "Pending:Proceed", "InService"])
+def test_every_state_in_which_the_group_counts_the_holder_spares_it_while_it_renews(state: str) -> None:
+    """A newcomer may meet a holder that is itself still arriving: it serves, its launch hook is not yet answered."""
+    newcomer, record = Newcomer(), RECORD
+    for now_s in range(0, 300, 5):
+        record = renewed(record)
+        members = group(holder=Member(lifecycle_state=state, is_healthy=True))
+        action = newcomer.step(float(now_s), record, members=members)
+        assert isinstance(action, Wait), f"{state} at {now_s} s: {action.sentence}"
+        assert action.is_surplus
+    action = newcomer.step(300.0, renewed(record), members=members)
+    assert isinstance(action, GiveUp)
+    assert action.reason == "surplus"
+
+
+@pytest.mark.parametrize("state", ["Pending", "Pending:Wait", "Pending:Proceed", "InService"])
+def test_a_counted_holder_is_spared_by_its_renewals_and_not_by_its_state(state: str) -> None:
+    newcomer = Newcomer()
+    members = group(holder=Member(lifecycle_state=state, is_healthy=True))
+    for now_s in (0.0, 45.0, 89.0):
+        assert isinstance(newcomer.step(now_s, members=members), Wait)
+    assert isinstance(newcomer.step(90.0, members=members), Terminate)
+
+
+def test_two_that_arrive_and_both_renew_shoot_neither() -> None:
+    """Launched before the other ended: whichever holds is Pending:Wait for the other as well."""
+    for me, holder in ((PENDING, PENDING), (IN_SERVICE, PENDING), (PENDING, IN_SERVICE)):
+        newcomer, record = Newcomer(), RECORD
+        for now_s in range(0, 295, 5):
+            record = renewed(record)
+            assert isinstance(newcomer.step(float(now_s), record, members=group(me=me, holder=holder)), Wait)
+
+
+def test_a_surplus_instance_takes_over_when_the_holder_releases() -> None:
+    newcomer = Newcomer()
+    newcomer.step(0.0, members=group(holder=IN_SERVICE))
+    assert isinstance(newcomer.step(2.0, released(RECORD)), Publish)
+
+
+def test_a_counted_holder_that_does_not_renew_for_its_lease_is_ended() -> None:
+    newcomer = Newcomer()
+    newcomer.step(0.0, members=group(holder=IN_SERVICE))
+    assert isinstance(newcomer.step(89.0, members=group(holder=IN_SERVICE)), Wait)
+    action = newcomer.step(90.0, members=group(holder=IN_SERVICE))
+    assert isinstance(action, Terminate)
+    assert (action.instance_id, action.is_forced) == ("i-old", False)
+    assert action.sentence == (
+        "generation 41 of i-old is running and does not hold on rightly: terminate it without its shutdown"
+    )
+
+
+def test_a_holder_that_is_leaving_gets_time_to_stop_gracefully() -> None:
+    newcomer, record = Newcomer(), RECORD
+    for now_s in range(0, 150, 5):
+        record = renewed(record)
+        action = newcomer.step(float(now_s), record, members=group(holder=TERMINATING))
+        assert isinstance(action, Wait)
+    assert action.sentence == (
+        "generation 41 of i-old is Terminating:Wait and still renews: wait for its release while it stops"
+    )
+    assert isinstance(newcomer.step(150.0, renewed(record), members=group(holder=TERMINATING)), Terminate)
+
+
+def test_a_holder_that_is_leaving_and_does_not_renew_is_ended_after_three_periods() -> None:
+    newcomer = Newcomer()
+    assert isinstance(newcomer.step(0.0, members=group(holder=TERMINATING)), Wait)
+    assert isinstance(newcomer.step(14.0, members=group(holder=TERMINATING)), Wait)
+    assert isinstance(newcomer.step(15.0, members=group(holder=TERMINATING)), Terminate)
+
+
+def test_an_unhealthy_holder_is_ended_at_once() -> None:
+    assert isinstance(Newcomer().step(0.0, members=group(holder=UNHEALTHY)), Terminate)
+
+
+def test_shutting_down_is_waited_for_then_forced_then_left_to_the_lease() -> None:
+    newcomer = Newcomer()
+    action = newcomer.step(0.0, holder=SHUTTING_DOWN)
+    assert isinstance(action, Wait)
+    assert action.sentence == "generation 41 of i-old is shutting-down: wait until it is terminated"
+    action = newcomer.step(60.0, holder=SHUTTING_DOWN)
+    assert isinstance(action, Terminate)
+    assert action.is_forced
+    assert action.sentence.endswith("terminate it by force")
+    action = newcomer.step(120.0, holder=SHUTTING_DOWN)
+    assert isinstance(action, Publish)
+    assert action.ground == "lease-expired"
+    assert action.sentence == (
+        "generation 41 of i-old is shutting-down, 120 s after the first request to terminate it; unchanged for 120 s: "
+        "publish generation 42"
+    )
+
+
+def test_with_fence_proof_a_stuck_holder_is_waited_for_to_the_deadline() -> None:
+    newcomer = Newcomer("proof")
+    newcomer.step(0.0, holder=SHUTTING_DOWN)
+    action = newcomer.step(299.0, holder=SHUTTING_DOWN)
+    assert isinstance(action, Wait)
+    assert action.sentence.endswith("fence: proof claims nothing without proof of death")
+    action = newcomer.step(300.0, holder=SHUTTING_DOWN)
+    assert isinstance(action, GiveUp)
+    assert action.reason == "takeover-deadline"
+
+
+def test_a_refused_termination_leaves_the_lease() -> None:
+    newcomer = Newcomer()
+    newcomer.step(0.0, members=group(holder=None))
+    action = newcomer.step(20.0, refusal="OperationNotPermitted")
+    assert isinstance(action, Wait)
+    assert action.sentence == (
+        "generation 41 of i-old is running and EC2 refuses to terminate it (OperationNotPermitted); "
+        "unchanged for 20 of 90 s"
+    )
+    assert isinstance(newcomer.step(90.0, refusal="OperationNotPermitted"), Publish)
+
+
+@pytest.mark.parametrize("state", ["Terminating", "Terminating:Wait", "Standby"])
+def test_an_instance_the_group_is_ending_shoots_nobody(state: str) -> None:
+    action = Newcomer().step(0.0, members=group(me=Member(lifecycle_state=state, is_healthy=True)))
+    assert action == GiveUp(
+        reason="not-in-group",
+        sentence=f"the group has this instance as {state}: it is not the one to take over",
+    )
+
+
+def test_an_instance_the_group_has_never_heard_of_asks_again_and_then_gives_up() -> None:
+    newcomer = Newcomer()
+    assert isinstance(newcomer.step(0.0, members=group(me=None)), Wait)
+    action = newcomer.step(30.0, members=group(me=None))
+    assert isinstance(action, GiveUp)
+    assert action.sentence == "the group does not know this instance since 30 s: it is not the one to take over"
+
+
+def test_without_the_groups_word_nobody_is_shot() -> None:
+    action = Newcomer().step(0.0, members=SILENT)
+    assert isinstance(action, Wait)
+    assert action.sentence == (
+        "generation 41 of i-old: the group does not answer (throttled), so nobody may be terminated; "
+        "unchanged for 0 of 90 s"
+    )
+
+
+def test_without_any_answer_the_holders_own_lease_decides() -> None:
+    newcomer, record = Newcomer(), replace(RECORD, lease_duration_s=120.0)
+    for now_s in (0.0, 60.0, 90.0, 119.0):
+        assert isinstance(newcomer.step(now_s, record, holder=SILENT), Wait)
+    action = newcomer.step(120.0, record, holder=SILENT)
+    assert isinstance(action, Publish)
+    assert action.sentence == (
+        "generation 41 of i-old: EC2 does not answer (throttled); unchanged for 120 s: publish generation 42"
+    )
+
+
+def test_any_change_begins_the_wait_anew() -> None:
+    newcomer = Newcomer()
+    newcomer.step(0.0, holder=SILENT)
+    newcomer.step(80.0, renewed(RECORD), holder=SILENT)
+    assert isinstance(newcomer.step(100.0, renewed(RECORD), holder=SILENT), Wait)
+    assert isinstance(newcomer.step(170.0, renewed(RECORD), holder=SILENT), Publish)
+
+
+def test_a_hiccup_of_ec2_is_not_silence() -> None:
+    newcomer = Newcomer()
+    newcomer.step(0.0, members=group(holder=IN_SERVICE))
+    assert isinstance(newcomer.step(95.0, holder=SILENT), Wait)
+    assert isinstance(newcomer.step(125.0, holder=SILENT), Publish)
+
+
+def test_an_expired_lease_is_judged_by_a_fresh_look_only() -> None:
+    newcomer = Newcomer()
+    newcomer.step(0.0, holder=SILENT)
+    stale = Observation(seen=seen(RECORD, 95.0), holder=SILENT, group=group())
+    action = newcomer.see(95.0 + FRESH_S + 0.1, stale)
+    assert isinstance(action, Wait)
+    assert action.sentence.endswith("look once more before it is claimed")
+
+
+@pytest.mark.parametrize("policy", ["proof", "proof-or-lease"])
+def test_an_unreadable_record_is_held_to_the_deadline(policy: FencePolicy) -> None:
+    newcomer = Newcomer(policy)
+    for now_s in (0.0, 100.0, 299.0):
+        action = newcomer.step(now_s, None, holder=None)
+        assert action == Wait(pause_s=1.5, sentence="generation 41 cannot be read as a record and counts as held")
+    action = newcomer.step(300.0, None, holder=None)
+    assert action == GiveUp(
+        reason="takeover-deadline",
+        sentence="not taken over within 300 s: generation 41 cannot be read as a record and counts as held",
+    )
+    assert must_ask(seen(None, 0.0), ME)
+
+
+def test_a_silent_lease_directory_has_a_deadline() -> None:
+    newcomer = Newcomer()
+    away = Observation(seen=NoAnswer(reason="time-out"))
+    assert newcomer.see(0.0, away) == Wait(pause_s=1.5, sentence="the lease directory does not answer: time-out")
+    action = newcomer.see(300.0, away)
+    assert action == GiveUp(
+        reason="takeover-deadline",
+        sentence="not taken over within 300 s: the lease directory does not answer: time-out",
+    )

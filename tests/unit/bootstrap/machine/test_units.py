@@ -1,0 +1,173 @@
+"""Started means active; stopped means gone, by force if need be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from bootstrap.base.clock import Deadline, StopRequest
+from bootstrap.base.errors import DeadlineExceeded, HookError, ServiceError, StopRequested
+from bootstrap.machine.commands import Completed
+from bootstrap.machine.probes import Prober
+from bootstrap.machine.units import ServiceUnits, run_hooks
+from tests.process.fake_os import OK, FakeOs
+from tests.unit.bootstrap.fakes import FakeClock, document
+
+UNITS = ("demo-store.service", "demo.service")
+
+
+@pytest.fixture
+def mounted(machine: FakeOs, clock: FakeClock) -> FakeOs:
+    """The service's data directory is a mount point, so systemd lets its units start."""
+    root, target = str(machine.paths.data_root), str(machine.root / "service")
+    Path(root).mkdir(parents=True)
+    machine.run(("mount", "-t", "nfs4", "-o", "hard", "x:/d", root), clock.deadline())
+    machine.run(("mount", "--bind", f"{root}/demo", target), clock.deadline())
+    return machine
+
+
+def verbs(machine: FakeOs) -> list[str]:
+    lines = (line.removeprefix("systemctl ") for line in machine.log() if line.startswith("systemctl "))
+    return [line for line in lines if not line.startswith(("show", "reset-failed"))]
+
+
+def test_start_in_order_stop_in_reverse(mounted: FakeOs, clock: FakeClock) -> None:
+    units = ServiceUnits(mounted, document().service)
+    units.start(clock.deadline())
+    assert [mounted.unit(unit) for unit in UNITS] == ["active", "active"]
+    assert units.dead_units(clock.deadline()) == []
+    assert units.stop(clock.deadline()) == []
+    assert units.dead_units(clock.deadline()) == [f"{unit} is inactive" for unit in UNITS]
+    starts = [f"start --job-mode=fail {unit}" for unit in UNITS]
+    assert verbs(mounted) == [*starts, f"stop {UNITS[1]}", f"stop {UNITS[0]}"]
+
+
+def test_start_without_the_mount_is_a_failure_although_systemctl_exits_0(machine: FakeOs, clock: FakeClock) -> None:
+    with pytest.raises(ServiceError, match=r"demo-store\.service is inactive after systemctl start \(exit code 0\)"):
+        ServiceUnits(machine, document().service).start(clock.deadline())
+
+
+class Trusting(ServiceUnits):
+    """Starts the units and believes systemctl's exit code."""
+
+    def _await_settled(self, unit: str, limit: object) -> str:
+        return "active"
+
+
+def test_a_start_that_does_not_look_is_seen(machine: FakeOs, clock: FakeClock) -> None:
+    Trusting(machine, document().service).start(clock.deadline())
+    assert [machine.unit(unit) for unit in UNITS] == ["inactive", "inactive"], "it claims to serve and does not"
+
+
+class Stopping(FakeOs):
+    """systemd is stopping the agent; as the real one it refuses or, asked in the default way, reverses that job.
+    tests/lab/test_scenes.py has the real one show that it does."""
+
+    is_stopping = True
+    is_reversed = False
+
+    def run(self, argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed:
+        if argv[:2] == ("systemctl", "start") and self.is_stopping:
+            if "--job-mode=fail" in argv:
+                return Completed(exit_code=1, output=f"Transaction for {argv[-1]}/start is destructive")
+            self.is_reversed = True
+        return super().run(argv, deadline, text_in=text_in)
+
+
+class Reversing(ServiceUnits):
+    """Starts the units in systemctl's default way."""
+
+    def _start_without_conflict(self, unit: str, limit: Deadline) -> Completed:
+        return self._commands.run(("systemctl", "start", unit), limit)
+
+
+@pytest.mark.parametrize(("kind", "is_reversed"), [(ServiceUnits, False), (Reversing, True)])
+def test_a_start_never_reverses_the_stop_of_the_agent(
+    mounted: FakeOs, clock: FakeClock, kind: type[ServiceUnits], *, is_reversed: bool
+) -> None:
+    stopping, stop = Stopping(mounted.root), StopRequest()
+    clock.at(3, lambda: stop.request("SIGTERM received"))
+    if not is_reversed:
+        with pytest.raises(StopRequested, match="SIGTERM received"):
+            kind(stopping, document().service).start(Deadline(clock, 60, "start", stop))
+        assert [stopping.unit(unit) for unit in UNITS] == ["inactive", "inactive"]
+    else:
+        kind(stopping, document().service).start(Deadline(clock, 60, "start", stop))
+    assert stopping.is_reversed is is_reversed
+
+
+def test_a_start_waits_for_the_end_of_the_stop_that_a_crash_of_the_agent_caused(
+    mounted: FakeOs, clock: FakeClock
+) -> None:
+    stopping = Stopping(mounted.root)
+    clock.at(3, lambda: setattr(stopping, "is_stopping", False))
+    ServiceUnits(stopping, document().service).start(clock.deadline())
+    assert [stopping.unit(unit) for unit in UNITS] == ["active", "active"]
+
+
+def test_a_stop_that_never_ends_is_named(mounted: FakeOs, clock: FakeClock) -> None:
+    with pytest.raises(DeadlineExceeded, match=r"start demo-store\.service: not done after 20 s.*is destructive"):
+        ServiceUnits(Stopping(mounted.root), document().service).start(clock.deadline())
+
+
+def test_start_that_takes_too_long_is_a_failure(mounted: FakeOs, clock: FakeClock) -> None:
+    mounted.refusing["show"] = Completed(exit_code=0, output="activating\n")
+    with pytest.raises(ServiceError, match="is activating after systemctl start"):
+        ServiceUnits(mounted, document().service).start(clock.deadline())
+    assert sum(clock.waits) == pytest.approx(20)
+
+
+class Stubborn(FakeOs):
+    """Units that ignore a stop; with `is_immortal` a kill, too."""
+
+    is_immortal = False
+
+    def _systemctl(self, verb: str, unit: str) -> Completed:
+        if verb == "stop" or (verb == "kill" and self.is_immortal):
+            return Completed(exit_code=None, output="")
+        return super()._systemctl(verb, unit)
+
+
+@pytest.mark.parametrize(("is_immortal", "left"), [(False, []), (True, ["demo.service", "demo-store.service"])])
+def test_stop_kills_what_does_not_stop_and_names_what_stays(
+    mounted: FakeOs, clock: FakeClock, *, is_immortal: bool, left: list[str]
+) -> None:
+    stubborn = Stubborn(mounted.root)
+    stubborn.is_immortal = is_immortal
+    for unit in UNITS:
+        stubborn.set_unit(unit, "active")
+    assert ServiceUnits(stubborn, document().service).stop(clock.deadline()) == left
+    assert f"kill --kill-whom=all --signal=SIGKILL {UNITS[1]}" in verbs(stubborn)
+
+
+def test_restart_refuses_to_start_beside_what_cannot_be_stopped(mounted: FakeOs, clock: FakeClock) -> None:
+    stubborn = Stubborn(mounted.root)
+    stubborn.is_immortal = True
+    stubborn.set_unit("demo.service", "active")
+    with pytest.raises(ServiceError, match=r"demo\.service cannot be stopped"):
+        ServiceUnits(stubborn, document().service).restart(clock.deadline())
+    assert not any(verb.startswith("start") for verb in verbs(stubborn))
+
+
+def test_hooks_run_in_order_and_stop_at_the_first_failure(machine: FakeOs, clock: FakeClock) -> None:
+    machine.refusing = {"good": OK, "bad": Completed(exit_code=3, output="no licence")}
+    hooks = (("good", "1"), ("bad", "2"), ("good", "3"))
+    with pytest.raises(HookError, match=r"before-start hook bad 2: exit code 3: no licence\. Run it by hand"):
+        run_hooks(machine, hooks, 5, clock.deadline(), "before-start")
+    assert machine.log() == ["good 1", "bad 2"]
+
+
+def test_await_healthy_polls_until_all_pass(machine: FakeOs, clock: FakeClock) -> None:
+    machine.refusing["probe"] = Completed(exit_code=1, output="warming up")
+    clock.at(3, lambda: machine.refusing.update(probe=OK))
+    assert Prober(machine, document().service.health).await_healthy(clock.deadline(30)).startswith("1 checks passed")
+    assert 3 <= sum(clock.waits) < 3.5
+
+
+def test_await_healthy_ends_in_a_reason(machine: FakeOs, clock: FakeClock) -> None:
+    machine.refusing["probe"] = Completed(exit_code=1, output="warming up")
+    with pytest.raises(ServiceError, match="not healthy after 30 s: probe: exit code 1: warming up"):
+        Prober(machine, document().service.health).await_healthy(clock.deadline(30))
+    assert sum(clock.waits) <= 30

@@ -1,0 +1,104 @@
+"""Everything is given back in reverse, each part bounded, and what stays is named."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from bootstrap.base.timeline import Timeline
+from bootstrap.claims.network_interface import Claim
+from bootstrap.machine.commands import Completed
+from bootstrap.machine.file_system import FileSystems
+from bootstrap.run.instance import Instance
+from bootstrap.run.stop import release_all
+from tests.process.fake_os import OK, FakeOs
+from tests.unit.bootstrap.fakes import ME, FakeClock, FakeInterfaces, document, held_by, permitted
+from tests.unit.bootstrap.run.test_boot import build
+
+
+class World:
+    def __init__(self, machine: FakeOs, clock: FakeClock) -> None:
+        self.machine, self.clock = machine, clock
+        self.target, self.root = str(machine.root / "service"), str(machine.paths.data_root)
+        self.interfaces = FakeInterfaces(held_by(ME))
+        self.timeline = Timeline(clock, [])
+        plain: Any = build(machine, clock)
+        self.instance: Instance = replace(
+            plain, document=document(self.target), claim=Claim(self.interfaces, plain.zone, ME, permitted)
+        )
+        machine.refusing["say-goodbye"] = OK
+
+    def boot(self) -> None:
+        Path(self.root).mkdir(parents=True)
+        for source, target in (("x:/lease", str(self.machine.paths.lease_root)), ("x:/data", self.root)):
+            self.machine.run(("mount", "-t", "nfs4", "-o", "hard", source, target), self.clock.deadline())
+        self.machine.run(("mount", "--bind", f"{self.root}/demo", self.target), self.clock.deadline())
+        self.instance.units.start(self.clock.deadline())
+
+    def release(self) -> list[str]:
+        return release_all(self.instance, self.timeline, has_served=True)
+
+    def outcomes(self) -> dict[str, str]:
+        return {entry.name: entry.outcome for entry in self.timeline.entries()}
+
+
+@pytest.fixture
+def world(machine: FakeOs, clock: FakeClock) -> World:
+    return World(machine, clock)
+
+
+def test_all_is_given_back_in_reverse_order(world: World) -> None:
+    world.boot()
+    before = len(world.machine.log())
+    assert world.release() == []
+    done = [line for line in world.machine.log()[before:] if "show" not in line]
+    assert done == [
+        "say-goodbye",
+        "systemctl stop demo.service",
+        "systemctl stop demo-store.service",
+        f"sync -f {world.root}",
+        f"umount {world.target}",
+        f"umount {world.root}",
+        f"umount {world.machine.paths.lease_root}",
+    ]
+    assert world.interfaces.seen.status == "available"
+    assert set(world.outcomes().values()) == {"ok"}
+
+
+def test_half_done_boot_and_second_time_are_fine(world: World) -> None:
+    world.interfaces.free()
+    assert world.release() == []
+    assert world.release() == []
+
+
+def test_hung_file_system_is_named_and_the_rest_still_done(world: World) -> None:
+    world.boot()
+    world.machine.hung = {world.root, world.target}
+    assert world.release() == [
+        f"{world.root} was not written back in time",
+        f"{world.target} could not be unmounted",
+        f"{world.root} could not be unmounted",
+    ]
+    assert world.interfaces.seen.status == "available"
+    assert world.outcomes()["unmount"] == "failed"
+
+
+def test_hook_that_fails_does_not_keep_the_service_alive(world: World) -> None:
+    world.boot()
+    world.machine.refusing["say-goodbye"] = Completed(exit_code=1, output="")
+    assert world.release() == []
+    assert world.machine.unit("demo.service") == "inactive"
+
+
+def test_interface_that_stays_is_named(world: World) -> None:
+    world.interfaces.free = lambda: None  # type: ignore[method-assign]
+    assert world.release() == ["eni-1 is not seen detached"]
+
+
+def test_mount_that_is_not_there_is_not_synced(world: World) -> None:
+    FileSystems(world.machine, world.machine.paths.mountinfo)
+    world.release()
+    assert not any(line.startswith("sync") for line in world.machine.log())

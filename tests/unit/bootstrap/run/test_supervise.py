@@ -1,0 +1,152 @@
+"""Restart here first, then have the instance replaced; AWS's troubles never lead to that."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from bootstrap.base.clock import StopRequest
+from bootstrap.base.errors import CloudError
+from bootstrap.machine.commands import Completed
+from bootstrap.run.supervise import Action, Observation, Supervisor, decide
+from tests.process.fake_os import OK, FakeOs
+from tests.unit.bootstrap.fakes import FakeClock, cloud_error, document
+from tests.unit.bootstrap.run.test_boot import build
+
+HEALTH = document().service.health  # allowance 30 s, interval 5 s, unhealthy after 3
+SICK = ("GET /ping: status 500",)
+
+
+@pytest.mark.parametrize(
+    ("observation", "action", "sentence"),
+    [
+        (Observation(), Action.NOTHING, "healthy"),
+        (Observation(stop_sentence="SIGTERM received", failures=SICK), Action.STOP, "SIGTERM received"),
+        (Observation(failures=SICK, misses=1), Action.NOTHING, "missed 1 of 3: GET /ping: status 500"),
+        (Observation(failures=SICK, misses=2), Action.NOTHING, "missed 2 of 3: GET /ping: status 500"),
+        (
+            Observation(failures=SICK, misses=3),
+            Action.RESTART,
+            "restart the service here (1 of 3): GET /ping: status 500",
+        ),
+        (
+            Observation(dead_units=("demo.service is failed",), misses=1),
+            Action.RESTART,
+            "restart the service here (1 of 3): demo.service is failed",
+        ),
+        (
+            Observation(failures=SICK, misses=9, restarted_at_s=(980.0,)),
+            Action.NOTHING,
+            "restarted, may take 30 s: GET /ping: status 500",
+        ),
+        (
+            Observation(failures=SICK, misses=9, restarted_at_s=(969.0,)),
+            Action.RESTART,
+            "restart the service here (2 of 3): GET /ping: status 500",
+        ),
+        (
+            Observation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(700.0, 800.0, 995.0)),
+            Action.REPORT_UNHEALTHY,
+            "3 restarts in 900 s did not help, replace this instance: demo.service is failed",
+        ),
+        (
+            Observation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(99.0, 800.0, 995.0)),
+            Action.RESTART,
+            "restart the service here (3 of 3): demo.service is failed",
+        ),
+    ],
+)
+def test_decide(observation: Observation, action: Action, sentence: str) -> None:
+    decision = decide(observation, HEALTH, 1000.0)
+    assert (decision.action, decision.sentence) == (action, sentence)
+
+
+class FakeGroup:
+    def __init__(self) -> None:
+        self.errors: list[CloudError] = []
+        self.reports = 0
+
+    def report_unhealthy(self) -> None:
+        if self.errors:
+            raise self.errors.pop(0)
+        self.reports += 1
+
+
+class World:
+    """A supervisor whose units and probe are the fake machine's."""
+
+    def __init__(self, machine: FakeOs, clock: FakeClock) -> None:
+        self.machine, self.clock, self.group = machine, clock, FakeGroup()
+        self.stop = StopRequest()
+        self.said: list[str] = []
+        self.beats: list[float] = []
+        instance: Any = build(machine, clock)
+        object.__setattr__(instance, "auto_scaling", self.group)
+        self.supervisor = Supervisor(instance, self.stop, self.said.append, self.beats.append)
+        machine.refusing["probe"] = OK
+        for unit in instance.document.service.units:
+            machine.set_unit(unit, "active")
+
+    def sicken(self) -> None:
+        self.machine.refusing["probe"] = Completed(exit_code=1, output="sick")
+
+    def starts(self) -> int:
+        return sum(1 for line in self.machine.log() if line == "systemctl start --job-mode=fail demo.service")
+
+
+@pytest.fixture
+def world(machine: FakeOs, clock: FakeClock) -> World:
+    (machine.root / "service").mkdir()
+    machine.run(("mount", "-t", "nfs4", "-o", "hard", "x:/d", str(machine.root / "service")), clock.deadline())
+    return World(machine, clock)
+
+
+def test_healthy_is_said_once_and_a_stop_ends_it(world: World) -> None:
+    world.clock.at(60, lambda: world.stop.request("the group is terminating this instance"))
+    decision = world.supervisor.run()
+    assert (decision.action, decision.sentence) == (Action.STOP, "the group is terminating this instance")
+    assert world.said == ["healthy", "the group is terminating this instance"]
+    assert world.starts() == 0
+
+
+def test_short_sickness_changes_nothing(world: World) -> None:
+    world.clock.at(4, world.sicken)
+    world.clock.at(13, lambda: world.machine.refusing.update(probe=OK))
+    world.clock.at(100, lambda: world.stop.request("enough"))
+    world.supervisor.run()
+    assert world.said == [
+        "healthy",
+        *[f"missed {n} of 3: probe: exit code 1: sick" for n in (1, 2)],
+        "healthy",
+        "enough",
+    ]
+    assert world.starts() == 0
+
+
+def test_dead_unit_is_restarted_at_once_and_serves_again(world: World) -> None:
+    world.machine.set_unit("demo.service", "failed")
+    assert world.supervisor.cycle().action is Action.RESTART
+    assert world.supervisor.cycle().sentence == "healthy"
+
+
+def test_lasting_sickness_is_three_restarts_then_a_report(world: World) -> None:
+    world.sicken()
+    decision = world.supervisor.run()
+    assert decision.action is Action.REPORT_UNHEALTHY
+    assert (world.starts(), world.group.reports) == (3, 1)
+
+
+def test_report_that_does_not_get_through_is_repeated(world: World) -> None:
+    world.sicken()
+    world.group.errors = [cloud_error("Throttling"), cloud_error("ReadTimeoutError")]
+    world.supervisor.run()
+    assert (world.group.errors, world.group.reports) == ([], 1)
+
+
+def test_restart_that_fails_is_no_end(world: World) -> None:
+    world.machine.set_unit("demo.service", "failed")
+    world.machine.refusing["start --job-mode=fail demo"] = Completed(exit_code=1, output="broken")
+    decision = world.supervisor.run()
+    assert decision.action is Action.REPORT_UNHEALTHY
+    assert decision.sentence.startswith("3 restarts in 900 s did not help")
