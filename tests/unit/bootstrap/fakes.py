@@ -15,6 +15,7 @@ from typing import Any
 from bootstrap.base.clock import Deadline, StopRequest
 from bootstrap.base.document import BootDocument, parse_tree
 from bootstrap.base.errors import CloudError, FenceError
+from bootstrap.base.threads import SystemThreads
 from bootstrap.cloud.ec2 import NetworkInterface
 from bootstrap.fence.protocol import FenceAnswer, FenceRequest
 from bootstrap.fence.rules import FenceMemory, hold_until, let_go, lost
@@ -136,6 +137,7 @@ def fake_machine(machine: FakeOs, clock: FakeClock) -> Machine:
         commands=machine,
         links=machine,
         worker=DirectWorker(),
+        threads=SystemThreads(),
         fence=FakeFence(clock),
         nonce=lambda: "nonce-1",
         boot_id="boot-1",

@@ -9,7 +9,6 @@ import pytest
 
 from bootstrap.base.errors import NotHolder
 from bootstrap.base.timing import LeaseTiming
-from bootstrap.lease.directory import LeaseDirectory
 from bootstrap.lease.keeper import LeaseKeeper, Lost
 from bootstrap.lease.rules.record import HISTORY, file_name, new_record, parse_record, render_record
 from bootstrap.lease.rules.renew import Hold, Renewal
@@ -30,13 +29,7 @@ class World:
         self.worker: DirectWorker = newcomer.worker
         self.fence: FakeFence = newcomer.fence
         self.fence.requests.clear()
-        self.keeper = LeaseKeeper(
-            directory=LeaseDirectory(self.worker, str(root), clock),
-            fence=self.fence,
-            timing=TIMING,
-            mounts=("/data",),
-            clock=clock,
-        )
+        self.keeper = LeaseKeeper(newcomer.parts())
         self.lost: list[str] = []
         self.beats = 0
 
@@ -192,6 +185,6 @@ def test_only_the_last_generations_are_kept(world: World) -> None:
         (world.root / file_name(generation)).write_text("")
     (world.root / file_name(record.generation)).write_text(render_record(record))
     world.keeper._hold = Hold(record=record, deadline_s=world.hold.deadline_s)
-    world.keeper._directory.look(1)
-    assert world.keeper._directory.prune(record.generation, 1) == 5
+    world.keeper._parts.directory.look(1)
+    assert world.keeper._parts.directory.prune(record.generation, 1) == 5
     assert sorted(path.name for path in world.root.iterdir())[0] == file_name(6)
