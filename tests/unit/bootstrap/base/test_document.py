@@ -10,7 +10,7 @@ import yaml
 
 from bootstrap.base.document import DOCUMENT_PATH, parse_tree, parse_user_data, render_user_data, to_tree
 from bootstrap.base.errors import BadBootDocument, ExitCode
-from tests.unit.bootstrap.fakes import document_tree
+from tests.kit.documents import document_tree
 
 
 @pytest.fixture
