@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from lab.base.run_directory import run_directory
-from lab.demo import IMAGE_IDS, SERVICE, open_stage, prepare
 from lab.hardware import namespace
+from lab.image.images import IMAGE_IDS, SERVICE
+from lab.play.program import prepare
 from lab.play.scenes import synthesized
-from lab.play.stage import Stage
+from lab.play.stage import Stage, open_stage
 from lab.play.synthesis import Template
 from lab.report.model import Phase
 
