@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabPreconditionError
 from lab.hardware import namespace
 from lab.image import commands, debian, kernel_modules
@@ -35,7 +36,6 @@ from lab.image.recipe import (
     service_recipe,
 )
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
 NEEDED_MIB = 3 * 1024
 KEPT_PER_KIND = 3
 LOCK_LIMIT_S = 1800.0
