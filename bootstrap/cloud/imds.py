@@ -175,4 +175,6 @@ class MetadataService:
         return self._send("GET", f"/latest/{path}", {"X-aws-ec2-metadata-token": self._token}, deadline)
 
     def _send(self, method: str, path: str, headers: dict[str, str], deadline: Deadline) -> Answer:
-        return self._transport(method, path, headers, max(SHORTEST_TIMEOUT_S, min(REQUEST_TIMEOUT_S, deadline.remaining_s)))
+        return self._transport(
+            method, path, headers, max(SHORTEST_TIMEOUT_S, min(REQUEST_TIMEOUT_S, deadline.remaining_s))
+        )

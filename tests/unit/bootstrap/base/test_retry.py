@@ -11,6 +11,7 @@ from bootstrap.base.clock import StopRequest
 from bootstrap.base.errors import AgentError, CloudError, DeadlineExceeded, StopRequested
 from bootstrap.base.retry import NotYet, Pauses, never, retry
 from bootstrap.cloud.clients import PROPAGATION_CODES, PROPAGATION_S, passes_with_time
+from tests.kit.clock import FakeClock
 
 EVEN = Pauses(first_s=2)
 
