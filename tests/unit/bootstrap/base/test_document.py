@@ -11,7 +11,7 @@ import yaml
 from bootstrap.base.codec import to_tree
 from bootstrap.base.document import DOCUMENT_PATH, parse_tree, parse_user_data, render_user_data
 from bootstrap.base.errors import BadBootDocument, ExitCode
-from tests.unit.bootstrap.fakes import document_tree
+from tests.kit.documents import document_tree
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.base.errors import BadBootDocument, SurroundingsError
 from bootstrap.cloud.imds import TOKEN_TTL_S, Answer, MetadataService
-from tests.unit.bootstrap.fakes import FakeClock
+from tests.kit.clock import FakeClock
 
 VALUES = {
     "meta-data/instance-id": "i-me",
