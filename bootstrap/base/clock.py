@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import Protocol
 
 from bootstrap.base.errors import DeadlineExceeded, StopRequested
+from bootstrap.base.threads import Event
 
 
 class Clock(Protocol):
@@ -21,7 +22,7 @@ class Clock(Protocol):
     def monotonic(self) -> float:
         """Seconds on a clock that never goes back."""
 
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+    def wait(self, event: Event, timeout_s: float) -> bool:
         """Wait until `event` is set or `timeout_s` has passed; whether it is set."""
 
     def utc_text(self) -> str:
@@ -35,7 +36,7 @@ class SystemClock:
     def monotonic(self) -> float:
         return time.clock_gettime(time.CLOCK_BOOTTIME)
 
-    def wait(self, event: threading.Event, timeout_s: float) -> bool:
+    def wait(self, event: Event, timeout_s: float) -> bool:
         return event.wait(timeout_s)
 
     def utc_text(self) -> str:
@@ -45,8 +46,9 @@ class SystemClock:
 class StopRequest:
     """A request to stop, with its cause. A child is requested with its parent, not the other way round."""
 
-    def __init__(self) -> None:
-        self.event = threading.Event()
+    def __init__(self, event: Event | None = None) -> None:
+        """`event` is set when the stop is requested."""
+        self.event: Event = event or threading.Event()
         self.sentence = ""
         self._children: list[StopRequest] = []
         self._lock = threading.RLock()  # re-entrant: a signal may arrive while the main thread holds it

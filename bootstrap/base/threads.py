@@ -19,13 +19,25 @@ class Running(Protocol):
         """Wait until it has ended, for at most `timeout` seconds."""
 
 
+class Event(Protocol):
+    """What threading.Event offers; set by one thread, awaited by another."""
+
+    def is_set(self) -> bool: ...
+
+    def set(self) -> None: ...
+
+    def clear(self) -> None: ...
+
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
 class Threads(Protocol):
     """Starts threads and makes the events they wait for."""
 
     def start(self, name: str, call: Callable[[], None]) -> Running:
         """Run `call` beside the caller."""
 
-    def event(self) -> threading.Event:
+    def event(self) -> Event:
         """An event that is not set."""
 
 
@@ -37,5 +49,5 @@ class SystemThreads:
         thread.start()
         return thread
 
-    def event(self) -> threading.Event:
+    def event(self) -> Event:
         return threading.Event()

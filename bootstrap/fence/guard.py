@@ -87,6 +87,7 @@ class Guard:
         self._reset = reset
         self._clock = clock
         self._watchdog: Device | None = None
+        self._verbs = {"hold": self._hold, "lost": self._lost, "let-go": self._let_go, "look": self._look}
         self._memory = FenceMemory()
         self._request = FenceRequest(verb="hold")  # the last one accepted
         self._said = ""
@@ -124,8 +125,7 @@ class Guard:
 
     def answer(self, request: FenceRequest) -> FenceAnswer:
         """Carry out what the agent says."""
-        verbs = {"hold": self._hold, "lost": self._lost, "let-go": self._let_go, "look": self._look}
-        is_accepted, sentence = verbs[request.verb](request)
+        is_accepted, sentence = self._verbs[request.verb](request)
         return FenceAnswer(
             is_accepted=is_accepted,
             sentence=sentence,

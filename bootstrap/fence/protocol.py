@@ -8,7 +8,7 @@ Deadlines are absolute, on CLOCK_BOOTTIME, which is one clock for the whole mach
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from bootstrap.base.timing import LeaseTiming
@@ -31,7 +31,7 @@ class FenceRequest:
     nonce: str = ""
     deadline_s: float = 0.0
     mounts: tuple[str, ...] = ()
-    timing: LeaseTiming = field(default_factory=LeaseTiming)
+    timing: LeaseTiming = LeaseTiming()  # noqa: RUF009 (it is frozen)
 
 
 @dataclass(frozen=True, kw_only=True)

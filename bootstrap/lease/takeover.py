@@ -30,6 +30,7 @@ from bootstrap.lease.rules.watch import AcquireMemory
 log = logging.getLogger(__name__)
 
 READ_BACK_POLL_S = 0.5
+WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 REFUSAL_HOLDS_S = 20.0  # EC2's refusal to terminate is believed this long, then EC2 is asked again
 REMEDIES = {
     "surplus": "Another instance serves, nothing is wrong here; find out why the group launched this one",
@@ -208,7 +209,7 @@ class Takeover:
 
     def _say(self, sentence: str) -> None:
         # The same sentence with another number of seconds in it is the same decision.
-        shape = "".join(letter for letter in sentence if not letter.isdigit())
+        shape = sentence.translate(WITHOUT_DIGITS)
         if shape != self._said:
             self._said = shape
             log.info("lease: %s", sentence)

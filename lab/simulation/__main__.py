@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
+import random
 import sys
 import time
 from collections import Counter
@@ -24,10 +25,13 @@ def main() -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(prog="python -m lab.simulation", description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=2000)
-    parser.add_argument("--seed", type=int, default=0, help="the first seed; each run has the next one")
+    parser.add_argument("--seed", type=int, help="the first seed; each run has the next one (default: drawn)")
     parser.add_argument("--jobs", type=int, default=multiprocessing.cpu_count())
     parser.add_argument("--defect", choices=sorted(DEFECTS), default="", help="break this rule on purpose")
     chosen = parser.parse_args()
+    if chosen.seed is None:
+        chosen.seed = random.SystemRandom().randrange(10_000_000_000)
+        print(f"first seed, drawn: {chosen.seed}", flush=True)
     if chosen.runs == 1:
         return _tell(run_seed(chosen.seed, chosen.defect, is_telling=True))
     return _run_many(chosen.runs, chosen.seed, chosen.jobs, chosen.defect)
@@ -49,6 +53,7 @@ def _run_many(runs: int, first: int, jobs: int, defect: str) -> int:
     bad = 0
     allowed: Counter[str] = Counter()
     longest_s: dict[str, float] = {}
+    displaced_s: list[float] = []
     simulated_s = 0.0
     with multiprocessing.Pool(jobs) as pool:
         for result in pool.imap(partial(run_seed, defect=defect), range(first, first + runs), chunksize=CHUNK):
@@ -56,6 +61,7 @@ def _run_many(runs: int, first: int, jobs: int, defect: str) -> int:
             for overlap in result.overlaps:
                 allowed[overlap.kind] += 1
                 longest_s[overlap.kind] = max(longest_s.get(overlap.kind, 0.0), overlap.end_s - overlap.start_s)
+            displaced_s += result.displaced_late_s
             if result.violations:
                 bad += 1
                 if bad <= MOST_SHOWN:
@@ -69,6 +75,10 @@ def _run_many(runs: int, first: int, jobs: int, defect: str) -> int:
     )
     for kind, count in sorted(allowed.items()):
         print(f"two writers, {kind or 'not allowed'}: {count} times, longest {longest_s[kind]:.1f} s")
+    if displaced_s:
+        print(
+            f"displaced by a publication that landed late: {len(displaced_s)} times, up to {max(displaced_s):.0f} s late"
+        )
     return 1 if bad else 0
 
 

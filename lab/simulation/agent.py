@@ -1,107 +1,216 @@
-"""The agent of the simulated world: the loop around the real rules, with every step apart from the next.
+"""The agent of a simulated machine: the loops that ship, put together as bootstrap.run puts them together.
 
-For: lab.simulation.world. It lets lab.simulation.newcomer get the lease and lab.simulation.holder keep it, and starts,
-watches and stops the service meanwhile, as bootstrap's agent does.
-Guarantees, unless a planted defect (lab.simulation.defects) changes a line: the service is started only under a hold;
-the lease is released only when the service and the mount are gone. Does not: decide about the lease, or end by itself
-an instance that gives up; it asks the group to.
+For: lab.simulation.world. Takeover, renewal, permission, network interface, DNS record, lifecycle hooks, ordered stop
+and release are the agent's own code; what is here only starts the service when the fence has granted it, and looks at
+the target lifecycle state, instead of a boot graph, systemd and health checks.
+Guarantees: adds no rule of its own. Does not: end an instance that gives up; it asks the group to.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from bootstrap.lease.rules.actions import GiveUp
-from bootstrap.lease.rules.observation import NoAnswer
-from bootstrap.lease.rules.record import released
-from bootstrap.lease.rules.renew import Hold
-from lab.simulation.engine import Body, sleep
-from lab.simulation.holder import Holder
+from bootstrap.base.clock import Deadline, StopRequest
+from bootstrap.base.document import Zone
+from bootstrap.base.errors import AgentError, StopRequested
+from bootstrap.base.timeline import Timeline
+from bootstrap.claims.dns import move_record
+from bootstrap.claims.group import abandon, complete_hook, complete_launch_hook
+from bootstrap.claims.network_interface import Claim
+from bootstrap.cloud.route53 import RecordSet
+from bootstrap.lease.directory import LeaseDirectory
+from bootstrap.lease.keeper import LeaseKeeper
+from bootstrap.lease.parts import LeaseParts
+from bootstrap.lease.release import release_all
+from bootstrap.lease.rules.permission import record_ttl_s
+from bootstrap.lease.takeover import Taken, Takeover
+from lab.simulation.control_plane import Address, ControlPlane
+from lab.simulation.file_server import FileServer
+from lab.simulation.fleet import Fleet
+from lab.simulation.frame import Frame
+from lab.simulation.judge import Judge
 from lab.simulation.machine import Machine
-from lab.simulation.newcomer import Newcomer
-from lab.simulation.surroundings import Surroundings
-
-if TYPE_CHECKING:
-    from lab.simulation.world import World
+from lab.simulation.surroundings import AutoScaling, Dns, Ec2, Evidence, Fence, GuestThreads, GuestTime, Worker
 
 WATCH_S = 4.0  # between looks at the target lifecycle state
+LEASE_SPARE_S = 30.0
+LONG_S = 3600.0
+RELEASE_S = 40.0
+TTL_S = 10
+ATTEMPT_S = 10.0
 
 
 class Agent:
     """One run of the agent process of one machine."""
 
-    def __init__(self, world: World, machine: Machine) -> None:
-        self._world = world
+    def __init__(
+        self, frame: Frame, machine: Machine, fleet: Fleet, files: FileServer, cloud: ControlPlane, judge: Judge
+    ) -> None:
+        self._frame = frame
         self._machine = machine
-        self._surroundings = Surroundings(world, machine)
+        self._cloud = cloud
+        self._clock, self._threads = GuestTime(machine), GuestThreads(machine)
+        self._stop = StopRequest(self._threads.event())
+        worker = Worker(machine, files, judge)
+        self._parts = LeaseParts(
+            directory=LeaseDirectory(worker, "/lease", self._clock),
+            fence=Fence(machine, judge, worker),
+            clock=self._clock,
+            threads=self._threads,
+            me=machine.applicant,
+            timing=machine.timing,
+            policy=frame.schedule.policy,
+            mounts=("/data",),
+        )
+        self._ec2 = Ec2(frame, machine, cloud, fleet, judge)
+        self._group = AutoScaling(machine, cloud)
+        self._keeper = machine.keeper = LeaseKeeper(self._parts)
+        zone = Zone(
+            name=machine.zone,
+            network_interface_id=f"eni-{machine.zone}",
+            address="",
+            subnet_cidr="",
+            mount_target_address="",
+        )
+        self._claim = Claim(self._ec2, zone, machine.id, self._keeper.permit)
+        self._belongings = Belongings(machine, self._claim, self._clock)
 
-    def run(self) -> Body:
+    def run(self) -> None:
         """From the start of the process to its end."""
-        taken = yield from Newcomer(self._world, self._machine, self._surroundings).acquire()
-        if isinstance(taken, GiveUp):
-            yield from self._give_up(taken.reason)
-        if not isinstance(taken, Hold):
+        taken = self._take()
+        if taken is None:
+            self._give_up("no lease")
             return
-        holder = Holder(self._world, self._machine, self._surroundings, taken)
-        self._surroundings.start(holder.renew())
-        self._surroundings.start(holder.move_record())
+        self._keeper.start(taken.hold, self._stop.request, lambda: None)
+        self._threads.start("record", self._move_record)
+        self._threads.start("network-interface", self._attach)  # not awaited: the service starts as early as it can
         if not self._machine.is_running:
-            is_started = yield from self._start_service(holder, taken)
-            if not is_started:
-                yield from self._give_up("lost before the service was started")
+            if not self._start_service(taken.hold.record.generation):
+                self._end("the service was not started", has_served=False)
                 return
-        yield from self._serve(holder)
+        self._serve()
 
-    def _start_service(self, holder: Holder, hold: Hold) -> Body:
-        machine, world = self._machine, self._world
-        self._surroundings.start(holder.attach())  # not waited for, unlike the real boot: a start as early as possible
-        yield sleep(world.engine.rng.uniform(0.02, 0.3))
-        if not holder.may_go_on() or machine.is_cut:
+    def _take(self) -> Taken | None:
+        machine, timing = self._machine, self._machine.timing
+        evidence = Evidence(machine, self._ec2, self._group, self._threads)
+        takeover = Takeover(
+            self._parts,
+            evidence=evidence,
+            stop_service=self._belongings.end_service,
+            nonce=lambda: self._frame.new_nonce(machine.id),
+        )
+        try:
+            return takeover.run(self._deadline(timing.longest_wait_s + LEASE_SPARE_S, "lease"))
+        except (AgentError, StopRequested) as error:
+            self._frame.tell(f"{machine.id}: {error}")
+            return None
+
+    def _start_service(self, generation: int) -> bool:
+        machine, rng = self._machine, self._machine.engine.rng
+        machine.engine.wait(rng.uniform(0.02, 0.3))
+        if machine.is_cut or self._stop.is_requested:
             return False
-        machine.generation = hold.record.generation
         machine.mount()
-        yield sleep(world.engine.rng.uniform(0.02, 0.3))
-        if not holder.may_go_on():
+        machine.engine.wait(rng.uniform(0.02, 0.3))
+        if self._stop.is_requested or not machine.start_service(generation):
             return False
-        machine.start_service()
-        world.tell(f"{machine.id} serves with generation {hold.record.generation}")
+        self._frame.tell(f"{machine.id} serves with generation {generation}")
         return True
 
-    def _serve(self, holder: Holder) -> Body:
-        machine, world = self._machine, self._world
-        is_reported = False
+    def _serve(self) -> None:
+        machine = self._machine
+        self._threads.start("launch-hook", self._continue)
         while True:
-            if not is_reported:
-                answer = yield from self._surroundings.call("group", lambda: world.cloud.in_service(machine))
-                is_reported = not isinstance(answer, NoAnswer)
-            yield sleep(WATCH_S)
-            if machine.is_lost or machine.fence_memory.is_over or not machine.is_running:
-                yield from self._give_up("lost")
+            self._clock.wait(self._stop.event, WATCH_S)
+            if self._keeper.lost is not None or machine.fence_memory.is_over or not machine.is_running:
+                self._end("lost", has_served=False)
                 return
             if machine.group_state == "Terminating:Wait":
-                yield from self._drain(holder)
+                self._frame.tell(f"{machine.id} stops gracefully")
+                self._release_all(has_served=True)
+                self._tried(lambda: complete_hook(self._group, "drain", "CONTINUE", self._deadline(RELEASE_S, "hook")))
                 return
 
-    def _drain(self, holder: Holder) -> Body:
-        """Stop gracefully, release, let the group go on."""
-        machine, world = self._machine, self._world
-        world.tell(f"{machine.id} stops gracefully")
-        hold = machine.hold
-        if "release-first" in world.defects and hold is not None:
-            yield from self._surroundings.on_files(lambda: world.files.replace(machine, released(hold.record)))
-        yield from self._surroundings.stop_service()
-        if not machine.is_running and not machine.is_mounted and hold is not None and not machine.is_lost:
-            holder.stop_renewing()
-            machine.fence_memory = world.rules.let_go(machine.fence_memory, is_cgroup_empty=True, is_mount_gone=True)
-            last = machine.hold.record if machine.hold else hold.record
-            yield from self._surroundings.call("ec2", lambda: world.cloud.detach(machine, machine))
-            yield from self._surroundings.on_files(lambda: world.files.replace(machine, released(last)))
-        yield from self._surroundings.call("group", lambda: world.cloud.complete_leaving(machine))
+    def _end(self, why: str, *, has_served: bool) -> None:
+        self._release_all(has_served=has_served)
+        self._give_up(why)
 
-    def _give_up(self, why: str) -> Body:
+    def _release_all(self, *, has_served: bool) -> None:
+        left = release_all(self._belongings, self._keeper, Timeline(self._clock, []), has_served=has_served)
+        for sentence in left:
+            self._frame.tell(f"{self._machine.id}: {sentence}")
+
+    def _give_up(self, why: str) -> None:
         """Have this instance ended, for as long as it takes."""
-        machine, world = self._machine, self._world
-        world.tell(f"{machine.id} gives up: {why}")
+        self._frame.tell(f"{self._machine.id} gives up: {why}")
         while True:
-            yield from self._surroundings.call("group", lambda: world.cloud.abandon(machine))
-            yield sleep(5.0)
+            self._tried(lambda: abandon(self._group, "boot", Deadline(self._clock, RELEASE_S, "abandon")))
+            self._machine.engine.wait(5.0)
+
+    def _attach(self) -> None:
+        self._tried(lambda: self._claim.acquire(self._deadline(LONG_S, "network interface")))
+
+    def _move_record(self) -> None:
+        machine, generation = self._machine, self._keeper.generation
+        ttl_s = TTL_S if "constant-ttl" in self._frame.defects else record_ttl_s(TTL_S, generation)
+        wanted = RecordSet(name="service", values=(machine.zone,), ttl_s=ttl_s)
+        dns, deadline = Dns(self._frame, machine, self._cloud), self._deadline(LONG_S, "record")
+        permit = (lambda: None) if "no-dns-guard" in self._frame.defects else self._keeper.permit
+        if self._tried(lambda: move_record(dns, wanted, deadline, ATTEMPT_S, permit)):
+            # A record that was right already is that of this generation from now on.
+            self._cloud.adopt(Address(zone=machine.zone, ttl_s=ttl_s, generation=generation))
+
+    def _continue(self) -> None:
+        self._tried(lambda: complete_launch_hook(self._group, "boot", self._deadline(LONG_S, "launch hook")))
+
+    def _tried(self, act: object) -> bool:
+        try:
+            act()  # type: ignore[operator]
+        except (AgentError, StopRequested) as error:
+            self._frame.tell(f"{self._machine.id}: {error}")
+            return False
+        return True
+
+    def _deadline(self, seconds: float, what: str) -> Deadline:
+        return Deadline(self._clock, seconds, what, self._stop)
+
+
+class Belongings:
+    """bootstrap.lease.release.Belongings of a simulated machine."""
+
+    def __init__(self, machine: Machine, claim: Claim, clock: GuestTime) -> None:
+        self._machine = machine
+        self._claim = claim
+        self._clock = clock
+
+    def end_service(self) -> list[str]:
+        return [*self.stop_service(), *self.unmount()]
+
+    def before_stop(self) -> list[str]:
+        return []
+
+    def stop_service(self) -> list[str]:
+        machine, engine = self._machine, self._machine.engine
+        for _ in range(10):
+            if not machine.is_running:
+                return []
+            engine.after(engine.rng.uniform(0.2, 6.0), machine.processes_end, machine.epoch)
+            engine.wait(2.0)
+        return ["the service still runs"] if machine.is_running else []
+
+    def sync(self) -> list[str]:
+        return []
+
+    def unmount(self) -> list[str]:
+        machine, engine = self._machine, self._machine.engine
+        for _ in range(10):
+            if not machine.is_mounted:
+                return []
+            engine.after(engine.rng.uniform(0.05, 0.5), machine.unmount, machine.epoch)
+            engine.wait(2.0)
+        return ["the data could not be unmounted"] if machine.is_mounted else []
+
+    def detach(self) -> list[str]:
+        is_released = self._claim.release(Deadline(self._clock, RELEASE_S, "detach"))
+        return [] if is_released else ["the network interface is not seen detached"]
+
+    def unmount_lease(self) -> list[str]:
+        return []

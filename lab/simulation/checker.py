@@ -7,23 +7,24 @@ Does not: know the rules that are to prevent it.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from bootstrap.fence.rules import TICK_S, FenceMemory
 from bootstrap.lease.rules.acquire import FRESH_S
-from bootstrap.lease.rules.actions import Action, Ground, StopOwnService
-from bootstrap.lease.rules.observation import Observation, Seen
 from bootstrap.lease.rules.record import LeaseRecord
+from bootstrap.lease.takeover import REFUSAL_HOLDS_S
+from lab.simulation.control_plane import ControlPlane
+from lab.simulation.file_server import FileServer
+from lab.simulation.fleet import Fleet
+from lab.simulation.frame import Frame
 from lab.simulation.machine import Machine
-
-if TYPE_CHECKING:
-    from lab.simulation.world import World
 
 WAKE_S = TICK_S + 0.5  # a guest that wakes past its whole ladder resets itself within this
 HURRY_S = 1.0  # looks, kill, write back
 NONE_S = 0.0
 ROUNDING_S = 0.01
+RATES_APART = 0.002
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,10 +40,18 @@ class Overlap:
 
 
 class Checker:
-    """Collects violations, in words, and overlaps that were allowed."""
+    """Collects violations, in words, and overlaps that were allowed. `files`, `cloud` and `on_publishing` are set by the
+    world, whose parts report to this judge."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    files: FileServer
+    cloud: ControlPlane
+    on_publishing: Callable[[], None]
+
+    def __init__(self, frame: Frame, fleet: Fleet) -> None:
+        self._frame = frame
+        self._fleet = fleet
+        self.publications: dict[int, tuple[str, float]] = {}  # ground and moment of each generation
+        self.displaced_late: list[float] = []  # seconds after its time-out that a publication landed over a holder
         self.violations: list[str] = []
         self.overlaps: list[Overlap] = []
         self._open: dict[tuple[str, str], float] = {}
@@ -52,31 +61,31 @@ class Checker:
         self._confirmed_s: dict[str, float] = {}
 
     def violation(self, sentence: str) -> None:
-        self.violations.append(f"{self._world.engine.now:.1f} s: {sentence}")
-        self._world.tell(f"VIOLATION: {sentence}")
+        self.violations.append(f"{self._frame.engine.now:.1f} s: {sentence}")
+        self._frame.tell(f"VIOLATION: {sentence}")
 
     # two writers
 
     def writers_changed(self, writers: list[Machine]) -> None:
         """`writers`: all machines that could write from now on."""
-        now = self._world.engine.now
+        now = self._frame.engine.now
         pairs = {(one.id, other.id) for index, one in enumerate(writers) for other in writers[index + 1 :]}
         for pair in [pair for pair in self._open if pair not in pairs]:
             self._close(pair, self._open.pop(pair), now)
         for pair in pairs:
             if pair not in self._open:
                 self._open[pair] = now
-                self._world.tell(f"{pair[0]} and {pair[1]} can both write")
+                self._frame.tell(f"{pair[0]} and {pair[1]} can both write")
 
     def finish(self) -> None:
-        now = self._world.engine.now
+        now = self._frame.engine.now
         for pair, start_s in self._open.items():
             self._close(pair, start_s, now)
 
     def _close(self, pair: tuple[str, str], start_s: float, end_s: float) -> None:
         if end_s <= start_s:
             return
-        one, other = (self._world.machine(name) for name in pair)
+        one, other = (self._fleet.machine(name) for name in pair)
         older, newer = sorted((one, other), key=lambda machine: machine.generation)
         allowed_s, kind = self._allowed_until(older, newer)
         self.overlaps.append(
@@ -88,12 +97,11 @@ class Checker:
             )
 
     def _allowed_until(self, older: Machine, newer: Machine) -> tuple[float, str]:
-        world = self._world
-        publication = world.publications.get(older.generation + 1)
+        publication = self.publications.get(older.generation + 1)
         if publication is None or newer.generation <= older.generation:
             return NONE_S, ""
         ground, published_s = publication
-        if world.policy == "proof" or ground != "lease-expired":
+        if self._frame.schedule.policy == "proof" or ground != "lease-expired":
             return NONE_S, ""
         timing, rate = older.timing, older.clock.rate
         woke_s = older.clock.thawed_at_s
@@ -107,7 +115,14 @@ class Checker:
         if older.agent_hit_s > published_s - timing.lease_duration_s / rate:
             return blind_s, "its clock stood still"  # nobody there to look for a higher generation
         seen_s = timing.retry_period_s + 2 * timing.request_timeout_s + timing.kill_timeout_s + HURRY_S
-        reachable_s = max(woke_s, published_s, older.file_system_cut_until_s, world.files.down_until_s)
+        # A file server whose replies are lost is not reachable either.
+        reachable_s = max(
+            woke_s,
+            published_s,
+            older.file_system_cut_until_s,
+            self._frame.files_down_until_s,
+            self.files.lossy_until_s,
+        )
         return min(max(reachable_s + seen_s / rate, again_s), blind_s), "its clock stood still"
 
     def guarded(self, machine: Machine, before: FenceMemory) -> None:
@@ -117,49 +132,64 @@ class Checker:
         if before.generation == after.generation and is_past and before != after:
             self.violation(f"generation {after.generation} of {machine.id} was rescued after its deadline")
 
+    def believed(self, machine: Machine) -> None:
+        """What the agent believes to hold, the fence guards; looked at now and then."""
+        hold, memory = machine.hold, machine.fence_memory
+        if hold is None or machine.fence is None or not machine.is_executing or machine.clock.read() >= hold.deadline_s:
+            return
+        is_guarded = memory.generation == hold.record.generation and memory.deadline_s is not None
+        if is_guarded and not memory.is_over and hold.deadline_s > memory.deadline_s + ROUNDING_S:  # type: ignore[operator]
+            self.violation(f"{machine.id} believes in a deadline that its fence does not guard")
+
     def confirmed(self, machine: Machine, sent_true_s: float) -> None:
         self._confirmed_s[machine.id] = sent_true_s
-        now = self._world.engine.now
+        now = self._frame.engine.now
         if now < machine.cut_when_slow_until_s and now - sent_true_s > 0.4 * machine.timing.request_timeout_s:
             machine.file_system_cut_until_s = max(machine.file_system_cut_until_s, machine.cut_when_slow_until_s)
             machine.slow_until_s = machine.cut_when_slow_until_s = now
 
     # records, shots, record and interface
 
-    def landed(self, machine: Machine, record: LeaseRecord) -> None:
-        """A record arrived in the directory."""
+    def landed(self, machine: Machine, record: LeaseRecord, sent_s: float) -> None:
+        """A record arrived in the directory; it was sent at `sent_s`."""
         number, nonce = record.generation, record.nonce
         if self._landed.get(number) == nonce:
             return
         if number <= max(self._landed, default=0):
             self.violation(f"{machine.id} published generation {number}, which is not higher than all before")
         self._landed[number] = nonce
-        self._landed_s[number] = self._world.engine.now
-        self._displaced(machine, record)
+        self._landed_s[number] = self._frame.engine.now
+        self._displaced(machine, record, sent_s)
+        before = self.files.files.get(number - 1)
+        if before is not None and record.ground == "lease-expired":
+            rates = (machine.clock.rate, self._fleet.machine(before.instance_id).clock.rate)
+            self._frame.met["lease waited for by a clock of another rate"] += abs(rates[0] - rates[1]) > RATES_APART
+        self.publications.setdefault(number, (record.ground, self._frame.engine.now))
 
     def released(self, record: LeaseRecord) -> None:
         """It was in the directory once: a renewal sent before may still land over it."""
         self._released.add(record.nonce)
 
-    def decided(self, machine: Machine, observation: Observation, action: Action) -> None:
-        """What a newcomer must do first where something of its own earlier generation is left."""
-        seen, is_left = observation.seen, machine.is_running or machine.is_mounted
-        is_newer = isinstance(seen, Seen) and seen.generation > machine.generation
-        if is_left and is_newer and not isinstance(action, StopOwnService):
-            self.violation(f"{machine.id} met a higher generation while its own service is left, and does not stop it")
-
-    def publishing(self, machine: Machine, record: LeaseRecord, ground: Ground) -> None:
+    def publishing(self, machine: Machine, record: LeaseRecord) -> None:
         """What a newcomer must have done before it publishes."""
-        now, timing, rate = self._world.engine.now, machine.timing, machine.clock.rate
-        before = self._world.files.files.get(record.generation - 1)
-        if ground != "lease-expired" or before is None:
+        self._leaves_its_own(machine, "publishes")
+        self.on_publishing()
+        now, timing, rate = self._frame.engine.now, machine.timing, machine.clock.rate
+        before = self.files.files.get(record.generation - 1)
+        if record.ground != "lease-expired" or before is None:
             return
         waited_s = 0.0 if machine.asked_s is None else machine.clock.read() - machine.asked_s
-        if now - machine.all_answered_s < timing.silence_s / rate - ROUNDING_S and waited_s < timing.force_deadline_s:
+        is_refused = machine.refused_s is not None
+        is_answered = now - machine.all_answered_s < timing.silence_s / rate - ROUNDING_S
+        if is_answered and waited_s < timing.force_deadline_s and not is_refused:
             self.violation(f"{machine.id} claims without proof though EC2 and the group answered just before")
-        landed_s = self._world.machine(before.instance_id).renewal_landed_s
+        landed_s = self._fleet.machine(before.instance_id).renewal_landed_s
         if landed_s > machine.look_performed_s and now - machine.look_returned_s > FRESH_S / rate + ROUNDING_S:
             self.violation(f"{machine.id} claims by an old look, since which the holder has renewed")
+
+    def _leaves_its_own(self, machine: Machine, what: str) -> None:
+        if (machine.is_running or machine.is_mounted) and self.files.highest > machine.generation:
+            self.violation(f"{machine.id} {what} while its own service of generation {machine.generation} is left")
 
     def attaching(self, machine: Machine, generation: int, looked_s: float) -> None:
         """A request to attach the network interface has arrived, by an instance that looked at `looked_s`."""
@@ -167,18 +197,25 @@ class Checker:
         if newer:
             self.violation(f"{machine.id} attached the network interface, long after generation {min(newer)} was there")
 
-    def _displaced(self, machine: Machine, record: LeaseRecord) -> None:
-        """Nobody publishes over a holder that is well."""
-        world, now = self._world, self._world.engine.now
-        before = world.files.files.get(record.generation - 1)
+    def _displaced(self, machine: Machine, record: LeaseRecord, sent_s: float) -> None:
+        """Nobody publishes over a holder that is well. A publication whose request was under way for longer than its
+        sender waited is nobody's decision any more: it is counted, and what it displaces has to stop like any other."""
+        now = self._frame.engine.now
+        before = self.files.files.get(record.generation - 1)
         if before is None or before.nonce in self._released or before.instance_id == machine.id:
             return
-        holder = world.machine(before.instance_id)
+        holder = self._fleet.machine(before.instance_id)
         is_held = holder.boot_id == before.boot_id and holder.hold is not None and not holder.fence_memory.is_over
         has_thawed = now - holder.clock.thawed_at_s < holder.timing.lease_duration_s
         is_fresh = now - holder.renewal_landed_s < 0.5 * holder.timing.lease_duration_s
-        if is_held and holder.is_executing and is_fresh and not has_thawed:
-            self.violation(f"{machine.id} published over {holder.id}, which is well and has not released")
+        if not (is_held and holder.is_executing and is_fresh) or has_thawed:
+            return
+        late_s = now - sent_s - machine.timing.request_timeout_s / machine.clock.rate
+        if late_s > 0:
+            self.displaced_late.append(late_s)
+            self._frame.tell(f"{machine.id} displaces {holder.id} by a publication that landed {late_s:.1f} s late")
+            return
+        self.violation(f"{machine.id} published over {holder.id}, which is well and has not released")
 
     def overwritten(self, before: LeaseRecord, after: LeaseRecord) -> None:
         """One file, two records."""
@@ -188,22 +225,34 @@ class Checker:
                 f"{before.instance_id}"
             )
 
-    def shot(self, by: Machine, target: Machine) -> None:
-        world, cloud = self._world, self._world.cloud
-        world.tell(f"{by.id} has {target.id} terminated")
-        if by.leaving_from_s is not None and world.engine.now > by.leaving_from_s + 10.0:
+    def shooting(self, by: Machine, target: Machine) -> None:
+        """`by` asks EC2 to terminate `target`, now."""
+        now = self._frame.engine.now
+        self._frame.tell(f"{by.id} has {target.id} terminated")
+        self._leaves_its_own(by, "shoots")
+        if by.refused_s is not None and now - by.refused_s < 0.5 * REFUSAL_HOLDS_S:
+            self.violation(
+                f"{by.id} asks again to terminate {target.id}, which EC2 refused {now - by.refused_s:.1f} s ago"
+            )
+        if by.leaving_from_s is not None and now > by.leaving_from_s + 10.0:
             self.violation(f"{by.id}, which the group is ending, shot {target.id}")
-        record = world.files.files.get(world.files.highest)
+        record = self.files.files.get(self.files.highest)
         is_holder = record is not None and record.instance_id == target.id and not record.is_released
-        is_renewing = world.engine.now - target.renewal_landed_s < target.timing.lease_duration_s
+        is_renewing = now - target.renewal_landed_s < target.timing.lease_duration_s
         is_at_work = target.is_executing and target.hold is not None and not target.fence_memory.is_over
-        if is_holder and is_renewing and is_at_work and not target.is_lost and cloud.is_counted(target):
+        if is_holder and is_renewing and is_at_work and self.cloud.is_counted(target):
             self.violation(f"{by.id} shot {target.id}, a healthy holder that the group counts")
 
-    def dns_changed(self, before: int, after: int) -> None:
+    def record_moved(self, before: int, after: int) -> None:
         if after < before:
             self.violation(f"the record went back from generation {before} to generation {after}")
 
-    def interface_taken(self, owner: Machine, by: Machine) -> None:
+    def detached(self, owner: Machine, by: Machine) -> None:
+        """The network interface of `owner` is detached by `by`."""
+        hold = owner.hold
+        if owner is by and hold is not None and hold.record.nonce not in self._released:
+            held = self.files.files.get(hold.record.generation)
+            if held is not None and held.nonce == hold.record.nonce and not owner.is_running and not owner.is_cut:
+                self.violation(f"{by.id} detached its network interface before it released its lease")
         if owner is not by and owner.is_up:
             self.violation(f"{by.id} took the network interface from {owner.id}, which runs")

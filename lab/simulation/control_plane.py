@@ -7,17 +7,17 @@ Does not: promise anything else: a request may be performed without an answer, o
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bootstrap.base.member import Member
-from bootstrap.lease.rules.observation import GONE, GroupAnswer, HolderAnswer, NoAnswer
+from bootstrap.lease.rules.observation import NoAnswer
 from lab.simulation.engine import Reply
+from lab.simulation.fleet import Fleet
+from lab.simulation.frame import Frame
+from lab.simulation.judge import Judge
 from lab.simulation.machine import Machine
-
-if TYPE_CHECKING:
-    from lab.simulation.world import World
 
 FORGETFUL_S = 6.0
 STALE_S = 3.0
@@ -36,14 +36,19 @@ class Address:
 
 
 class ControlPlane:
-    """What the calls do, and what the group does by itself."""
+    """What the calls do, and what the group does by itself. `launch` is set by the world."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._engine = world.engine
+    launch: Callable[[str], None]
+
+    def __init__(self, frame: Frame, fleet: Fleet, judge: Judge) -> None:
+        self._frame = frame
+        self._fleet = fleet
+        self._judge = judge
+        self._engine = frame.engine
         self.silent_until_s = {"ec2": -1.0, "group": -1.0, "route53": -1.0, "route53-change": -1.0}
         self.forgetful_until_s = -1.0
         self.lossy_until_s = -1.0
+        self.denying_until_s = -1.0
         self.dns = Address(zone="", ttl_s=10, generation=0)
         self.interfaces: dict[str, Machine] = {}
         self._state_changes: dict[str, tuple[float, str]] = {}
@@ -58,7 +63,7 @@ class ControlPlane:
         may_be_late: bool = False,
     ) -> None:
         """One call. `may_be_late`: it changes something, and sits in a socket that outlives its caller's patience."""
-        engine, rng, epoch, met = self._engine, self._engine.rng, caller.epoch, self._world.met
+        engine, rng, epoch, met = self._engine, self._engine.rng, caller.epoch, self._frame.met
 
         def arrive() -> None:
             cut_s, silent_s = caller.api_cut_until_s, self.silent_until_s[service]
@@ -88,16 +93,17 @@ class ControlPlane:
 
     # EC2
 
-    def describe(self, instance_id: str) -> HolderAnswer:
-        machine = self._world.machine(instance_id)
+    def describe(self, instance_id: str) -> str:
+        """The state of an instance, "" where EC2 knows none."""
+        machine = self._fleet.machine(instance_id)
         now, rng = self._engine.now, self._engine.rng
         if now < self.forgetful_until_s or (machine.is_dead and now > self._changed_s(machine) + REMEMBERED_S):
-            return HolderAnswer(state=GONE)
+            return ""
         changed_s, before = self._state_changes.get(instance_id, (-1e9, ""))
         if now < changed_s + STALE_S and rng.random() < 0.3:
-            self._world.met["stale answer of EC2"] += before != machine.ec2_state
-            return HolderAnswer(state=before)
-        return HolderAnswer(state=machine.ec2_state)
+            self._frame.met["stale answer of EC2"] += before != machine.ec2_state
+            return before
+        return machine.ec2_state
 
     def _changed_s(self, machine: Machine) -> float:
         return self._state_changes.get(machine.id, (-1e9, ""))[0]
@@ -107,8 +113,11 @@ class ControlPlane:
         machine.ec2_state = state
 
     def terminate(self, machine: Machine, *, is_forced: bool, is_shut_down: bool = False) -> str:
-        """TerminateInstances; the answer is always "accepted"."""
+        """TerminateInstances: "accepted", or "denied" while it is (a protected instance, a policy)."""
         rng, engine = self._engine.rng, self._engine
+        if engine.now < self.denying_until_s and not is_shut_down:
+            self._frame.met["refusal of EC2"] += 1
+            return "denied"
         if machine.ec2_state == "terminated":
             return "accepted"
         if machine.ec2_state == "shutting-down":
@@ -137,7 +146,7 @@ class ControlPlane:
 
     def free_stuck(self) -> None:
         """The hosts obey again."""
-        for machine in self._world.machines:
+        for machine in self._fleet.machines:
             if machine.is_stuck:
                 machine.is_stuck = False
                 if machine.ec2_state == "shutting-down":
@@ -145,8 +154,10 @@ class ControlPlane:
 
     # Auto Scaling
 
-    def group(self, me: Machine, holder_id: str) -> GroupAnswer:
-        return GroupAnswer(me=self._member(me), holder=self._member(self._world.machine(holder_id)))
+    def members(self, instance_ids: Sequence[str]) -> dict[str, Member]:
+        """DescribeAutoScalingInstances."""
+        found = {name: self._member(self._fleet.machine(name)) for name in instance_ids}
+        return {name: member for name, member in found.items() if member is not None}
 
     def _member(self, machine: Machine) -> Member | None:
         if machine.ec2_state == "terminated":
@@ -158,8 +169,8 @@ class ControlPlane:
 
     def ensure_member(self) -> None:
         """Min = max = 1."""
-        if not any(self.is_counted(machine) for machine in self._world.machines):
-            self._world.launch("the group has no instance")
+        if not any(self.is_counted(machine) for machine in self._fleet.machines):
+            self.launch("the group has no instance")
 
     def begin_leaving(self, machine: Machine) -> None:
         """Terminate hook and replacement at the same time."""
@@ -184,13 +195,13 @@ class ControlPlane:
         """The launch hook is answered with ABANDON, or the group is told to replace it."""
         if machine.group_state == "InService":
             return self.report_unhealthy(machine)
-        return self.terminate(machine, is_forced=False)
+        return self.terminate(machine, is_forced=False, is_shut_down=True)
 
     def in_service(self, machine: Machine) -> str:
         """CONTINUE; in a launch-first replacement the older instance now leaves."""
         if machine.group_state == "Pending:Wait":
             machine.group_state = "InService"
-            for other in self._world.machines:
+            for other in self._fleet.machines:
                 if other is not machine and other.group_state == "InService":
                     self.begin_leaving(other)
         return "accepted"
@@ -201,23 +212,23 @@ class ControlPlane:
         """DELETE exactly what was seen, CREATE what is wanted; False when the former is not there any more."""
         if is_compared and (self.dns.zone, self.dns.ttl_s) != (seen.zone, seen.ttl_s):
             return False
-        self._world.checker.dns_changed(self.dns.generation, wanted.generation)
+        self._judge.record_moved(self.dns.generation, wanted.generation)
         self.dns = wanted
         return True
 
-    def adopt(self, seen: Address, wanted: Address) -> None:
+    def adopt(self, wanted: Address) -> None:
         """The record is right already: from now on it is that of the newer generation."""
-        if self.dns == seen:
+        if (self.dns.zone, self.dns.ttl_s) == (wanted.zone, wanted.ttl_s) and self.dns.generation < wanted.generation:
             self.dns = wanted
 
     def attach(self, machine: Machine, generation: int, looked_s: float) -> bool:
         """False when another instance has it. `looked_s`: when the caller sent its look at the lease directory."""
-        self._world.checker.attaching(machine, generation, looked_s)
+        self._judge.attaching(machine, generation, looked_s)
         return self.interfaces.setdefault(machine.zone, machine) is machine
 
     def detach(self, machine: Machine, by: Machine) -> bool:
         """Detach from `machine`."""
         if self.interfaces.get(machine.zone) is machine:
-            self._world.checker.interface_taken(machine, by)
+            self._judge.detached(machine, by)
             del self.interfaces[machine.zone]
         return True

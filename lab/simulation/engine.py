@@ -1,8 +1,8 @@
-"""Events in order of time, and processes that wait for a clock or for an answer.
+"""Events in order of time, and greenlets that wait for a clock, an event or an answer.
 
-For: the simulated world. A process is a generator; it yields `sleep` or `ask` and is resumed with what came of it.
-Guarantees: one seed, one history; a process of a paused guest is not resumed before the guest wakes; a timer counts the
-guest's own clock, which may run fast or slow, or stand still while the guest is paused.
+For: the simulated world. The code that ships runs in greenlets, unchanged: wherever it waits, the engine goes on with
+whatever happens next. Guarantees: one seed, one history; a process of a paused guest is not resumed before the guest
+wakes; a timer counts the guest's own clock, which may run fast or slow, or stand still while the guest is paused.
 Does not: know what the processes do.
 """
 
@@ -10,26 +10,18 @@ from __future__ import annotations
 
 import heapq
 import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from typing import Any
 
+from greenlet import GreenletExit, getcurrent, greenlet
+
 TIMED_OUT = object()
+SET = object()
+FOREVER_S = float("inf")
 SHORTEST_S = 1e-4
 WAKE_JITTER_S = 0.05  # after a pause: who runs first is not determined
 LATE_JITTER_S = 0.8
 Reply = Callable[[Any], None]
-Request = tuple[float, Callable[[Reply], None] | None]
-Body = Generator[Request, Any, Any]
-
-
-def sleep(seconds: float) -> Request:
-    """Seconds on the guest's own clock; never nothing, or rounding would let time stand still."""
-    return (max(SHORTEST_S, seconds), None)
-
-
-def ask(timeout_s: float, send: Callable[[Reply], None]) -> Request:
-    """Send a request; the answer, or TIMED_OUT after `timeout_s` on the guest's own clock."""
-    return (timeout_s, send)
 
 
 class Engine:
@@ -38,6 +30,8 @@ class Engine:
     def __init__(self, rng: random.Random) -> None:
         self.now = 0.0
         self.rng = rng
+        self.running: Process | None = None
+        self.hub = getcurrent()
         self._queue: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
         self._count = 0
 
@@ -55,6 +49,11 @@ class Engine:
             call(*arguments)
             if is_over():
                 return
+
+    def wait(self, seconds: float, send: Callable[[Reply], None] | None = None) -> Any:
+        """Called by a process: what `send` is replied, or TIMED_OUT after `seconds` on the guest's own clock."""
+        assert self.running is not None
+        return self.running.wait(seconds, send)
 
 
 class GuestClock:
@@ -95,28 +94,96 @@ class GuestClock:
         self._parked.append((self._engine.now, is_timer, call, arguments))
 
 
-class Process:
-    """One running generator on one guest."""
+class Signal:
+    """bootstrap.base.threads.Event for processes of the engine."""
 
-    def __init__(self, engine: Engine, clock: GuestClock, body: Body, delay_s: float = 0.0) -> None:
+    __slots__ = ("_engine", "_is_set", "_waiting")
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._is_set = False
+        self._waiting: list[Reply] = []
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    def set(self) -> None:
+        self._is_set = True
+        if self._waiting:
+            waiting, self._waiting = self._waiting, []
+            for reply in waiting:
+                self._engine.after(0.0, reply, SET)
+
+    def clear(self) -> None:
+        self._is_set = False
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Called by a process: whether it is set, after at most `timeout` seconds on the guest's own clock."""
+        if not self._is_set:
+            self._engine.wait(FOREVER_S if timeout is None else timeout, self._waiting.append)
+        return self._is_set
+
+
+class Process:
+    """One thread of one guest, as a greenlet."""
+
+    __slots__ = (
+        "_call",
+        "_clock",
+        "_ended",
+        "_engine",
+        "_greenlet",
+        "_token",
+        "is_alive",
+        "look_sent_s",
+        "stopped_until_s",
+    )
+
+    def __init__(self, engine: Engine, clock: GuestClock, call: Callable[[], None], delay_s: float = 0.0) -> None:
         self._engine = engine
         self._clock = clock
-        self._body = body
+        self._call = call
+        self._greenlet = greenlet(self._body, engine.hub)
         self._token = 0
         self.is_alive = True
+        self._ended: Signal | None = None
         self.stopped_until_s = -1.0  # SIGSTOP
+        self.look_sent_s: float | None = None  # for the checker: its look at the lease directory, in true time
         self._timer(delay_s, None)
 
     def kill(self) -> None:
         self.is_alive = False
 
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until it has ended, for at most `timeout` seconds of the guest's clock."""
+        if self.is_alive:
+            self._ended = self._ended or Signal(self._engine)
+            self._ended.wait(timeout)
+
     def poke(self, delay_s: float = 0.0) -> None:
         """End its present sleep early."""
         self._engine.after(delay_s, self._wake, self._token, None, None)
 
+    def wait(self, seconds: float, send: Callable[[Reply], None] | None) -> Any:
+        """Called by this process itself. Never waits for nothing, or rounding would let time stand still."""
+        if not self.is_alive:
+            raise GreenletExit  # it was killed, and its stack is being cleared away
+        self._timer(max(SHORTEST_S, seconds), TIMED_OUT)
+        if send is not None:
+            mine = self._token
+            send(lambda answer: self._wake(mine, answer, None))
+        return self._engine.hub.switch()
+
+    def _body(self) -> None:
+        self._call()
+        self.is_alive = False
+        if self._ended is not None:
+            self._ended.set()
+
     def _timer(self, seconds: float, value: Any) -> None:
-        mark = self._clock.frozen_s
-        self._engine.after(seconds / self._clock.rate, self._wake, self._token, value, mark)
+        if seconds != FOREVER_S:
+            mark = self._clock.frozen_s
+            self._engine.after(seconds / self._clock.rate, self._wake, self._token, value, mark)
 
     def _wake(self, token: int, value: Any, mark: float | None) -> None:
         if token != self._token or not self.is_alive:
@@ -124,32 +191,24 @@ class Process:
         engine, clock = self._engine, self._clock
         if clock.is_paused:
             # Its own later freeze is accounted for when the guest wakes: the mark must be that of then.
-            clock.park(is_timer=mark is not None, call=self._wake_later, arguments=(token, value))
+            clock.park(is_timer=mark is not None, call=self._resume, arguments=(token, value))
             return
         if mark is not None and clock.frozen_s > mark:
             engine.after(clock.frozen_s - mark, self._wake, token, value, clock.frozen_s)
             return
-        self._wake_later(token, value)
+        self._resume(token, value)
 
-    def _wake_later(self, token: int, value: Any) -> None:
+    def _resume(self, token: int, value: Any) -> None:
         if token != self._token or not self.is_alive:
             return
         engine = self._engine
         if self._clock.is_paused:
-            self._clock.park(is_timer=False, call=self._wake_later, arguments=(token, value))
+            self._clock.park(is_timer=False, call=self._resume, arguments=(token, value))
             return
         if engine.now < self.stopped_until_s:
-            engine.at(self.stopped_until_s, self._wake_later, token, value)
+            engine.at(self.stopped_until_s, self._resume, token, value)
             return
         self._token += 1
-        try:
-            seconds, send = self._body.send(value)
-        except StopIteration:
-            self.is_alive = False
-            return
-        if send is None:
-            self._timer(seconds, None)
-            return
-        mine = self._token
-        self._timer(seconds, TIMED_OUT)
-        send(lambda answer: self._wake(mine, answer, None))
+        engine.running = self
+        self._greenlet.switch(value) if self._greenlet else self._greenlet.switch()
+        engine.running = None

@@ -5,13 +5,14 @@ Guarantees: each is named like its method and is over after its length. Does not
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
+from lab.simulation.control_plane import ControlPlane
+from lab.simulation.file_server import FileServer
+from lab.simulation.fleet import Fleet
+from lab.simulation.frame import Frame
 from lab.simulation.machine import Machine
 from lab.simulation.schedule import Fault
-
-if TYPE_CHECKING:
-    from lab.simulation.world import World
 
 IMPAIRED_S = (40.0, 120.0)  # until the group acts on failed status checks
 
@@ -19,22 +20,37 @@ IMPAIRED_S = (40.0, 120.0)  # until the group acts on failed status checks
 class Faults:
     """One method per kind: (machine, length in seconds)."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._engine = world.engine
+    def __init__(
+        self,
+        frame: Frame,
+        fleet: Fleet,
+        files: FileServer,
+        cloud: ControlPlane,
+        *,
+        sleepers: list[Machine],
+        restart_agent: Callable[[Machine, int], None],
+    ) -> None:
+        """`sleepers`: who is woken when somebody publishes."""
+        self._frame = frame
+        self._fleet = fleet
+        self._files = files
+        self._cloud = cloud
+        self._engine = frame.engine
+        self._sleepers = sleepers
+        self._restart_agent = restart_agent
 
     def begin(self, fault: Fault) -> None:
         machine = self._target(fault.target)
         if machine is None or fault.kind == "nothing":
             return
-        self._world.tell(f"FAULT {fault}" + (f" ({machine.id})" if fault.target else ""))
+        self._frame.tell(f"FAULT {fault}" + (f" ({machine.id})" if fault.target else ""))
         getattr(self, fault.kind)(machine, fault.length_s)
 
     def _target(self, name: str) -> Machine | None:
-        world = self._world
-        record = world.files.files.get(world.files.highest)
-        holder = world.machine(record.instance_id) if record else world.machines[0]
-        alive = [machine for machine in world.machines if not machine.is_dead]
+        record = self._files.files.get(self._files.highest)
+        machines = self._fleet.machines
+        holder = self._fleet.machine(record.instance_id) if record else machines[0]
+        alive = [machine for machine in machines if not machine.is_dead]
         if name in ("holder", ""):
             return holder
         if name == "newest":
@@ -54,7 +70,7 @@ class Faults:
     def _wake_later(self, machine: Machine, length_s: float) -> None:
         # Half of the pauses end in the worst moment: when a newcomer publishes, or just starts to serve.
         if self._engine.rng.random() < 0.5:
-            self._world.wake_at_publication.append(machine)
+            self._sleepers.append(machine)
         self._engine.after(length_s, machine.wake)
         if length_s > IMPAIRED_S[0]:
             self._impaired(machine)
@@ -62,13 +78,13 @@ class Faults:
     def _impaired(self, machine: Machine) -> None:
         def act() -> None:
             if machine.clock.is_paused or not machine.is_up or machine.is_cut:
-                self._world.cloud.begin_leaving(machine)
+                self._cloud.begin_leaving(machine)
 
         self._engine.after(self._engine.rng.uniform(*IMPAIRED_S), act)
 
     def panic(self, machine: Machine, length_s: float) -> None:
         if machine.is_up:
-            self._world.tell(f"{machine.id} panics")
+            self._frame.tell(f"{machine.id} panics")
             machine.panic()
             self._impaired(machine)
 
@@ -76,22 +92,22 @@ class Faults:
         machine.reset("rebooted")
 
     def end(self, machine: Machine, length_s: float) -> None:
-        self._world.cloud.terminate(machine, is_forced=False, is_shut_down=self._engine.rng.random() < 0.5)
+        self._cloud.terminate(machine, is_forced=False, is_shut_down=self._engine.rng.random() < 0.5)
 
     def stuck(self, machine: Machine, length_s: float) -> None:
         machine.is_stuck = True
-        self._engine.after(length_s, self._world.cloud.free_stuck)
+        self._engine.after(length_s, self._cloud.free_stuck)
 
     def kill_agent(self, machine: Machine, length_s: float) -> None:
         if machine.is_executing:
             machine.kill_agent()
             machine.agent_hit_s = self._engine.now
             delay_s = self._engine.rng.uniform(1.0, 6.0)
-            self._engine.after(delay_s, self._world.restart_agent, machine, machine.epoch)
+            self._engine.after(delay_s, self._restart_agent, machine, machine.epoch)
 
     def stop_agent(self, machine: Machine, length_s: float) -> None:
         machine.agent_hit_s = self._engine.now
-        for process in machine.processes:
+        for process in machine.threads:
             process.stopped_until_s = self._engine.now + min(length_s, 60.0)
 
     def kill_fence(self, machine: Machine, length_s: float) -> None:
@@ -132,23 +148,27 @@ class Faults:
     # services
 
     def server_down(self, machine: Machine, length_s: float) -> None:
-        files = self._world.files
-        files.down_until_s = max(files.down_until_s, self._engine.now + min(length_s, 60.0))
+        until_s = self._engine.now + min(length_s, 60.0)
+        self._frame.files_down_until_s = max(self._frame.files_down_until_s, until_s)
 
     def torn(self, machine: Machine, length_s: float) -> None:
-        self._world.files.torn_until_s = self._engine.now + min(length_s, 60.0)
+        self._files.torn_until_s = self._engine.now + min(length_s, 60.0)
 
     def split(self, machine: Machine, length_s: float) -> None:
-        self._world.files.split_until_s = self._engine.now + length_s
+        self._files.split_until_s = self._engine.now + length_s
 
     def lost_replies(self, machine: Machine, length_s: float) -> None:
         """File server, EC2, group and Route 53 do what they are asked; half of their answers are lost."""
         until_s = self._engine.now + length_s
-        self._world.files.lossy_until_s = max(self._world.files.lossy_until_s, until_s)
-        self._world.cloud.lossy_until_s = max(self._world.cloud.lossy_until_s, until_s)
+        self._files.lossy_until_s = max(self._files.lossy_until_s, until_s)
+        self._cloud.lossy_until_s = max(self._cloud.lossy_until_s, until_s)
 
     def forgetful(self, machine: Machine, length_s: float) -> None:
-        self._world.cloud.forgetful_until_s = self._engine.now + min(length_s, 6.0)
+        self._cloud.forgetful_until_s = self._engine.now + min(length_s, 6.0)
+
+    def denied(self, machine: Machine, length_s: float) -> None:
+        """EC2 refuses to terminate anybody."""
+        self._cloud.denying_until_s = max(self._cloud.denying_until_s, self._engine.now + length_s)
 
     def silent_ec2(self, machine: Machine, length_s: float) -> None:
         self._silent("ec2", length_s)
@@ -169,23 +189,23 @@ class Faults:
             self._silent(service, length_s)
 
     def _silent(self, service: str, length_s: float) -> None:
-        silent = self._world.cloud.silent_until_s
+        silent = self._cloud.silent_until_s
         silent[service] = max(silent[service], self._engine.now + length_s)
 
     # the group
 
     def replace(self, machine: Machine, length_s: float) -> None:
-        self._world.cloud.begin_leaving(machine)
+        self._cloud.begin_leaving(machine)
 
     def unhealthy(self, machine: Machine, length_s: float) -> None:
-        self._world.cloud.report_unhealthy(machine)
+        self._cloud.report_unhealthy(machine)
 
     def launch_first(self, machine: Machine, length_s: float) -> None:
-        self._world.launch("the group launches before it terminates")
+        self._cloud.launch("the group launches before it terminates")
 
     def launch_beside(self, machine: Machine, length_s: float) -> None:
         """Two newcomers at once."""
-        self._world.launch("the group balances its zones")
+        self._cloud.launch("the group balances its zones")
         if self._engine.rng.random() < 0.5:
-            self._world.cloud.begin_leaving(machine)
-            self._world.launch("the group balances its zones again")
+            self._cloud.begin_leaving(machine)
+            self._cloud.launch("the group balances its zones again")

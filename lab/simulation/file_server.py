@@ -2,52 +2,68 @@
 
 Guarantees: what a hard mount does: a request that cannot be sent is repeated by the kernel until it lands, even after
 the process that made it has given up; one whose answer was lost is repeated too and then meets its own effect (EEXIST).
+Each operation does what bootstrap.lease.child does with the files, and its answer has the same shape.
 Does not: model the data file system; lab.simulation.machine keeps what of it matters (mounted, dirty).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
-from bootstrap.lease.rules.observation import Seen
-from bootstrap.lease.rules.record import LeaseRecord
+from bootstrap.lease.rules.record import LeaseRecord, file_name, parse_record
 from lab.simulation.engine import Reply
-
-if TYPE_CHECKING:
-    from lab.simulation.machine import Machine
-    from lab.simulation.world import World
+from lab.simulation.frame import Frame
+from lab.simulation.judge import Judge
+from lab.simulation.machine import Machine
 
 CONVERGE_S = 0.5  # how long two mount targets may disagree after a fail-over (fault "split")
 LOST = 0.5  # share of replies that do not arrive (fault "lost_replies")
 LOST_REQUEST = 0.2  # of requests: these are performed for the first time when they are repeated
 REPEAT_S = ((0.2, 3.0), (0.2, 3.0), (3.0, 60.0))  # when the kernel sends a request again that was not answered
 CACHE_S = 60.0  # attribute cache of a mount without noac (defect "cached-look")
-EEXIST, ENOENT, DONE = "EEXIST", "ENOENT", "done"
-Content = tuple[int, str, LeaseRecord | None]
+Answer = dict[str, Any]
+
+# The same text is parsed by holder, newcomer and checker: parsing is pure, so each text is parsed once.
+parsed = lru_cache(maxsize=256)(parse_record)
 
 
 class FileServer:
     """Generation files and the faults between them and each machine."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._engine = world.engine
-        self._has_one_file = "one-record" in world.defects
-        self._is_in_place = "renewed-in-place" in world.defects
+    def __init__(self, frame: Frame, judge: Judge) -> None:
+        self._frame = frame
+        self._engine = frame.engine
+        self._judge = judge
+        self._has_one_file = "one-record" in frame.defects
+        self._is_overwriting = bool(frame.defects & {"one-record", "generation-reused"})
+        self._is_in_place = "renewed-in-place" in frame.defects
+        self._is_cached = "cached-look" in frame.defects
         self.files: dict[int, LeaseRecord] = {}
+        self.texts: dict[int, str] = {}
         self.highest = 0
-        self.down_until_s = -1.0
         self.torn_until_s = -1.0
         self.split_until_s = -1.0
         self.lossy_until_s = -1.0
         self.created_s: dict[int, float] = {}
-        self._renamed: dict[int, LeaseRecord] = {}  # by identity: each attempt writes a temporary file of its own
+        self._renamed: set[int] = set()  # each attempt writes a temporary file of its own, and renames it once
+        self._attempts = 0
+        self._names: list[str] = []
+        self._cache: dict[str, tuple[float, Answer]] = {}
 
-    def request(self, machine: Machine, operation: Callable[[], Any], reply: Reply, *, is_write: bool = False) -> None:
+    def request(
+        self,
+        machine: Machine,
+        timeout_s: float,
+        operation: Callable[[], Answer],
+        reply: Reply,
+        *,
+        is_write: bool = False,
+    ) -> None:
         """Perform `operation` on the server, sooner or later, perhaps twice; `reply` with its (last) result."""
-        engine, epoch, met = self._engine, machine.epoch, self._world.met
-        given_up_s = engine.now + machine.timing.request_timeout_s / machine.clock.rate
+        engine, epoch, met = self._engine, machine.epoch, self._frame.met
+        given_up_s = engine.now + timeout_s / machine.clock.rate
 
         def repeat() -> None:
             if machine.epoch != epoch:
@@ -65,7 +81,8 @@ class FileServer:
             if again_s > engine.now:
                 engine.at(again_s, repeat)
                 return
-            met["late write"] += is_write and not is_performed and engine.now > given_up_s
+            if is_write and not is_performed and engine.now > given_up_s:
+                met["late write"] += 1
             is_performed = True
             result = operation()
             if engine.now < self.lossy_until_s and engine.rng.random() < LOST:
@@ -79,14 +96,15 @@ class FileServer:
             )
             engine.after(engine.rng.uniform(0.002, 0.04) + slow_s, back, result)
 
-        def back(result: Any) -> None:
+        def back(result: Answer) -> None:
             if machine.epoch != epoch:
                 return
             heal_s = self._heals_at(machine)
             if heal_s > engine.now:
                 engine.at(heal_s + engine.rng.uniform(0.0, 1.0), repeat)
                 return
-            met["stale read"] += result[1] not in ("{", self._text())
+            if not is_write and result["text"] not in ("{", self.texts.get(self.highest, "")):
+                met["stale read"] += 1
             reply(result)
 
         engine.after(engine.rng.uniform(0.002, 0.04), arrive)
@@ -96,87 +114,93 @@ class FileServer:
         now, rng = self._engine.now, self._engine.rng
         heal_s = self._heals_at(machine)
         if heal_s > now:
-            self._world.met["partition from the file system"] += machine.file_system_cut_until_s > now
+            self._frame.met["partition from the file system"] += machine.file_system_cut_until_s > now
             return heal_s + rng.uniform(0.0, 1.0)
         if now < self.lossy_until_s and rng.random() < LOST_REQUEST:
             return now + rng.uniform(*rng.choice(REPEAT_S))
         return now
 
     def _heals_at(self, machine: Machine) -> float:
-        return max(self.down_until_s, machine.file_system_cut_until_s)
+        return max(self._frame.files_down_until_s, machine.file_system_cut_until_s)
 
-    def look(self, machine: Machine) -> Content:
-        """The highest generation and its content, as this machine sees it now."""
+    def operation(self, machine: Machine, verb: str, name: str, text: str) -> Callable[[], Answer]:
+        """What the server does for one request of `machine`."""
+        sent_s = self._engine.now
+        self._attempts += 1
+        attempt = self._attempts
+        if verb == "look":
+            return lambda: self._look(machine)
+        if verb == "publish":
+            return lambda: self._publish(machine, name, text, sent_s)
+        if verb == "rewrite":
+            return lambda: self._rewrite(machine, name, text, attempt)
+        return lambda: {"deleted": 0, "text": ""}  # prune: no run has as many generations as are kept
+
+    def _look(self, machine: Machine) -> Answer:
+        """All names, and the content of the highest, as this machine sees them now."""
         now = self._engine.now
-        if machine.has_attribute_cache:
-            if now < machine.cached_until_s:
-                return machine.cached
-            machine.cached_until_s = now + CACHE_S
-        content: Content
-        if self.highest == 0:
-            content = (0, "", None)
-        elif now < self.torn_until_s:
-            content = (self.highest, "{", None)
-        else:
-            record = self._visible(machine, self.highest)
-            content = (self.highest, _text(record), record)
-        machine.cached = content
-        return content
+        machine.look_performed_s = now
+        until_s, cached = self._cache.get(machine.boot_id, (-1.0, {}))
+        if now < until_s:
+            return cached
+        text = "{" if now < self.torn_until_s else self._visible(machine, self.highest)
+        answer = {"names": self._names, "text": text if self.highest else ""}
+        if self._is_cached:
+            self._cache[machine.boot_id] = (now + CACHE_S, answer)
+        return answer
 
-    def _text(self) -> str:
-        return _text(self.files[self.highest]) if self.highest else ""
-
-    def _visible(self, machine: Machine, generation: int) -> LeaseRecord:
+    def _visible(self, machine: Machine, generation: int) -> str:
         own = machine.split_files.get(generation)
-        if own is not None and self._engine.now < self.created_s[generation] + CONVERGE_S:
+        if own and self._engine.now < self.created_s[generation] + CONVERGE_S:
             return own
-        return self.files[generation]
+        return self.texts.get(generation, "")
 
-    def link(self, machine: Machine, record: LeaseRecord) -> str:
-        """Publish; EEXIST where the name is taken, by whomever."""
-        number = record.generation
-        if number in self.files:
+    def _publish(self, machine: Machine, name: str, text: str, sent_s: float) -> Answer:
+        """link(): the name exists already, or the file is there from now on."""
+        self._cache.pop(machine.boot_id, None)  # a client sees its own changes
+        number = int(name.rpartition("-")[2])
+        record = parsed(text, number)
+        assert record is not None, text
+        if self._is_overwriting or number not in self.files:
+            self._put(machine, record, text)
+            self._judge.landed(machine, record, sent_s)
+        else:
             is_other = self.files[number].nonce != record.nonce
             if is_other and self._engine.now < min(self.split_until_s, self.created_s[number] + CONVERGE_S):
-                machine.split_files[number] = record  # acknowledged by another mount target, and taken back later
-                return DONE
-            self._world.met["EEXIST of one's own link"] += not is_other
-            return EEXIST
-        self.files[number] = record
-        self.created_s[number] = self._engine.now
-        self.highest = max(self.highest, number)
-        self._world.landed(machine, record)
-        return DONE
+                machine.split_files[number] = text  # acknowledged by another mount target, and taken back later
+            self._frame.met["EEXIST of one's own link"] += not is_other
+        return {"text": self._visible(machine, number), "error": ""}
 
-    def replace(self, machine: Machine, record: LeaseRecord) -> str:
+    def _rewrite(self, machine: Machine, name: str, text: str, attempt: int) -> Answer:
         """rename() of a temporary file over the own one; sent again after it was performed, it finds nothing there."""
+        self._cache.pop(machine.boot_id, None)
+        number = int(name.rpartition("-")[2])
+        if attempt in self._renamed and not self._is_in_place:
+            self._frame.met["rename sent again"] += 1
+        elif number not in self.files:
+            return {"text": "", "error": f"{name} is gone"}
+        else:
+            self._renamed.add(attempt)
+            record = parsed(text, number)
+            assert record is not None, text
+            if self.texts[number] != text:
+                machine.renewal_landed_s = self._engine.now
+            self._put(machine, record, text)
+            if record.is_released:
+                self._judge.released(record)
+        return {"text": self._visible(machine, number), "error": ""}
+
+    def _put(self, machine: Machine, record: LeaseRecord, text: str) -> None:
         number = record.generation
-        if id(record) in self._renamed and not self._is_in_place:
-            self._world.met["rename sent again"] += 1
-            return ENOENT
-        self._renamed[id(record)] = record
-        is_new = record.renewals == 0
-        if self._has_one_file and self.files:
-            self._world.checker.overwritten(self.files[self.highest], record)
+        if self._has_one_file and self.files and number != self.highest:
+            self._judge.overwritten(self.files[self.highest], record)
             self.files.clear()
+            self.texts.clear()
             self.highest = 0
-        if self.files.get(number) != record:
+        if number not in self.files:
             machine.renewal_landed_s = self._engine.now
-        self.files[number] = record
-        self.created_s.setdefault(number, self._engine.now)
+        self.files[number], self.texts[number] = record, text
+        if number not in self.created_s or self._has_one_file:
+            self.created_s.setdefault(number, self._engine.now)
+            self._names = [file_name(known) for known in self.texts]
         self.highest = max(self.highest, number)
-        if is_new:
-            self._world.landed(machine, record)
-        if record.is_released:
-            self._world.checker.released(record)
-        return DONE
-
-
-def _text(record: LeaseRecord) -> str:
-    return f"{record.nonce} {record.renewals} {record.is_released}"
-
-
-def as_seen(content: Content, sent_s: float, returned_s: float) -> Seen:
-    """What the lease store hands to the rules."""
-    generation, text, record = content
-    return Seen(generation=generation, record=record, text=text, sent_s=sent_s, returned_s=returned_s)

@@ -1,34 +1,42 @@
-"""A guest: its clock, processes, service, mount and fence, and what a fault does to each.
+"""A guest: its clock, threads, service, mount and fence process, and what each fault does to them.
 
 Guarantees: `is_writer` is true exactly while something on this guest could write to the data: a running service or
-dirty pages on a mount, of a guest that executes. A reset loses both. Does not: decide anything.
+dirty pages on a mount, of a guest that executes. A reset loses both. The fence is the guard that ships; group, mounts,
+run files and watchdog device of this guest are behind its doors.
+Does not: decide anything.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 from bootstrap.base.timing import LeaseTiming
+from bootstrap.fence.guard import Guard
+from bootstrap.fence.protocol import FenceRequest
 from bootstrap.fence.rules import TICK_S, FenceAction, FenceMemory
-from bootstrap.lease.rules.record import Applicant, LeaseRecord
+from bootstrap.lease.keeper import LeaseKeeper
+from bootstrap.lease.rules.record import Applicant
 from bootstrap.lease.rules.renew import Hold
 from lab.simulation.engine import GuestClock, Process
-from lab.simulation.file_server import Content
+from lab.simulation.frame import Frame
 
-if TYPE_CHECKING:
-    from lab.simulation.world import World
+IDLE_S = 1e6
+FENCE_RESTARTS = 0.5  # share of killed fences that systemd starts again; without it the watchdog device resets
 
 
 class Machine:
-    """One instance, over all its boots."""
+    """One instance, over all its boots. `start_agent` and `writers_changed` are set by the world."""
 
-    def __init__(self, world: World, number: int, zone: str, timing: LeaseTiming, rate: float) -> None:
-        self.world = world
-        self.engine = world.engine
+    start_agent: Callable[[Machine], None]
+    writers_changed: Callable[[], None]
+
+    def __init__(self, frame: Frame, number: int, zone: str, timing: LeaseTiming, rate: float) -> None:
+        self.frame = frame
+        self.engine = frame.engine
         self.id = f"i-{number}"
         self.zone = zone
         self.timing = timing
-        self.clock = GuestClock(world.engine, rate)
+        self.clock = GuestClock(frame.engine, rate)
         self.epoch = 0  # grows with each boot and at the end
         self.is_up = False
         self.is_dead = False  # for good
@@ -36,7 +44,7 @@ class Machine:
         self.ec2_state = "pending"
         self.group_state = "Pending:Wait"
         self.is_healthy = True
-        self.launched_s = world.engine.now
+        self.launched_s = frame.engine.now
         self.leaving_from_s: float | None = None
         self.is_stuck = False  # its host does not obey: shutting-down without end
         # paths
@@ -45,29 +53,25 @@ class Machine:
         self.slow_until_s = -1.0
         self.slow_s = 0.0
         self.cut_when_slow_until_s = -1.0
-        self.has_attribute_cache = "cached-look" in world.defects
-        self.cached: Content = (0, "", None)
-        self.cached_until_s = -1.0
-        self.split_files: dict[int, LeaseRecord] = {}
+        self.split_files: dict[int, str] = {}
         # what runs
-        self.processes: list[Process] = []
+        self.threads: list[Process] = []
         self.fence: Process | None = None
-        self.fence_memory = FenceMemory()
+        self.run_files = RunFiles()
+        self.guard = self._new_guard()
+        self.keeper: LeaseKeeper | None = None
         self.is_running = False
         self.is_mounted = False
         self.is_dirty = False
         self.is_stubborn = False  # ignores TERM
         self.generation = 0  # of the service that runs or ran last
-        self.hold: Hold | None = None
-        self.run_nonce = ""  # in /run: lost with the boot
-        self.is_lost = False
         self.agent_hit_s = -1e9  # killed or stopped
-        self.is_wanted = True  # the agent keeps the service running
         self.renewal_landed_s = -1.0
         # what it did as a newcomer, for the checker
         self.look_performed_s = -1.0  # by the server
         self.look_returned_s = -1.0
         self.all_answered_s = -1e9  # EC2 and the group, in one round of questions
+        self.refused_s: float | None = None  # when EC2 refused to terminate the holder, in true time
         self.asked_s: float | None = None  # first request to terminate the holder, on the own clock
 
     @property
@@ -93,6 +97,20 @@ class Machine:
     def is_writer(self) -> bool:
         return self.is_executing and self.is_mounted and (self.is_running or self.is_dirty)
 
+    @property
+    def hold(self) -> Hold | None:
+        """What its agent believes to hold."""
+        return self.keeper.hold if self.keeper is not None and self.keeper.lost is None else None
+
+    @property
+    def keeper_generation(self) -> int:
+        """The generation that its agent holds or held."""
+        return self.keeper.generation if self.keeper is not None else 0
+
+    @property
+    def fence_memory(self) -> FenceMemory:
+        return self.guard.memory
+
     # power
 
     def boot(self, delay_s: float) -> None:
@@ -104,17 +122,17 @@ class Machine:
         if epoch != self.epoch or self.is_dead:
             return
         self.is_up = True
-        self.fence_memory, self.hold, self.is_lost, self.is_wanted = FenceMemory(), None, False, True
-        self.run_nonce, self.generation, self.is_stubborn = "", 0, self.engine.rng.random() < 0.5
-        self.world.start_fence(self)
-        self.world.start_agent(self)
+        self.run_files = RunFiles()  # /run is lost with the boot
+        self.generation, self.is_stubborn = 0, self.engine.rng.random() < 0.5
+        self.start_fence()
+        self.start_agent(self)
 
     def reset(self, why: str) -> None:
         """The kernel ends at once: nothing unsynced survives; then it boots again."""
         if not self.is_up:
             return
-        self.world.tell(f"{self.id} is reset: {why}")
-        self.world.met["reboot"] += 1
+        self.frame.tell(f"{self.id} is reset: {why}")
+        self.frame.met["reboot"] += 1
         self._off()
         self.boot(self.engine.rng.uniform(8.0, 20.0))
 
@@ -123,7 +141,7 @@ class Machine:
         if self.is_dead:
             return
         self.is_dead = True
-        self.world.tell(f"{self.id} ends: {why}")
+        self.frame.tell(f"{self.id} ends: {why}")
         self._off()
         self.epoch += 1
 
@@ -139,70 +157,121 @@ class Machine:
         if self.fence is not None:
             self.fence.kill()
             self.fence = None
-        self.world.writers_changed()
-
-    def kill_agent(self) -> None:
-        for process in self.processes:
-            process.kill()
-        self.processes.clear()
+        self.writers_changed()
 
     def pause(self, *, is_clock_frozen: bool) -> None:
         if self.is_up and not self.clock.is_paused:
-            self.world.met["pause, clock frozen" if is_clock_frozen else "pause, clock running"] += 1
+            self.frame.met["pause, clock frozen" if is_clock_frozen else "pause, clock running"] += 1
             self.clock.pause(is_clock_frozen=is_clock_frozen)
-            self.world.writers_changed()
+            self.writers_changed()
 
     def wake(self) -> None:
         if self.clock.is_paused:
-            self.world.tell(f"{self.id} wakes up")
+            self.frame.tell(f"{self.id} wakes up")
             self.clock.wake()
-            self.world.writers_changed()
+            self.writers_changed()
+
+    # the agent's threads
+
+    def start(self, name: str, call: Callable[[], None]) -> Process:
+        """One more thread of the agent; it dies with the agent."""
+        process = Process(self.engine, self.clock, call)
+        self.threads = [*(thread for thread in self.threads if thread.is_alive), process]
+        return process
+
+    def kill_agent(self) -> None:
+        for process in self.threads:
+            process.kill()
+        self.threads.clear()
+        self.keeper = None
 
     # service and mount
 
     @property
     def is_cut(self) -> bool:
         now = self.engine.now
-        return now < self.file_system_cut_until_s or now < self.world.files.down_until_s
+        return now < self.file_system_cut_until_s or now < self.frame.files_down_until_s
 
     def mount(self) -> None:
         self.is_mounted = True
         self._poke_fence_soon()
-        self.world.writers_changed()
+        self.writers_changed()
 
-    def start_service(self) -> None:
-        """systemd starts it only while the mount is there (unit dependency)."""
-        if self.is_mounted:
-            self.is_running = True
-            self._poke_fence_soon()
-            self.world.writers_changed()
+    def start_service(self, generation: int) -> bool:
+        """systemd starts it only while the mount is there and the fence has granted it (AssertPathExists)."""
+        if not self.is_mounted or self.run_files.granted != generation:
+            return False
+        self.is_running, self.generation = True, generation
+        self._poke_fence_soon()
+        self.writers_changed()
+        return True
 
     def processes_end(self, epoch: int) -> None:
         if epoch != self.epoch or not self.is_running:
             return
         self.is_dirty = self.is_dirty or self.is_cut
         self.is_running = False
-        self.world.writers_changed()
+        self.writers_changed()
 
     def unmount(self, epoch: int) -> None:
         """Write back and unmount; it hangs while the file system is cut off."""
         if epoch == self.epoch and self.is_mounted and not self.is_running and not self.is_cut:
             self.is_mounted = self.is_dirty = False
-            self.world.writers_changed()
+            self.writers_changed()
+
+    # the fence process
+
+    def _new_guard(self) -> Guard:
+        return Guard(
+            files=self.run_files,
+            group=ServiceGroup(self),
+            mounts=ServiceMounts(self),
+            watchdogs=NoDevices(),
+            reset=lambda: self.reset("the fence process found no other way"),
+            clock=self.clock.read,
+        )
+
+    def start_fence(self) -> None:
+        """The process of the fence, which goes on where a former one of this boot stopped."""
+        self.guard = self._new_guard()
+        self.guard.restore()
+        self.fence = Process(self.engine, self.clock, self._fence)
+
+    def _fence(self) -> None:
+        """The loop of the fence process. A calm turn changes nothing (tests/property shows it), so the turns between
+        now and the next deadline are left out; a message of the agent ends the sleep, as in the fence's own loop."""
+        while True:
+            wait_s, memory = self.guard.turn(), self.guard.memory
+            if memory.deadline_s is None or (memory.is_over and self.guard.is_clear):
+                wait_s = IDLE_S
+            elif not memory.is_over:
+                wait_s = memory.deadline_s - self.clock.read()
+            self.engine.wait(wait_s)
 
     def _poke_fence_soon(self) -> None:
-        memory = self.fence_memory
+        memory = self.guard.memory
         if self.fence is not None and (memory.is_over or memory.deadline_s is None):
             self.fence.poke(self.engine.rng.uniform(0.0, TICK_S))
 
     def kill_fence(self) -> None:
-        """The fence process is gone; the device is not petted any more."""
+        """The fence process is gone, the device is not petted any more; perhaps systemd starts the process again."""
         if self.fence is None:
             return
         self.fence.kill()
         self.fence = None
-        if "agent-pets" not in self.world.defects:
+        if self.engine.rng.random() < FENCE_RESTARTS:
+            self.engine.after(self.engine.rng.uniform(0.1, 3.0), self._fence_again, self.epoch)
+        elif "agent-pets" not in self.frame.defects:
             self.engine.after(self.timing.watchdog_timeout_s / self.clock.rate, self._watchdog, self.epoch)
+
+    def _fence_again(self, epoch: int) -> None:
+        if epoch != self.epoch or self.fence is not None:
+            return
+        if self.clock.is_paused:
+            self.clock.park(is_timer=False, call=self._fence_again, arguments=(epoch,))
+            return
+        self.frame.met["fence started again"] += 1
+        self.start_fence()
 
     def _watchdog(self, epoch: int) -> None:
         if epoch != self.epoch or self.fence is not None:
@@ -213,18 +282,75 @@ class Machine:
         self.reset("the watchdog device was not petted")
 
     def act(self, action: FenceAction) -> None:
-        """What the fence process decided."""
+        """What the guard does to the service and its mount."""
         rng, engine, epoch = self.engine.rng, self.engine, self.epoch
+        self.frame.tell(f"{self.id} fence: {action.value}")
         if action is FenceAction.TERM:
-            self.is_wanted = False
             if not self.is_stubborn and not self.is_cut:
                 engine.after(rng.uniform(0.2, 12.0), self.processes_end, epoch)
         elif action is FenceAction.KILL:
-            self.is_wanted = False
             # A process in the middle of a request to a dead mount cannot be killed.
             if not (self.is_cut and rng.random() < 0.5):
                 engine.after(rng.uniform(0.0, 0.1), self.processes_end, epoch)
-        elif action is FenceAction.UNMOUNT:
+        else:
             engine.after(rng.uniform(0.05, 0.4), self.unmount, epoch)
-        elif action is FenceAction.RESET:
-            self.reset("the fence process found no other way")
+
+
+class RunFiles:
+    """What the fence keeps below /run of one boot (bootstrap.fence.run_files)."""
+
+    def __init__(self) -> None:
+        self.granted = 0
+        self._state: tuple[FenceRequest, FenceMemory] | None = None
+
+    def restore(self) -> tuple[FenceRequest, FenceMemory] | None:
+        return self._state
+
+    def save(self, request: FenceRequest, memory: FenceMemory) -> None:
+        self._state = (request, memory)
+
+    def grant(self, generation: int) -> None:
+        self.granted = generation
+
+    def withdraw(self) -> None:
+        self.granted = 0
+
+
+class ServiceGroup:
+    """The control group of the service of one guest."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+
+    def is_empty(self) -> bool:
+        return not self._machine.is_running
+
+    def terminate(self) -> int:
+        self._machine.act(FenceAction.TERM)
+        return 1
+
+    def kill(self) -> None:
+        self._machine.act(FenceAction.KILL)
+
+
+class ServiceMounts:
+    """The mounts of the service's data on one guest."""
+
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self.targets: tuple[str, ...] = ()
+
+    def are_gone(self, also: tuple[str, ...] = ()) -> bool:
+        return not self._machine.is_mounted
+
+    def unmount(self) -> None:
+        self._machine.act(FenceAction.UNMOUNT)
+
+
+class NoDevices:
+    """The watchdog device is the machine's own: it resets when the fence process is gone."""
+
+    opened = "the simulation's"
+
+    def open(self, timeout_s: int) -> None:
+        return None

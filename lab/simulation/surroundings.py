@@ -1,83 +1,304 @@
-"""What an agent of the simulated world reaches: the file server, the APIs, and its own machine's systemd.
+"""What the agent of a simulated machine works with: the doors of the code that ships, opened onto the simulated world.
 
-For: lab.simulation.agent and the two sides of its work, lab.simulation.newcomer and lab.simulation.holder.
-Guarantees: a question ends with an answer or, after its time-out on the guest's clock, with NoAnswer; each look is
-asked of the server anew. Does not: decide anything, ask again by itself, or undo a request whose answer was lost.
+For: lab.simulation.agent. Each class stands where the agent has an adapter: clock, threads, lease worker, fence, EC2,
+Auto Scaling, DNS. Guarantees: a question ends with an answer or, after its time-out on the guest's clock, as the
+adapter's own error. Does not: decide anything, or ask again by itself.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
 
-from bootstrap.lease.rules.observation import NoAnswer
-from lab.simulation.engine import TIMED_OUT, Body, Process, ask, sleep
-from lab.simulation.file_server import as_seen
+from bootstrap.base.clock import Deadline
+from bootstrap.base.errors import CloudError, FenceError
+from bootstrap.base.member import Member
+from bootstrap.base.threads import Event
+from bootstrap.cloud.ec2 import NetworkInterface
+from bootstrap.cloud.route53 import RecordSet
+from bootstrap.fence.protocol import FenceAnswer, FenceRequest
+from bootstrap.lease.evidence import LeaseEvidence
+from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer
+from lab.simulation.control_plane import Address, ControlPlane
+from lab.simulation.engine import TIMED_OUT, Process, Signal
+from lab.simulation.file_server import FileServer, parsed
+from lab.simulation.fleet import Fleet
+from lab.simulation.frame import Frame
+from lab.simulation.judge import Judge
 from lab.simulation.machine import Machine
 
-if TYPE_CHECKING:
-    from lab.simulation.world import World
-
 API_TIMEOUT_S = 5.0
+MARKS = 8  # looks whose sending is remembered, in guest's and in true time
 
 
-class Surroundings:
-    """Those of one run of the agent process of one machine."""
+class GuestTime:
+    """bootstrap.base.clock.Clock."""
 
-    def __init__(self, world: World, machine: Machine) -> None:
-        self._world = world
+    def __init__(self, machine: Machine) -> None:
+        self._machine = machine
+        self._read = machine.clock.read
+
+    def monotonic(self) -> float:
+        return self._read()
+
+    def wait(self, event: Event, timeout_s: float) -> bool:
+        if isinstance(event, Signal):
+            return event.wait(timeout_s)
+        self._machine.engine.wait(timeout_s)  # nobody sets the event of a deadline without a stop request
+        return event.is_set()
+
+    def utc_text(self) -> str:
+        return ""
+
+
+class GuestThreads:
+    """bootstrap.base.threads.Threads."""
+
+    def __init__(self, machine: Machine) -> None:
         self._machine = machine
 
-    def start(self, body: Body) -> None:
-        """One more thing that the agent does at the same time; it dies with the agent."""
-        process = Process(self._world.engine, self._machine.clock, body)
-        self._machine.processes.append(process)
+    def start(self, name: str, call: Callable[[], None]) -> Process:
+        return self._machine.start(name, call)
 
-    def look(self) -> Body:
-        """A fresh look at the highest generation: Seen or NoAnswer."""
-        answer = yield from self.on_files(None)
+    def event(self) -> Signal:
+        return Signal(self._machine.engine)
+
+
+class Worker:
+    """bootstrap.lease.worker.LeaseWorker: one request at a time; who gave up on one kills the child, and the kernel may
+    carry it out all the same."""
+
+    def __init__(self, machine: Machine, files: FileServer, judge: Judge) -> None:
+        self._machine = machine
+        self._files = files
+        self._judge = judge
+        self._is_busy = False
+        self._free = Signal(machine.engine)
+        self._sent: deque[tuple[float, float]] = deque(maxlen=MARKS)
+
+    def ask(self, timeout_s: float, **request: Any) -> dict[str, Any] | NoAnswer:
+        machine = self._machine
+        ends_s = machine.clock.read() + timeout_s
+        if request["verb"] == "look":
+            self._looks()
+        while self._is_busy:
+            left_s = ends_s - machine.clock.read()
+            if left_s <= 0 or not self._free.wait(left_s):
+                return NoAnswer(
+                    reason=f"the lease directory is still busy with another request after {timeout_s:.0f} s"
+                )
+        self._is_busy = True
+        self._free.clear()
+        try:
+            return self._exchange(ends_s - machine.clock.read(), request)
+        finally:
+            self._is_busy = False
+            self._free.set()
+
+    def sent_at_s(self, guest_s: float) -> float:
+        """The true time of the look that was sent at `guest_s` of the guest's clock, or shortly after."""
+        before = [true_s for at_s, true_s in self._sent if at_s <= guest_s + 1e-6]
+        return before[-1] if before else self._machine.engine.now
+
+    def _looks(self) -> None:
+        engine = self._machine.engine
+        self._sent.append((self._machine.clock.read(), engine.now))
+        if engine.running is not None:
+            engine.running.look_sent_s = engine.now
+
+    def _exchange(self, timeout_s: float, request: dict[str, Any]) -> dict[str, Any] | NoAnswer:
+        machine, verb, name, text = self._machine, request["verb"], request.get("name", ""), request.get("text", "")
+        if verb == "publish":
+            record = parsed(text, int(name.rpartition("-")[2]))
+            assert record is not None
+            self._judge.publishing(machine, record)
+        operation = self._files.operation(machine, verb, name, text)
+        is_write = verb in ("publish", "rewrite")
+        answer = machine.engine.wait(
+            timeout_s, lambda reply: self._files.request(machine, timeout_s, operation, reply, is_write=is_write)
+        )
+        if answer is TIMED_OUT:
+            return NoAnswer(reason=f"the lease directory did not answer {verb} within {timeout_s:.0f} s")
+        if verb == "look":
+            machine.look_returned_s = machine.engine.now
+        found: dict[str, Any] = answer
+        return found
+
+
+class Fence:
+    """bootstrap.fence.client.FenceClient: the guard answers at once, and a dead process not at all."""
+
+    def __init__(self, machine: Machine, judge: Judge, worker: Worker) -> None:
+        self._machine = machine
+        self._judge = judge
+        self._worker = worker
+
+    def ask(self, request: FenceRequest) -> FenceAnswer:
+        machine = self._machine
+        if machine.fence is None:
+            raise FenceError("the fence does not answer: it has ended")
+        before = machine.guard.memory
+        answer = machine.guard.answer(request)
+        if request.verb == "hold":
+            self._judge.guarded(machine, before)
+            if answer.is_accepted:
+                sent_s = request.deadline_s - machine.timing.renew_deadline_s
+                self._judge.confirmed(machine, self._worker.sent_at_s(sent_s))
+        if request.verb != "look":
+            machine.fence.poke()
         return answer
 
-    def on_files(self, operation: Any) -> Body:
-        """Do `operation` on the server and look afterwards: Seen or NoAnswer."""
-        machine, files = self._machine, self._world.files
-        sent_s = machine.clock.read()
 
-        def perform() -> Any:
-            if operation is not None:
-                operation()
-                machine.cached_until_s = -1.0  # a client sees its own changes
-            machine.look_performed_s = self._world.engine.now
-            return files.look(machine)
+class Calls:
+    """Calls of one machine to one service of AWS."""
 
-        is_write = operation is not None
-        content = yield ask(
-            machine.timing.request_timeout_s,
-            lambda reply: files.request(machine, perform, reply, is_write=is_write),
-        )
-        if content is TIMED_OUT:
-            return NoAnswer(reason="time-out")
-        machine.look_returned_s = self._world.engine.now
-        return as_seen(content, sent_s, machine.clock.read())
+    def __init__(self, machine: Machine, cloud: ControlPlane, service: str) -> None:
+        self._machine = machine
+        self._cloud = cloud
+        self._service = service
 
-    def call(self, service: str, operation: Any, *, may_be_late: bool = False) -> Body:
-        """Do `operation` at the AWS service `service`: what it returns, or NoAnswer."""
-        machine, cloud = self._machine, self._world.cloud
-        answer = yield ask(
+    def call(self, operation: Callable[[], Any], *, service: str = "", may_be_late: bool = False) -> Any:
+        """What `operation` returns, in its own time. Raises CloudError."""
+        name = service or self._service
+        answer = self._machine.engine.wait(
             API_TIMEOUT_S,
-            lambda reply: cloud.request(machine, service, operation, reply, may_be_late=may_be_late),
+            lambda reply: self._cloud.request(self._machine, name, operation, reply, may_be_late=may_be_late),
         )
-        return NoAnswer(reason="time-out") if answer is TIMED_OUT else answer
+        if answer is TIMED_OUT or isinstance(answer, NoAnswer):
+            raise CloudError(f"{name} is unreachable", code="RequestTimeout", retryable=True)
+        return answer
 
-    def stop_service(self) -> Body:
-        """Up to 40 s; what is still there then is the fence's part."""
-        machine, engine = self._machine, self._world.engine
-        machine.is_wanted = False
-        for _ in range(20):
-            if machine.is_running:
-                engine.after(engine.rng.uniform(0.2, 6.0), machine.processes_end, machine.epoch)
-            elif machine.is_mounted:
-                engine.after(engine.rng.uniform(0.05, 0.5), machine.unmount, machine.epoch)
+
+class Ec2(Calls):
+    """The calls of bootstrap.cloud.ec2.Ec2 that lease and network interface need."""
+
+    def __init__(self, frame: Frame, machine: Machine, cloud: ControlPlane, fleet: Fleet, judge: Judge) -> None:
+        super().__init__(machine, cloud, "ec2")
+        self._frame = frame
+        self._fleet = fleet
+        self._judge = judge
+
+    def instance_state(self, instance_id: str) -> str | None:
+        return str(self.call(lambda: self._cloud.describe(instance_id))) or None
+
+    def terminate(self, instance_id: str, *, is_forced: bool) -> None:
+        target = self._fleet.machine(instance_id)
+
+        self._judge.shooting(self._machine, target)
+        if self.call(lambda: self._cloud.terminate(target, is_forced=is_forced)) == "denied":
+            self._machine.refused_s = self._machine.engine.now
+            raise CloudError(f"terminate {instance_id}", code="OperationNotPermitted", retryable=False)
+
+    def network_interface(self, network_interface_id: str) -> NetworkInterface:
+        machine = self._machine
+        assert machine.engine.running is not None
+        machine.engine.running.look_sent_s = None
+        owner = self._cloud.interfaces.get(machine.zone)
+        if owner is not None and "steal-interface" in self._frame.defects and owner is not machine:
+            self.call(lambda: self._cloud.detach(owner, machine))
+        owner = self.call(lambda: self._cloud.interfaces.get(machine.zone) or "")
+        return NetworkInterface(
+            id=network_interface_id,
+            status="in-use" if owner else "available",
+            mac="",
+            zone=machine.zone,
+            holder=owner.id if owner else "",
+            attachment_id=f"of-{owner.id}" if owner else "",
+            attachment_status="attached" if owner else "",
+            delete_on_termination=False,
+        )
+
+    def used_device_indexes(self, instance_id: str) -> frozenset[int]:
+        return frozenset({0})
+
+    def attach(self, network_interface_id: str, instance_id: str, device_index: int) -> None:
+        machine = self._machine
+        assert machine.engine.running is not None
+        looked_s, generation = machine.engine.running.look_sent_s or machine.engine.now, machine.keeper_generation
+        if not self.call(lambda: self._cloud.attach(machine, generation, looked_s)):
+            raise CloudError("attach", code="InvalidNetworkInterface.InUse", retryable=False)
+
+    def detach(self, attachment_id: str) -> None:
+        self.call(lambda: self._cloud.detach(self._machine, self._machine))
+
+    def keep_on_termination(self, network_interface_id: str, attachment_id: str) -> None:
+        raise AssertionError("it is kept already")
+
+
+class AutoScaling(Calls):
+    """The calls of bootstrap.cloud.autoscaling.AutoScaling."""
+
+    def __init__(self, machine: Machine, cloud: ControlPlane) -> None:
+        super().__init__(machine, cloud, "group")
+
+    def members(self, instance_ids: Sequence[str]) -> dict[str, Member]:
+        found: dict[str, Member] = self.call(lambda: self._cloud.members(instance_ids))
+        return found
+
+    def complete_hook(self, hook: str, result: str) -> bool:
+        machine, cloud = self._machine, self._cloud
+
+        def complete() -> bool:
+            if machine.group_state != ("Pending:Wait" if hook == "boot" else "Terminating:Wait"):
+                return False
+            if hook == "drain":
+                cloud.complete_leaving(machine)
+            elif result == "CONTINUE":
+                cloud.in_service(machine)
             else:
-                break
-            yield sleep(2.0)
-        machine.is_wanted = True
+                cloud.abandon(machine)
+            return True
+
+        return bool(self.call(complete))
+
+    def lifecycle_state(self) -> str:
+        return str(self.call(lambda: self._machine.group_state))
+
+    def report_unhealthy(self) -> None:
+        self.call(lambda: self._cloud.report_unhealthy(self._machine))
+
+
+class Dns(Calls):
+    """The calls of bootstrap.cloud.route53.Route53. The record carries its generation for the checker only."""
+
+    def __init__(self, frame: Frame, machine: Machine, cloud: ControlPlane) -> None:
+        super().__init__(machine, cloud, "route53")
+        self._is_compared = "no-dns-guard" not in frame.defects
+
+    def address_record(self, name: str) -> RecordSet | None:
+        seen: Address = self.call(lambda: self._cloud.dns)
+        return RecordSet(name=name, values=(seen.zone,), ttl_s=seen.ttl_s, raw={"seen": seen})
+
+    def swap(self, old: RecordSet | None, new: RecordSet) -> None:
+        assert old is not None
+        wanted = Address(zone=new.values[0], ttl_s=new.ttl_s, generation=self._machine.keeper_generation)
+        is_done = self.call(
+            lambda: self._cloud.swap(old.raw["seen"], wanted, is_compared=self._is_compared),
+            service="route53-change",
+            may_be_late=True,
+        )
+        if not is_done:
+            raise CloudError("swap: the record is another one", code="InvalidChangeBatch", retryable=True)
+
+
+class Evidence(LeaseEvidence):
+    """The evidence that ships, and a note for the checker of what was asked and answered."""
+
+    def __init__(self, machine: Machine, ec2: Ec2, group: AutoScaling, threads: GuestThreads) -> None:
+        super().__init__(ec2, group, machine.id, threads)
+        self._machine = machine
+        self._holder = ""
+
+    def gather(self, holder: str, deadline: Deadline) -> tuple[HolderAnswer | NoAnswer, GroupAnswer | NoAnswer]:
+        if holder != self._holder:
+            self._holder, self._machine.asked_s, self._machine.refused_s = holder, None, None
+        state, group = super().gather(holder, deadline)
+        if isinstance(state, HolderAnswer) and isinstance(group, GroupAnswer):
+            self._machine.all_answered_s = self._machine.engine.now
+        return state, group
+
+    def terminate(self, holder: str, deadline: Deadline, *, is_forced: bool) -> str:
+        if self._machine.asked_s is None:
+            self._machine.asked_s = self._machine.clock.read()
+        return super().terminate(holder, deadline, is_forced=is_forced)

@@ -83,7 +83,7 @@ def released(record: LeaseRecord, *, at: str = "") -> LeaseRecord:
 
 def render_record(record: LeaseRecord) -> str:
     """One line of JSON with a newline."""
-    return json.dumps(asdict(record), separators=(",", ":")) + "\n"
+    return json.dumps(vars(record), separators=(",", ":")) + "\n"
 
 
 def parse_record(text: str, generation: int) -> LeaseRecord | None:

@@ -83,6 +83,9 @@ def remember(memory: AcquireMemory, observation: Observation, now_s: float) -> A
     asked_s = observation.asked_s if observation.asked_s is not None else now_s
     is_silent = isinstance(holder, NoAnswer) or isinstance(group, NoAnswer)
     is_unlisted = isinstance(group, GroupAnswer) and group.me is None
+    is_plain = not (memory.gone or memory.silent or memory.unlisted)
+    if is_plain and not (is_silent or is_unlisted or is_gone(holder, group)):
+        return memory
     return replace(
         memory,
         gone=_answered(memory.gone, asked_s, now_s) if is_gone(holder, group) else None,

@@ -1,0 +1,18 @@
+"""The instances of one run, in the order of their launch."""
+
+from __future__ import annotations
+
+from lab.simulation.machine import Machine
+
+
+class Fleet:
+    """All instances that there ever were."""
+
+    def __init__(self) -> None:
+        self.machines: list[Machine] = []
+
+    def machine(self, instance_id: str) -> Machine:
+        return self.machines[int(instance_id[2:])]
+
+    def writers(self) -> list[Machine]:
+        return [machine for machine in self.machines if machine.is_writer]
