@@ -11,6 +11,7 @@ from __future__ import annotations
 import heapq
 import random
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
@@ -40,7 +41,8 @@ class Engine:
         heapq.heappush(self._queue, (when_s, self._count, call, arguments))
 
     def after(self, seconds: float, call: Callable[..., None], *arguments: Any) -> None:
-        self.at(self.now + seconds, call, *arguments)
+        self._count += 1
+        heapq.heappush(self._queue, (self.now + seconds, self._count, call, arguments))
 
     def run(self, is_over: Callable[[], bool], until_s: float) -> None:
         queue = self._queue
@@ -168,10 +170,9 @@ class Process:
         """Called by this process itself. Never waits for nothing, or rounding would let time stand still."""
         if not self.is_alive:
             raise GreenletExit  # it was killed, and its stack is being cleared away
-        self._timer(max(SHORTEST_S, seconds), TIMED_OUT)
+        self._timer(seconds if seconds > SHORTEST_S else SHORTEST_S, TIMED_OUT)
         if send is not None:
-            mine = self._token
-            send(lambda answer: self._wake(mine, answer, None))
+            send(partial(self._answered, self._token))
         return self._engine.hub.switch()
 
     def _body(self) -> None:
@@ -184,6 +185,9 @@ class Process:
         if seconds != FOREVER_S:
             mark = self._clock.frozen_s
             self._engine.after(seconds / self._clock.rate, self._wake, self._token, value, mark)
+
+    def _answered(self, token: int, value: Any) -> None:
+        self._wake(token, value, None)
 
     def _wake(self, token: int, value: Any, mark: float | None) -> None:
         if token != self._token or not self.is_alive:

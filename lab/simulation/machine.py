@@ -284,7 +284,6 @@ class Machine:
     def act(self, action: FenceAction) -> None:
         """What the guard does to the service and its mount."""
         rng, engine, epoch = self.engine.rng, self.engine, self.epoch
-        self.frame.tell(f"{self.id} fence: {action.value}")
         if action is FenceAction.TERM:
             if not self.is_stubborn and not self.is_cut:
                 engine.after(rng.uniform(0.2, 12.0), self.processes_end, epoch)

@@ -19,7 +19,7 @@ from bootstrap.cloud.ec2 import NetworkInterface
 from bootstrap.cloud.route53 import RecordSet
 from bootstrap.fence.protocol import FenceAnswer, FenceRequest
 from bootstrap.lease.evidence import LeaseEvidence
-from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer
+from bootstrap.lease.rules.observation import SHUTTING_DOWN, GroupAnswer, HolderAnswer, NoAnswer
 from lab.simulation.control_plane import Address, ControlPlane
 from lab.simulation.engine import TIMED_OUT, Process, Signal
 from lab.simulation.file_server import FileServer, parsed
@@ -296,6 +296,8 @@ class Evidence(LeaseEvidence):
         state, group = super().gather(holder, deadline)
         if isinstance(state, HolderAnswer) and isinstance(group, GroupAnswer):
             self._machine.all_answered_s = self._machine.engine.now
+            if state.state == SHUTTING_DOWN and self._machine.asked_s is None:
+                self._machine.asked_s = self._machine.clock.read()  # somebody else has asked for its end
         return state, group
 
     def terminate(self, holder: str, deadline: Deadline, *, is_forced: bool) -> str:
