@@ -1,9 +1,9 @@
 """Run the project's checks two at a time, a log per check, and say which tests were slowest.
 
 For: `make test`, `make test-fast` and the targets of single parts; standard library only, run by the project's Python.
-Guarantees: one line per check that passed; of one that failed, its log on the terminal; every log, passed or not, in
-build/checks; what a check skipped and why is said; after a failure no further check starts; the exit code is 0 only if
-every check of the chosen parts ran and passed.
+Guarantees: one line per check that passed; of one that failed, its log on the terminal; every log, passed or not, is
+in build/checks; what a check skipped is said with its reason; after a failure no further check starts; the exit code is
+0 only if every check of the chosen parts ran and passed.
 Does not: install anything (tools/prepare.py) or know what a check tests.
 """
 
@@ -31,6 +31,7 @@ SLOWEST = 10
 PARTS = ("style", "fast", "simulation", "machines")
 FAST_TESTS = ("unit", "stacks", "contract", "process", "property")
 SIMULATED_RUNS = 3000
+NOTABLE = ("SKIPPED", "contract table:")  # lines of a log that are said although the check passed
 # Longest first, so that the last one does not run alone.
 MACHINE_FILES = ("one_writer", "scenes", "fencing", "machines", "surroundings_and_teardown")
 
@@ -97,7 +98,7 @@ def _tests(name: str, places: Sequence[str], *, slots: int = 1, needs: str = "",
 
 def _simulation(seed: int) -> Check:
     command = (sys.executable, "-m", "lab.simulation", "--runs", str(SIMULATED_RUNS), "--seed", str(seed))
-    return Check(f"simulation-from-seed-{seed}", (command,))
+    return Check(f"simulation-from-seed-{seed}", (command,), SLOTS)
 
 
 def _machines() -> list[Check]:
@@ -166,8 +167,8 @@ def told(check: Check, code: int, took_s: float) -> str:
     if code:
         return f"{text.rstrip()}\n\nFAILED  {took}  {check.name} (exit code {code}); log: {check.log.relative_to(ROOT)}"
     counted = re.search(r"\d+ passed.*?(?= in [\d.]+s)", lines[-1] if lines else "")
-    skipped = [f"            {line}" for line in lines if line.startswith("SKIPPED")]
-    return "\n".join([f"passed  {took}  {check.name}{': ' + counted[0] if counted else ''}", *skipped])
+    notable = [f"              {line}" for line in lines if line.startswith(NOTABLE)]
+    return "\n".join([f"passed  {took}  {check.name}{': ' + counted[0] if counted else ''}", *notable])
 
 
 def slowest(reports: Sequence[Path]) -> list[str]:
