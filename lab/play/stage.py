@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.aws.core.views import Event as CloudEvent
+from lab.aws import Event as CloudEvent
 from lab.base.errors import LabTimeout
 from lab.base.waiting import wait_for
 from lab.client.ledger import outage, per_second

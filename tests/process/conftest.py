@@ -23,7 +23,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from bootstrap.base.document import render_user_data
-from lab.aws.core.strict import StrictAws, strict_mock_aws
+from lab.aws import StrictAws, strict_mock_aws
 from tests.process.fake_os import FakeOs
 
 REGION, ZONE = "us-east-1", "us-east-1a"

@@ -10,7 +10,7 @@ import boto3
 import pytest
 
 from bootstrap.cloud.clients import Clients
-from lab.aws.core.strict import StrictAws, strict_mock_aws
+from lab.aws import StrictAws, strict_mock_aws
 from tests.process.fake_os import FakeOs
 from tests.unit.bootstrap.fakes import FakeClock, fake_os
 
