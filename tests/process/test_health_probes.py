@@ -16,7 +16,7 @@ from bootstrap.base.clock import Deadline, SystemClock
 from bootstrap.base.document import Health, HealthCheck
 from bootstrap.machine import probes as health
 from bootstrap.machine.probes import Prober
-from tests.process.fake_os import FakeOs
+from tests.kit.fake_os import FakeOs
 
 TIMEOUT_S = 0.6
 SLACK_S = 3.0  # of a busy machine
