@@ -12,6 +12,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from bootstrap.base.names import stack_name
 from services.fields import Address, AmiId, Email, InstanceType, Part, Region, ServiceName, ZoneName
 from services.lease import Lease
 from services.network import DEFAULT_HOST, Dns, ExistingVpc, NewVpc, Port, ZonePlan
@@ -49,8 +50,8 @@ class ServiceFile(Part):
 
     @property
     def stack_name(self) -> str:
-        """Name of stack, group, launch template and topic."""
-        return f"soloist-{self.name}"
+        """The name of stack, group, launch template and topic."""
+        return stack_name(self.name)
 
     @property
     def vpc_cidr(self) -> str:

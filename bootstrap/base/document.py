@@ -18,11 +18,11 @@ from typing import Any, Literal
 
 from bootstrap.base import timing as lease_timing
 from bootstrap.base.errors import BadBootDocument
+from bootstrap.base.paths import BOOT_DOCUMENT
 from bootstrap.base.timing import FencePolicy, LeaseTiming
 
 DOCUMENT_VERSION = 1
 METADATA_S = 60.0  # how long an instance may ask for its boot document
-DOCUMENT_PATH = "/run/soloist/boot-document.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,7 +171,7 @@ def render_user_data(document_json: str) -> str:
     return (
         "#cloud-config\n"
         "write_files:\n"
-        f"  - path: {DOCUMENT_PATH}\n"
+        f"  - path: {BOOT_DOCUMENT}\n"
         "    permissions: '0600'\n"
         "    content: |\n"
         f"      {document_json}\n"

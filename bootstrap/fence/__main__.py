@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bootstrap.base.paths import RUN
 from bootstrap.fence.cgroups import SERVICE_GROUP, ServiceGroup
 from bootstrap.fence.guard import Guard
 from bootstrap.fence.last_resort import SYSRQ_TRIGGER, lock_memory, raise_priority, reset_machine
@@ -31,7 +32,6 @@ from bootstrap.fence.protocol import LONGEST_MESSAGE_BYTES, SOCKET_NAME, decode_
 
 log = logging.getLogger("fence")
 
-RUN = Path("/run/soloist")
 WATCHDOGS = "/dev/watchdog*"
 
 

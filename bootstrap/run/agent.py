@@ -61,7 +61,7 @@ class Agent:
         self._clock = adapters.machine.clock
         self._paths = adapters.machine.paths
         self._stop = stop
-        self._events = EventFile(self._paths.run / "timeline.jsonl")
+        self._events = EventFile(self._paths.timeline)
         self.timeline = Timeline(self._clock, [log_event, self._events, *adapters.observers])
         self._watch = LifecycleWatch(adapters.metadata, self._clock, stop)
         self._pulse = Pulse(self._clock, adapters.notifier.alive)
@@ -202,7 +202,7 @@ class Agent:
         self._state = replace(self._known_state(), phase=phase, sentence=sentence, reason=reason)
         log.info("%s: %s", f"{phase} ({reason})" if reason else phase, sentence)
         text = render_state(self._state, self.timeline.entries(), self._clock.utc_text())
-        write_file(self._paths.run / "state.json", text)
+        write_file(self._paths.state, text)
         if self._writer is not None:
             self._writer.offer(text)
 

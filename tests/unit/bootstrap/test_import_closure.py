@@ -16,6 +16,7 @@ BOOTSTRAP = Path(__file__).resolve().parents[3] / "bootstrap"
 
 # Standard library only, and of the agent what the fence shares with it: words, timings, the parser of mountinfo.
 FENCE_OWN = {
+    "base.paths",
     "base.timing",
     "fence.__main__",
     "fence.cgroups",

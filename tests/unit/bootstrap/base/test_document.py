@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
-from bootstrap.base.document import DOCUMENT_PATH, parse_tree, parse_user_data, render_user_data, to_tree
+from bootstrap.base.document import parse_tree, parse_user_data, render_user_data, to_tree
 from bootstrap.base.errors import BadBootDocument, ExitCode
+from bootstrap.base.paths import BOOT_DOCUMENT
 from tests.unit.bootstrap.fakes import document_tree
 
 
@@ -24,7 +25,7 @@ def test_rendered_document_is_read_back_and_is_cloud_config(tree: dict[str, Any]
     assert to_tree(document)["zones"] == tree["zones"]
     assert document.service.health.checks[0].timeout_s == 5.0
     written = yaml.safe_load(user_data)["write_files"][0]
-    assert written["path"] == DOCUMENT_PATH
+    assert written["path"] == str(BOOT_DOCUMENT)
     assert json.loads(written["content"]) == tree
 
 
