@@ -8,6 +8,7 @@ from __future__ import annotations
 import aws_cdk as cdk
 
 from bootstrap.base import document as boot
+from bootstrap.base.codec import to_tree
 from bootstrap.base.names import LAUNCH_HOOK, TERMINATE_HOOK, access_point_path
 from services.spec import ServiceFile
 from services.workload import Workload
@@ -55,7 +56,7 @@ def boot_user_data(
         state_parameter=state_parameter,
         topic_arn=topic_arn,
     )
-    return cdk.Fn.base64(boot.render_user_data(stack.to_json_string(boot.to_tree(document))))
+    return cdk.Fn.base64(boot.render_user_data(stack.to_json_string(to_tree(document))))
 
 
 def _workload(name: str, workload: Workload) -> boot.Service:

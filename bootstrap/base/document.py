@@ -10,13 +10,12 @@ Does not: look at AWS, at the machine or at the clock. Values that only AWS know
 
 from __future__ import annotations
 
-import json
-import types
-import typing
-from dataclasses import MISSING, Field, dataclass, field, fields, is_dataclass
-from typing import Any, Literal
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Literal
 
 from bootstrap.base import timing as lease_timing
+from bootstrap.base.codec import DecodeError, decode, decode_tree
 from bootstrap.base.errors import BadBootDocument
 from bootstrap.base.paths import BOOT_DOCUMENT
 from bootstrap.base.timing import FencePolicy, LeaseTiming
@@ -185,82 +184,29 @@ def parse_user_data(user_data: str) -> BootDocument:
         raise BadBootDocument(
             "user data holds no boot document", remedy="Launch this image from a soloist stack's launch template"
         )
-    try:
-        tree = json.loads(lines[0])
-    except ValueError as error:
-        raise BadBootDocument(f"boot document is not JSON: {error}", remedy="Deploy the stack again") from None
-    return parse_tree(tree)
+    return _checked(lambda: decode(BootDocument, lines[0], unknown_keys="refuse"))
 
 
 def parse_tree(tree: object) -> BootDocument:
     """The boot document in an already decoded JSON tree. Raises BadBootDocument naming every path that is wrong."""
-    findings: list[str] = []
-    document = _build(BootDocument, tree, "", findings)
-    if not findings and document.version != DOCUMENT_VERSION:
-        findings.append(f"version: is {document.version}, this agent reads {DOCUMENT_VERSION}")
-    if not findings:
-        # Checked when the service file was loaded, and here once more: what is wrong here costs data.
-        findings += [f"lease.timing.{found}" for found in lease_timing.findings(document.lease.timing)]
+    return _checked(lambda: decode_tree(BootDocument, tree, unknown_keys="refuse"))
+
+
+def _checked(read: Callable[[], BootDocument]) -> BootDocument:
+    try:
+        document = read()
+    except DecodeError as error:
+        raise _bad(error.findings) from None
+    if document.version != DOCUMENT_VERSION:
+        raise _bad([f"version: is {document.version}, this agent reads {DOCUMENT_VERSION}"])
+    # Checked when the service file was loaded, and here once more: what is wrong here costs data.
+    findings = [f"lease.timing.{found}" for found in lease_timing.findings(document.lease.timing)]
     if findings:
-        raise BadBootDocument(
-            "boot document: " + "; ".join(findings), remedy="Bake the image and deploy the stack from the same release"
-        )
-    return typing.cast(BootDocument, document)
+        raise _bad(findings)
+    return document
 
 
-def to_tree(value: Any) -> Any:
-    """The plain JSON tree of a document or of any part of it (what `parse_tree` reads back)."""
-    if is_dataclass(value):
-        return {item.name: to_tree(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, tuple | list):
-        return [to_tree(item) for item in value]
-    return value
-
-
-def _build(kind: Any, tree: Any, path: str, findings: list[str]) -> Any:
-    """`tree` as a value of type `kind`; appends to `findings` and returns None where it is not."""
-    if is_dataclass(kind):
-        return _build_dataclass(typing.cast(type, kind), tree, path, findings)
-    origin = typing.get_origin(kind)
-    if origin is tuple:
-        if not isinstance(tree, list):
-            findings.append(f"{path}: must be a list")
-            return ()
-        (item_kind, _) = typing.get_args(kind)
-        return tuple(_build(item_kind, item, f"{path}[{n}]", findings) for n, item in enumerate(tree))
-    if origin is Literal:
-        if tree not in typing.get_args(kind):
-            findings.append(f"{path}: must be one of {', '.join(map(str, typing.get_args(kind)))}")
-        return tree
-    accepted: Any = (int, float) if kind is float else kind
-    if not isinstance(tree, accepted) or isinstance(tree, bool):
-        findings.append(f"{path}: must be {kind.__name__}, not {_json_name(tree)}")
-        return None
-    return kind(tree)
-
-
-def _build_dataclass(kind: type, tree: Any, path: str, findings: list[str]) -> Any:
-    if not isinstance(tree, dict):
-        findings.append(f"{path or 'document'}: must be an object")
-        return None
-    hints = typing.get_type_hints(kind)
-    known = {item.name: item for item in fields(kind)}
-    prefix = f"{path}." if path else ""
-    findings.extend(f"{prefix}{name}: unknown key" for name in tree if name not in known)
-    values: dict[str, Any] = {}
-    for name, item in known.items():
-        if name in tree:
-            values[name] = _build(hints[name], tree[name], prefix + name, findings)
-        elif not _has_default(item):
-            findings.append(f"{prefix}{name}: missing")
-    return None if findings else kind(**values)
-
-
-def _has_default(item: Field[Any]) -> bool:
-    return item.default is not MISSING or item.default_factory is not MISSING
-
-
-def _json_name(value: object) -> str:
-    return {types.NoneType: "null", dict: "object", list: "list", str: "string", bool: "boolean"}.get(
-        type(value), "number"
+def _bad(findings: Iterable[str]) -> BadBootDocument:
+    return BadBootDocument(
+        "boot document: " + "; ".join(findings), remedy="Bake the image and deploy the stack from the same release"
     )

@@ -8,7 +8,8 @@ Does not: change what is inside a directory (its factory content is copied once,
 from __future__ import annotations
 
 from bootstrap.base.clock import Deadline
-from bootstrap.base.document import Directory, to_tree
+from bootstrap.base.codec import to_tree
+from bootstrap.base.document import Directory
 from bootstrap.base.errors import MountError
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.machine.mountinfo import Mount

@@ -53,12 +53,13 @@ FENCE_STANDARD = {
 
 # The decision core: no clock, no file, no thread, no log, nothing of AWS.
 CORE = {
+    "base.codec",
     "base.member",
     "base.timing",
     "fence.rules",
     *(f"lease.rules.{path.stem}" for path in (BOOTSTRAP / "lease/rules").glob("*.py") if path.stem != "__init__"),
 }
-CORE_STANDARD = {"collections", "dataclasses", "enum", "json", "re", "typing"}
+CORE_STANDARD = {"collections", "dataclasses", "enum", "functools", "json", "math", "re", "types", "typing"}
 DOES_SOMETHING = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint", "globals"}
 
 
