@@ -13,9 +13,10 @@ from typing import Annotated
 from pydantic import Field
 
 from bootstrap.base.names import stack_name
-from services.fields import Address, AmiId, Email, InstanceType, Part, Region, ServiceName, ZoneName
+from services.fields import Address, AmiId, Email, InstanceType, Region, ServiceName, ZoneName
 from services.lease import Lease
 from services.network import DEFAULT_HOST, Dns, ExistingVpc, NewVpc, Port, ZonePlan
+from services.part import Part
 from services.storage import FileSystem
 from services.workload import Deadlines, LifecycleHooks, Workload
 

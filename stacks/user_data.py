@@ -67,7 +67,7 @@ def _workload(name: str, workload: Workload) -> boot.Service:
         start_timeout_s=workload.start_timeout_s,
         stop_timeout_s=workload.stop_timeout_s,
         health=boot.Health(
-            checks=tuple(boot.HealthCheck(**check.model_dump()) for check in health.checks),
+            checks=health.checks,
             start_allowance_s=health.start_allowance_s,
             interval_s=health.interval_s,
             unhealthy_after=health.unhealthy_after,

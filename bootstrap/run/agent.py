@@ -30,6 +30,7 @@ from bootstrap.run.boot import boot_steps
 from bootstrap.run.ending import Ending, abandon_instance
 from bootstrap.run.graph import Runner
 from bootstrap.run.instance import Instance, Listeners, Machine, build_instance
+from bootstrap.run.kinds import KINDS
 from bootstrap.run.pulse import Pulse
 from bootstrap.run.report import BackgroundWriter, Phase, State, reassert, render_state, report, write_file
 from bootstrap.run.supervise import Action, Supervisor
@@ -161,7 +162,7 @@ class Agent:
         try:
             identity = metadata.identity(deadline)
             target = metadata.target_lifecycle_state(deadline)
-            document = parse_user_data(metadata.user_data(deadline))
+            document = parse_user_data(metadata.user_data(deadline), KINDS)
         except AgentError as error:
             self.timeline.finished("metadata", "failed", str(error))
             raise

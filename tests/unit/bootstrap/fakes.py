@@ -22,6 +22,7 @@ from bootstrap.lease import child as lease_files
 from bootstrap.lease.rules.observation import NoAnswer
 from bootstrap.machine import data_child as data_root
 from bootstrap.run.instance import Listeners, Machine
+from bootstrap.run.kinds import KINDS
 from tests.process.fake_os import FakeOs
 
 ME = "i-me"
@@ -285,4 +286,4 @@ def document_tree(target: str = "/var/lib/demo", **changes: Any) -> dict[str, An
 
 
 def document(target: str = "/var/lib/demo", **changes: Any) -> BootDocument:
-    return parse_tree(document_tree(target, **changes))
+    return parse_tree(document_tree(target, **changes), KINDS)

@@ -23,6 +23,7 @@ from bootstrap.lease.rules.record import HISTORY, file_name, new_record, release
 from bootstrap.lease.rules.renew import Hold
 from bootstrap.run.boot import Boot
 from bootstrap.run.instance import Instance, Listeners, build_instance
+from bootstrap.run.kinds import KINDS
 from tests.process.fake_os import FakeOs
 from tests.unit.bootstrap.fakes import OTHER, DirectWorker, FakeClock, FakeFence, document_tree, fake_machine
 from tests.unit.bootstrap.lease.test_takeover import FakeEvidence, applicant
@@ -83,7 +84,7 @@ class World:
         tree = document_tree(lease={"fence": fence, "timing": timing_s})
         clients: Any = SimpleNamespace(ec2=lambda: self.api, route53=lambda: self.api)
         plain = build_instance(
-            parse_tree(tree),
+            parse_tree(tree, KINDS),
             identity(),
             machine=fake_machine(self.machine, self.clock),
             clients=clients,
