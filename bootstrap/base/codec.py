@@ -85,7 +85,7 @@ def to_tree(value: Any) -> Any:
     """The JSON tree of a dataclass, or of any part of one: dicts, lists and scalars."""
     if is_dataclass(value) and not isinstance(value, type):
         return {item.name: to_tree(getattr(value, item.name)) for item in fields(value)}
-    if isinstance(value, tuple | list):
+    if isinstance(value, (tuple, list)):
         return [to_tree(item) for item in value]
     return value
 
@@ -207,37 +207,47 @@ def _abstract_reader(kind: Any) -> _Reader:
 
 
 def _scalar_reader(kind: type) -> _Reader:
-    word, accepted = _SCALARS[kind]
+    word, accepted, problem = _SCALARS[kind]
 
     def read(tree: Any, path: str, report: _Report) -> Any:
         if type(tree) not in accepted:
             return report.add(path, f"must be {word}, not {_word(tree)}")
-        problem = _defect(kind, tree)
-        return report.add(path, problem) if problem else kind(tree) if kind is float else tree
+        found = problem(tree)
+        if found:
+            return report.add(path, found)
+        return float(tree) if kind is float else tree
 
     return read
 
 
-_SCALARS: dict[type, tuple[str, tuple[type, ...]]] = {
-    str: ("a string", (str,)),
-    int: ("an integer", (int,)),
-    float: ("a number", (int, float)),
-    bool: ("a boolean", (bool,)),
-}
+def _no_problem(_: Any) -> str:
+    return ""
 
 
-def _defect(kind: type, value: Any) -> str:
-    """What is wrong with a value of the right JSON type, or ""."""
+def _text_problem(text: str) -> str:
+    if text.isascii():
+        return ""
     try:
-        if kind is float and not math.isfinite(value):
-            return "must be a finite number"
-        if kind is str:
-            value.encode()
-    except OverflowError:
-        return "must be a smaller number"
+        text.encode()
     except UnicodeEncodeError:
         return "must be text, not half of a surrogate pair"
     return ""
+
+
+def _number_problem(number: float) -> str:
+    try:
+        return "" if math.isfinite(number) else "must be a finite number"
+    except OverflowError:  # an integer that no float can hold
+        return "must be a smaller number"
+
+
+# JSON's word, the accepted types, and what may be wrong with a value of such a type.
+_SCALARS: dict[type, tuple[str, tuple[type, ...], Callable[[Any], str]]] = {
+    str: ("a string", (str,), _text_problem),
+    int: ("an integer", (int,), _no_problem),
+    float: ("a number", (int, float), _number_problem),
+    bool: ("a boolean", (bool,), _no_problem),
+}
 
 
 def _word(value: object) -> str:
@@ -253,8 +263,10 @@ def _cut(name: object) -> str:
 
 def _is_deeper(tree: object, limit: int) -> bool:
     """Whether more than `limit` objects and lists are inside each other."""
-    level = [item for item in [tree] if isinstance(item, dict | list)]
+    level = [item for item in [tree] if isinstance(item, (dict, list))]
     for _ in range(limit):
+        if not level:
+            return False
         children = (child for item in level for child in (item.values() if isinstance(item, dict) else item))
-        level = [child for child in children if isinstance(child, dict | list)]
+        level = [child for child in children if isinstance(child, (dict, list))]
     return bool(level)

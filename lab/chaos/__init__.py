@@ -1,5 +1,7 @@
-"""Random schedules of faults against real machines, and the judgement of what then happened.
+"""Random schedules of faults on real machines, and a verdict on what then happened.
 
-Pure: `schedule` (seed to faults), `history` and `checker` (what happened, what is wrong with it), `shrink`, `nfs_wire`
-and `tcp_stream` (which machine wrote, from captured bytes), `notes`. Acting: `capture`, `watch`, `actor`, `runs`.
+May import: every room below; nobody imports this one.
+Pure: schedule (seed to faults), history and checker (what happened, what is wrong with it), shrink, story, notes,
+nfs_wire and tcp_stream (which machine wrote, from captured bytes). Acting: actor, capture, watch, runs.
+A newcomer adds a kind of fault in schedule (its sentence and how it is drawn) and in actor (how it is begun and ended).
 """

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
+from lab.base.checkout import BUILD
 from lab.base.errors import LabError, LabPreconditionError
 from lab.base.run_directory import run_directory
 from lab.chaos.runs import ChaosLab, Run, open_chaos_lab, write_report
@@ -22,10 +23,11 @@ from lab.chaos.schedule import Schedule, generate, schedule_from_json
 from lab.chaos.service_file import TIMINGS
 from lab.chaos.shrink import shrink
 from lab.chaos.story import summary, tell
-from lab.demo import ROOT, prepare
-from lab.hardware import namespace
+from lab.hardware.probe import Kernel
+from lab.image.images import Images
+from lab.play import program
 
-OUT = ROOT / "build" / "chaos"
+OUT = BUILD / "chaos"
 REPLAYED = "replayed"
 
 
@@ -40,19 +42,15 @@ def main() -> int:
     arguments = parser.parse_args()
     try:
         schedules, out = chosen(arguments.schedule, arguments.runs, arguments.seed)
-        if not namespace.inside():
-            namespace.check()
-        kernel, images = prepare()
-        if not namespace.inside():
-            namespace.enter([sys.executable, "-m", "lab.chaos", *sys.argv[1:]])
-        with run_directory() as directory, open_chaos_lab(kernel, images, directory, out) as lab:
-            return play_all(lab, schedules, None if arguments.keep_going else arguments.reruns, out)
     except LabError as error:
         print(f"chaos: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
-        print("chaos: stopped by Ctrl-C; every machine has been ended", file=sys.stderr)
-        return 130
+
+    def play(kernel: Kernel, images: Images) -> int:
+        with run_directory() as directory, open_chaos_lab(kernel, images, directory, out) as lab:
+            return play_all(lab, schedules, None if arguments.keep_going else arguments.reruns, out)
+
+    return program.run("chaos", ["lab.chaos", *sys.argv[1:]], play)
 
 
 def chosen(file: Path | None, runs: int, seed: int) -> tuple[list[Schedule], Path]:

@@ -16,24 +16,22 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from lab.aws.faults.faults import Fault as ApiFault
-from lab.aws.faults.faults import Faults
+from lab.aws import Fault as ApiFault
 from lab.base.errors import LabError
 from lab.chaos.schedule import Fault, Schedule
 from lab.hardware.errors import HardwareRefused
 from lab.hardware.machine import Machine
+from lab.play.lab import CLIENT_SUBNET, CONTROL_ADDRESS
 from lab.play.stage import Stage
-from lab.play.world import CLIENT_SUBNET, CONTROL_ADDRESS
 
 REPLACED_AFTER_S = 1.0  # from the fault until the group is told
-SETTLED_LIMIT_S = 60.0  # until all faults are undone, the restart of the file server included
 SLOTS = 4  # network interfaces an instance may have
 STEP_S = 0.1
 LATE_S = 3.0  # an API answer that is late
 CALLERS = ":assumed-role/"  # only calls of instances
 AGENT = "soloist-agent.service"
 
-Undo = Callable[[], None]
+Undo = Callable[[], object]
 
 
 class Actor:
@@ -41,9 +39,9 @@ class Actor:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._world = stage.world
+        self._lab = stage.lab
         self._group = f"soloist-{stage.service}"
-        self._auto_scaling: Any = stage.world.boto3_client("autoscaling")
+        self._auto_scaling: Any = stage.lab.boto3_client("autoscaling")
         self._cuts: list[tuple[str, tuple[str, ...]]] = []  # (instance, peers), also for interfaces that come later
         self._lock = threading.Lock()
 
@@ -75,18 +73,18 @@ class Actor:
         """The instance that the fault's target is now; empty when there is none."""
         if fault.target == "holder":
             holder = self._stage.standing().instance_id
-            if holder and self._world.hypervisor.machine(holder) is not None:
+            if holder and self._lab.hypervisor.machine(holder) is not None:
                 return holder
-        alive = [one for one in self._world.control_plane.instances() if self._world.hypervisor.machine(one.id)]
+        alive = [one for one in self._lab.control_plane.instances() if self._lab.hypervisor.machine(one.id)]
         return max(alive, key=lambda one: one.launched_at).id if alive else ""
 
     def prefer_zone(self, instance_id: str, *, is_moved: bool) -> None:
         """Have successors of an instance launched in its zone, or in another one."""
-        instance = self._world.control_plane.instance(instance_id) if instance_id else None
-        group = self._world.control_plane.group(self._group)
+        instance = self._lab.control_plane.instance(instance_id) if instance_id else None
+        group = self._lab.control_plane.group(self._group)
         if instance is not None and group is not None:
             others = [zone for zone in group.zones if zone != instance.zone]
-            self._world.control_plane.prefer_zones(others if is_moved else [instance.zone])
+            self._lab.control_plane.prefer_zones(others if is_moved else [instance.zone])
 
     def ask_replacement(self, instance_id: str) -> None:
         """Tell the group that an instance is unhealthy, as an alarm's action would."""
@@ -117,7 +115,7 @@ class Actor:
         self._stage.say(f"fault: {fault.kind} {fault.detail} {instance_id or '(no instance)'}{lasting}")
 
     def _machine(self, instance_id: str) -> Machine:
-        machine = self._world.hypervisor.machine(instance_id)
+        machine = self._lab.hypervisor.machine(instance_id)
         if machine is None:
             raise LabError(f"{instance_id or 'the target'} is not running")
         return machine
@@ -126,7 +124,7 @@ class Actor:
     def _crash(self, fault: Fault, instance_id: str) -> Undo:
         self._machine(instance_id)
         self._say(fault, instance_id)
-        self._world.crash(instance_id)
+        self._lab.crash(instance_id)
         return _nothing
 
     def _freeze(self, fault: Fault, instance_id: str) -> Undo:
@@ -154,7 +152,7 @@ class Actor:
         machine.exec(f"systemctl kill --kill-whom=main --signal={name} {AGENT}", 10.0)
 
     def _agent_goes_on(self, instance_id: str) -> None:
-        machine = self._world.hypervisor.machine(instance_id)
+        machine = self._lab.hypervisor.machine(instance_id)
         if machine is not None:
             machine.exec(f"systemctl kill --kill-whom=main --signal=CONT {AGENT}", 10.0)
 
@@ -172,7 +170,7 @@ class Actor:
         return self._cut(fault, instance_id, (*self._mount_targets(), CONTROL_ADDRESS, CLIENT_SUBNET.cidr))
 
     def _mount_targets(self) -> tuple[str, ...]:
-        return tuple(target.address for target in self._world.control_plane.mount_targets())
+        return tuple(target.address for target in self._lab.control_plane.mount_targets())
 
     def _cut(self, fault: Fault, instance_id: str, peers: tuple[str, ...]) -> Undo:
         self._machine(instance_id)
@@ -187,18 +185,18 @@ class Actor:
             cuts = list(self._cuts)
         for instance_id, peers in cuts:
             for port in self._ports(instance_id):
-                self._world.network.cut_conversations(port, peers)
+                self._lab.network.cut_conversations(port, peers)
 
     def _heal(self, instance_id: str, peers: tuple[str, ...]) -> None:
         with self._lock:
             self._cuts.remove((instance_id, peers))
         for port in self._ports(instance_id):
-            self._world.network.heal_conversations(port, peers)
+            self._lab.network.heal_conversations(port, peers)
         self._stage.say(f"{instance_id} reaches {', '.join(peers)} again")
         self._cut_new_interfaces()  # another cut may hold for the same peers
 
     def _ports(self, instance_id: str) -> list[Any]:
-        machine: Any = self._world.hypervisor.machine(instance_id)
+        machine: Any = self._lab.hypervisor.machine(instance_id)
         found = []
         for slot in range(SLOTS) if machine is not None else ():
             try:
@@ -208,22 +206,22 @@ class Actor:
         return found
 
     def _zone_loss(self, fault: Fault, instance_id: str) -> Undo:
-        instance = self._world.control_plane.instance(instance_id) if instance_id else None
+        instance = self._lab.control_plane.instance(instance_id) if instance_id else None
         if instance is None:
             raise LabError("there is no instance whose zone could be lost")
         self._say(fault, f"{instance_id} in {instance.zone}")
-        self._world.control_plane.set_zone_available(instance.zone, available=False)
-        self._world.network.cut_zone(instance.zone)
+        self._lab.control_plane.set_zone_available(instance.zone, available=False)
+        self._lab.network.cut_zone(instance.zone)
         return partial(self._zone_is_back, instance.zone)
 
     def _zone_is_back(self, zone: str) -> None:
-        self._world.network.heal_zone(zone)
-        self._world.control_plane.set_zone_available(zone, available=True)
+        self._lab.network.heal_zone(zone)
+        self._lab.control_plane.set_zone_available(zone, available=True)
         self._stage.say(f"{zone} is back")
 
     def _efs_restart(self, fault: Fault, _instance_id: str) -> Undo:
         self._say(fault, "the file server")
-        away_s = self._world.file_server.restart(pause_s=fault.for_s)
+        away_s = self._lab.file_server.restart(pause_s=fault.for_s)
         self._stage.say(f"the file server is back after {away_s:.1f} s")
         return _nothing
 
@@ -255,19 +253,15 @@ class Actor:
 
     def _api(self, fault: Fault, **what: Any) -> Undo:
         self._say(fault, "")
-        faults = self._world.control_plane.faults
+        faults = self._lab.control_plane.faults
         made = faults.add(ApiFault(service=fault.detail, caller=CALLERS, count=None, **what))
-        return partial(_remove, faults, made.id)
+        return lambda: faults.remove(made.id)
 
     def _quietly(self, undo: Undo) -> None:
         try:
             undo()
         except LabError as error:  # the target ended meanwhile
             self._stage.say(str(error))
-
-
-def _remove(faults: Faults, fault_id: str) -> None:
-    faults.remove(fault_id)
 
 
 def _nothing() -> None:

@@ -21,15 +21,15 @@ from lab.chaos.actor import Actor
 from lab.chaos.checker import Violation, check, stretches
 from lab.chaos.history import History
 from lab.chaos.schedule import Schedule
-from lab.chaos.service_file import SERVICE, write_service_file
+from lab.chaos.service_file import write_service_file
 from lab.chaos.watch import Watch
-from lab.client.check import CheckFailed, Counts, count_stored
-from lab.demo import IMAGE_IDS, open_stage
+from lab.client.check import Counts
 from lab.hardware.probe import Kernel
+from lab.image.images import IMAGE_IDS, SERVICE, Images
 from lab.play.deployment import deploy
-from lab.play.stage import Stage
+from lab.play.final_check import ask_service
+from lab.play.stage import Stage, open_stage
 from lab.play.synthesis import synthesize
-from lab.play.world import Images
 from lab.report.model import Event
 
 BOUND_S = 90.0  # after the last fault is undone, until the service answers by name for good
@@ -38,8 +38,6 @@ BREAK_S = 1.0
 BOOT_LIMIT_S = 150.0
 WARM_UP_WRITES = 20
 WARM_UP_LIMIT_S = 30.0
-REPORTS_LIMIT_S = 10.0
-CHECK_LIMIT_S = 20.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,7 +85,7 @@ class ChaosLab:
     def recording(self) -> Iterator[Recording]:
         """Writers at work and everything recorded; on leaving, the service has been given its time to come back."""
         recording = Recording(self.stage)
-        with Watch(self.stage.world, self.stage.service) as watch:
+        with Watch(self.stage.lab, self.stage.service) as watch:
             recording.start()
             yield recording
             recording.await_recovery()
@@ -146,12 +144,12 @@ class Recording:
             lambda: len(self.times_s()) >= WARM_UP_WRITES,
             "the first acknowledged writes of the run",
             deadline_s=WARM_UP_LIMIT_S,
-            describe=lambda: self._stage.world.ledger.snapshot(time.monotonic()).last_trouble,
+            describe=lambda: self._stage.lab.ledger.snapshot(time.monotonic()).last_trouble,
         )
 
     def times_s(self) -> tuple[float, ...]:
         """When writes of this run were acknowledged, in order."""
-        return self._stage.world.ledger.times_s_since(self.started_s)
+        return self._stage.lab.ledger.times_s_since(self.started_s)
 
     def await_recovery(self) -> None:
         """Wait until the service has answered by name for a while without a break, and all agrees; notes when."""
@@ -186,29 +184,18 @@ class Recording:
 
     def stop(self, watch: Watch) -> None:
         """Ask the service what it has; what was acknowledged before the question must be in the answer."""
-        world = self._stage.world
         self._checked_s = time.monotonic()
-        trouble = [""]
-
-        def ask() -> bool:
-            try:
-                self._stored = count_stored(world.resolve(self._stage.record_name))
-            except CheckFailed as failure:
-                trouble[0] = str(failure)
-                return False
-            return True
-
         if any(self.acknowledged().values()):
             try:
-                wait_for(ask, "the service's points", deadline_s=CHECK_LIMIT_S, describe=lambda: trouble[0])
-            except LabError as error:
+                self._stored = ask_service(self._stage)
+            except LabTimeout as error:
                 self._notes.append(str(error))
         watch.close()
         self._watch = watch
 
     def acknowledged(self) -> dict[str, frozenset[int]]:
         """The numbers that were acknowledged from the run's beginning to its check."""
-        return self._stage.world.ledger.acknowledged(self.started_s, self._checked_s)
+        return self._stage.lab.ledger.acknowledged(self.started_s, self._checked_s)
 
     def events(self) -> tuple[Event, ...]:
         """What was said during the run."""
@@ -231,7 +218,7 @@ class Recording:
             told_s=self._told_s,
             trouble=self._trouble,
             frames_lost=watch.frames_lost,
-            reports_lost=self._stage.world.ledger.snapshot(time.monotonic()).dropped,
+            reports_lost=self._stage.lab.ledger.snapshot(time.monotonic()).dropped,
             notes=(*self._notes, f"{watch.notes.lease_writes} lease writes"),
         )
 
@@ -246,17 +233,17 @@ def open_chaos_lab(
     services = write_service_file(run_directory / "services")
     template = synthesize(SERVICE, IMAGE_IDS["1"], run_directory / "cdk.out", services)
     with open_stage(kernel, images, run_directory / "run", noticed) as stage:
-        deploy(stage.world.boto3_client("cloudformation"), template)
-        stage.world.client.wait_until_reachable(120.0)
+        deploy(stage.lab.boto3_client("cloudformation"), template)
+        stage.lab.client.wait_until_reachable(120.0)
         lab = ChaosLab(stage, has_lease=has_lease)
         lab.await_good()
-        stage.world.start_writers(stage.record_name)
+        stage.lab.start_writers(stage.record_name)
         try:
             yield lab
         finally:
-            (out / "noticed.txt").write_text("\n".join([*noticed, *stage.world.control_plane.errors]) + "\n")
-        if stage.world.control_plane.errors:
-            raise LabError(f"the control plane had defects: {'; '.join(stage.world.control_plane.errors)[-2000:]}")
+            (out / "noticed.txt").write_text("\n".join([*noticed, *stage.lab.control_plane.errors]) + "\n")
+        if stage.lab.control_plane.errors:
+            raise LabError(f"the control plane had defects: {'; '.join(stage.lab.control_plane.errors)[-2000:]}")
 
 
 def steady_since(times_s: tuple[float, ...], now_s: float) -> float | None:

@@ -11,10 +11,10 @@ from typing import Any
 
 import yaml
 
+from lab.base.checkout import SERVICE_FILES
 from lab.chaos.schedule import LeaseTimings
+from lab.image.images import SERVICE
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SERVICE = "influxdb"
 TIMINGS = LeaseTimings(renew_deadline_s=8.0, lease_duration_s=18.0)
 OVERRIDES: dict[str, Any] = {
     "lease": {
@@ -42,7 +42,7 @@ OVERRIDES: dict[str, Any] = {
 
 def write_service_file(directory: Path) -> Path:
     """Write the changed service file below `directory`; returns the directory to give to the CDK."""
-    tree = yaml.safe_load((ROOT / "services" / f"{SERVICE}.yaml").read_text())
+    tree = yaml.safe_load((SERVICE_FILES / f"{SERVICE}.yaml").read_text())
     tree["service"] |= {"start_timeout_s": 20.0, "stop_timeout_s": 10.0}
     tree["service"]["health"]["start_allowance_s"] = 30.0
     directory.mkdir(parents=True, exist_ok=True)

@@ -18,7 +18,7 @@ from lab.chaos.capture import Capture
 from lab.chaos.nfs_wire import WriteLog
 from lab.chaos.notes import Notes
 from lab.hardware.file_server import EXPORT
-from lab.play.world import World
+from lab.play.lab import Lab
 
 PORTS_POLL_S = 0.2
 LEASE_POLL_S = 1.0
@@ -33,11 +33,11 @@ READ_LEASES = (
 class Watch:
     """One run's recorder; `notes` is what it has seen. Use as a context manager."""
 
-    def __init__(self, world: World, service: str) -> None:
+    def __init__(self, lab: Lab, service: str) -> None:
         self.notes = Notes()
-        self._world = world
+        self._lab = lab
         self._parameter = f"/soloist/{service}/state"
-        self._ssm: Any = world.boto3_client("ssm")
+        self._ssm: Any = lab.boto3_client("ssm")
         self._closing = threading.Event()
         self._logs: dict[str, WriteLog] = {}
         self._captures: dict[str, Capture] = {}
@@ -85,13 +85,13 @@ class Watch:
 
     def _follow_ports(self) -> None:
         """Addresses of instances, and a capture on every port that the file server has now."""
-        for instance in self._world.control_plane.instances():
+        for instance in self._lab.control_plane.instances():
             if instance.address:
                 self.notes.machine(instance.address, instance.id)
         devices = set()
-        for target in self._world.control_plane.mount_targets():
+        for target in self._lab.control_plane.mount_targets():
             try:
-                devices.add(self._world.file_server.port(target.address).device)
+                devices.add(self._lab.file_server.port(target.address).device)
             except LabError:  # restarting, or not plugged in yet
                 continue
         for device in set(self._captures) - devices:
@@ -112,12 +112,12 @@ class Watch:
             self.notes.write(write)
 
     def _read_leases(self, *, is_first: bool = False) -> None:
-        for point in self._world.control_plane.access_points():
+        for point in self._lab.control_plane.access_points():
             if not point.path.endswith("/lease"):
                 continue
             try:
                 command = READ_LEASES.format(directory=EXPORT + point.path)
-                text = self._world.file_server.machine.exec(command, READ_LIMIT_S).output
+                text = self._lab.file_server.machine.exec(command, READ_LIMIT_S).output
             except LabError:  # restarting
                 return
             for line in text.splitlines():

@@ -9,15 +9,13 @@ than the number. Source: InfluxDB 1.6 API reference, `/query` ("partial": the re
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.parse
-import urllib.request
 from collections import Counter
-from collections.abc import Mapping
-from collections.abc import Set as AbstractSet
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-Numbers = Mapping[str, AbstractSet[int]]  # by writer
+import requests
+
+Numbers = Mapping[str, Collection[int]]  # by writer, each number once
 Counts = Mapping[str, Mapping[int, int]]  # by writer: how often each number is stored
 
 
@@ -53,29 +51,15 @@ def compare(acknowledged: Numbers, stored: Numbers) -> Verdict:
     return Verdict(acknowledged=count, stored=total, lost=tuple(lost), unacknowledged=total - (count - len(lost)))
 
 
-def read_stored(address: str, *, port: int = 8086, database: str = "lab", timeout_s: float = 30.0) -> Numbers:
-    """All numbers that the service at `address` has stored. Raises CheckFailed."""
-    counts = count_stored(address, port=port, database=database, timeout_s=timeout_s)
-    return {writer: set(seqs) for writer, seqs in counts.items()}
-
-
-def count_stored(
-    address: str, *, label: str = "", port: int = 8086, database: str = "lab", timeout_s: float = 30.0
-) -> Counts:
-    """How often each number is stored, of the writers whose name begins with `label`. Raises CheckFailed."""
-    only = f""" WHERE "writer" =~ /^{label}[0-9]+$/""" if label else ""
-    query = urllib.parse.urlencode({"db": database, "q": f'SELECT "seq" FROM "probe"{only} GROUP BY "writer"'})
-    url = f"http://{address}:{port}/query?{query}"
+def count_stored(address: str, *, port: int = 8086, database: str = "lab", timeout_s: float = 30.0) -> Counts:
+    """How often the service at `address` has stored each number, by writer. Raises CheckFailed."""
+    question = {"db": database, "q": 'SELECT "seq" FROM "probe" GROUP BY "writer"'}
     try:
-        with urllib.request.urlopen(url, timeout=timeout_s) as answer:
-            return parse_counts(answer.read())
-    except (OSError, urllib.error.URLError) as error:
-        raise CheckFailed(f"service at {address} port {port} cannot be asked for its points: {error}") from error
-
-
-def parse_stored(body: bytes) -> Numbers:
-    """The numbers by writer in the answer to the query. Raises CheckFailed where it is an error or incomplete."""
-    return {writer: set(seqs) for writer, seqs in parse_counts(body).items()}
+        answer = requests.get(f"http://{address}:{port}/query", params=question, timeout=timeout_s)
+        answer.raise_for_status()
+    except requests.RequestException as error:
+        raise CheckFailed(f"the service at {address} port {port} cannot be asked for its points: {error}") from error
+    return parse_counts(answer.content)
 
 
 def parse_counts(body: bytes) -> Counts:

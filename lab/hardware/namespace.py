@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 
+from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabPreconditionError
 
 MARK = "SOLOIST_LAB_NAMESPACE"
@@ -54,7 +55,7 @@ def enter(argv: Sequence[str]) -> None:
     if inside():
         return
     check()
-    path = os.pathsep.join([_checkout(), *filter(None, [os.environ.get("PYTHONPATH")])])
+    path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
     program = [
         *TIED_TO_PARENT,
         *UNSHARE,
@@ -115,10 +116,6 @@ def _children(parent: int) -> list[int]:
         if int(fields[1]) == parent:
             found.append(int(entry))
     return found
-
-
-def _checkout() -> str:
-    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 def _remedy() -> str:

@@ -1,4 +1,4 @@
-"""`python -m lab.image build`: build all images of the lab, saying what is done and how long it took."""
+"""`python -m lab.image build`: build every image of the lab; each step is printed with its second."""
 
 from __future__ import annotations
 
@@ -7,27 +7,19 @@ import sys
 import time
 from pathlib import Path
 
+from lab.base.checkout import CACHE
 from lab.base.errors import LabError
+from lab.image.images import SERVICE, build_images
 from lab.image.recipe import PACKAGINGS
-from lab.image.store import CHECKOUT, ImageStore
-
-VERSIONS = ("1", "2")
-
-
-def build_all(store: ImageStore, service: str) -> dict[str, Path]:
-    """Every image a lab run of `service` needs, by role."""
-    images = {"server": store.server(), "client": store.client()}
-    for version in VERSIONS:
-        images[f"{service} version {version}"] = store.instance(service=service, version=version)
-    return images
+from lab.image.store import ImageStore
 
 
 def main() -> int:
-    """Parse the command line, build, and print what there is."""
-    parser = argparse.ArgumentParser(prog="python -m lab.image", description="Builds the disks of the lab's machines.")
+    """Parse the command line, build, and print what there is. Exit codes: docs/exit-codes.md."""
+    parser = argparse.ArgumentParser(prog="python -m lab.image", description="Build the disks of the lab's machines.")
     parser.add_argument("command", choices=["build"])
-    parser.add_argument("--service", default="influxdb", choices=sorted(PACKAGINGS))
-    parser.add_argument("--cache", type=Path, default=CHECKOUT / "build" / "cache")
+    parser.add_argument("--service", default=SERVICE, choices=sorted(PACKAGINGS))
+    parser.add_argument("--cache", type=Path, default=CACHE)
     arguments = parser.parse_args()
     started = time.monotonic()
 
@@ -35,13 +27,13 @@ def main() -> int:
         print(f"[{time.monotonic() - started:6.1f} s] {sentence}", flush=True)
 
     try:
-        images = build_all(ImageStore(arguments.cache, progress=progress), arguments.service)
+        images = build_images(ImageStore(arguments.cache, progress=progress), arguments.service)
     except LabError as error:
         print(f"lab: {error}", file=sys.stderr)
         return error.exit_code
-    for name, path in images.items():
+    for name, path in images.by_role().items():
         print(f"{name}: {path.name}, {path.stat().st_blocks * 512 // (1024 * 1024)} MiB on disk")
-    progress("All images are there")
+    progress("All images are ready")
     return 0
 
 

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from lab.base.checkout import SERVICE_FILES
 from lab.base.errors import LabError
 from services.load import load_service
 
-SERVICE_FILES = Path(__file__).resolve().parents[2] / "services"
 SUITE = "bookworm"
 # What every Debian cloud image has and an instance therefore may count on, as small as a lab machine can do with.
 PLAIN_PACKAGES = (

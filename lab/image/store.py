@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabPreconditionError
 from lab.hardware import namespace
 from lab.image import commands, debian, kernel_modules
@@ -35,7 +36,6 @@ from lab.image.recipe import (
     service_recipe,
 )
 
-CHECKOUT = Path(__file__).resolve().parent.parent.parent
 NEEDED_MIB = 3 * 1024
 KEPT_PER_KIND = 3
 LOCK_LIMIT_S = 1800.0
@@ -61,7 +61,7 @@ class ImageStore:
         with self._lock():
             layer_key = self._instance_layer_key(recipe)
             sources = {
-                **prefixed("ami", files_in(CHECKOUT / "ami", ("*.sh", "units/*", "services/*"))),
+                **prefixed("ami", files_in(CHECKOUT / "ami", ("*.sh", "systems/*", "units/*", "services/*"))),
                 **prefixed("bootstrap", files_in(CHECKOUT / "bootstrap", ("**/*.py",))),
             }
             key = content_key({**sources, **self._lab_layer(), "layer": layer_key, "version": version})
@@ -107,7 +107,7 @@ class ImageStore:
         return content_key(
             {
                 "base": self._debian_key(),
-                "install": (CHECKOUT / "ami" / "install.sh").read_bytes(),
+                **prefixed("ami", files_in(CHECKOUT / "ami", ("install.sh", "system.sh", "systems/*"))),
                 "requirements": (CHECKOUT / "ami" / "requirements.txt").read_bytes(),
                 "recipe": repr(recipe),
             }

@@ -24,9 +24,9 @@ class OperatorClients:
     """The boto3 clients of the operator, for `rollout`."""
 
     def __init__(self, stage: Stage) -> None:
-        self.ec2: Any = stage.world.boto3_client("ec2")
-        self.autoscaling: Any = stage.world.boto3_client("autoscaling")
-        self.ssm: Any = stage.world.boto3_client("ssm")
+        self.ec2: Any = stage.lab.boto3_client("ec2")
+        self.autoscaling: Any = stage.lab.boto3_client("autoscaling")
+        self.ssm: Any = stage.lab.boto3_client("ssm")
 
 
 def synthesized(service: str, image_id: str, out: Path) -> tuple[Template, Phase]:
@@ -42,7 +42,7 @@ def deploy_scene(stage: Stage, template: Template, synth: Phase) -> Scene:
     start_s = stage.now_s() - synth.duration_s
     stage.say(f"deploying {template.path.name}, {template.path.stat().st_size:,} bytes, sha256 {template.sha256[:12]}")
     began_s = stage.now_s()
-    deploy(stage.world.boto3_client("cloudformation"), template)
+    deploy(stage.lab.boto3_client("cloudformation"), template)
     end_s = stage.now_s()
     phases = (
         synth,
@@ -67,8 +67,8 @@ def first_boot_scene(stage: Stage) -> Scene:
     """The group launches its first instance; the client begins to write."""
 
     def act(_before: Standing) -> None:
-        stage.world.client.wait_until_reachable(120.0)
-        stage.world.start_writers(stage.record_name)
+        stage.lab.client.wait_until_reachable(120.0)
+        stage.lab.start_writers(stage.record_name)
 
     return stage.play("first boot", lambda _before: "the group launched its first instance", act)
 
@@ -77,10 +77,10 @@ def crash_scene(stage: Stage) -> Scene:
     """The machine dies; the group is told to prefer other zones."""
 
     def act(before: Standing) -> None:
-        group = stage.world.control_plane.group(f"soloist-{stage.service}")
+        group = stage.lab.control_plane.group(f"soloist-{stage.service}")
         zones = group.zones if group else ()
-        stage.world.control_plane.prefer_zones([zone for zone in zones if zone != before.zone])
-        stage.world.crash(before.instance_id)
+        stage.lab.control_plane.prefer_zones([zone for zone in zones if zone != before.zone])
+        stage.lab.crash(before.instance_id)
 
     return stage.play("crash", lambda before: f"the machine was killed in {before.zone}", act)
 
@@ -89,7 +89,7 @@ def upgrade_scene(stage: Stage, template: Template, image_id: str) -> Scene:
     """Stage a version by deploying, promote it, end the instance."""
 
     def act(_before: Standing) -> None:
-        deploy(stage.world.boto3_client("cloudformation"), template)
+        deploy(stage.lab.boto3_client("cloudformation"), template)
         stage.say("deployed: the new version is staged, and nothing that runs or heals has changed")
         promote(stage, lambda _clients, _seen: None)
 

@@ -9,18 +9,24 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
-from lab.aws.core.views import Event as CloudEvent
+from lab.aws import Event as CloudEvent
+from lab.base.checkout import SERVICE_FILES
 from lab.base.errors import LabTimeout
 from lab.base.waiting import wait_for
 from lab.client.ledger import outage, per_second
+from lab.hardware.probe import Kernel
+from lab.image.images import IMAGE_IDS, SERVICE, Images
+from lab.play.lab import Lab
 from lab.play.standing import Standing, read_standing
-from lab.play.world import World
 from lab.report.model import Event, Phase, Scene
 from lab.report.snapshot import InterfaceRow, MachineRow, Snapshot
+from services.load import load_service
 
 HEAL_LIMIT_S = 120.0
 FLOW_LIMIT_S = 20.0
@@ -29,9 +35,9 @@ AFTERGLOW_S = 3.0  # how long writes are watched after a heal, so that a relapse
 
 @dataclass
 class Stage:
-    """One service in one world."""
+    """One service in one lab."""
 
-    world: World
+    lab: Lab
     service: str
     record_name: str
     zero_s: float = field(default_factory=time.monotonic)
@@ -43,8 +49,8 @@ class Stage:
     _reported: str = ""
 
     def __post_init__(self) -> None:
-        self._ssm: Any = self.world.boto3_client("ssm")
-        self.world.control_plane.subscribe(self._on_cloud_event)
+        self._ssm: Any = self.lab.boto3_client("ssm")
+        self.lab.control_plane.subscribe(self._on_cloud_event)
 
     def now_s(self) -> float:
         """Seconds since the run began."""
@@ -63,7 +69,7 @@ class Stage:
 
     def standing(self) -> Standing:
         """Who serves now."""
-        found = read_standing(self.world.control_plane, self._ssm, self.service, self.record_name)
+        found = read_standing(self.lab.control_plane, self._ssm, self.service, self.record_name)
         said = f"{found.instance_id} ({found.zone}): {found.sentence}"
         if found.instance_id and found.sentence and said != self._reported:
             self._reported = said
@@ -107,10 +113,10 @@ class Stage:
         )
         ready_s = time.monotonic()
         wait_for(
-            lambda: (self.world.ledger.snapshot(time.monotonic()).last_acknowledged_s or 0.0) > ready_s,
+            lambda: (self.lab.ledger.snapshot(time.monotonic()).last_acknowledged_s or 0.0) > ready_s,
             "an acknowledged write",
             deadline_s=FLOW_LIMIT_S,
-            describe=lambda: self.world.ledger.snapshot(time.monotonic()).last_trouble,
+            describe=lambda: self.lab.ledger.snapshot(time.monotonic()).last_trouble,
         )
         time.sleep(AFTERGLOW_S)
 
@@ -118,7 +124,7 @@ class Stage:
         self, name: str, happened: str, before: Standing, after: Standing, start_s: float, event_s: float, reason: str
     ) -> Scene:
         end_s = self.now_s()
-        times_s = [at_s - self.zero_s for at_s in self.world.ledger.times_s()]
+        times_s = [at_s - self.zero_s for at_s in self.lab.ledger.times_s()]
         away = outage(times_s, event_s, end_s)
         if not reason and (away.end_s is None or away.silent_at_end_s > 1.0):
             reason = f"no write was acknowledged in the last {away.silent_at_end_s:.1f} s"
@@ -160,9 +166,9 @@ class Stage:
 
     def snapshot(self) -> Snapshot:
         """What the live display shows."""
-        cloud = self.world.control_plane
+        cloud = self.lab.control_plane
         now_s = time.monotonic()
-        ledger = self.world.ledger.snapshot(now_s)
+        ledger = self.lab.ledger.snapshot(now_s)
         group = cloud.group(f"soloist-{self.service}")
         lifecycle = {m.instance_id: m.lifecycle_state for m in group.members} if group else {}
         machines = tuple(
@@ -191,7 +197,7 @@ class Stage:
             machines=machines,
             interfaces=interfaces,
             record_name=self.record_name,
-            record_value=self.world.resolve(self.record_name),
+            record_value=self.lab.resolve(self.record_name),
             acknowledged=ledger.acknowledged,
             per_second=ledger.per_second,
             gap_s=ledger.current_gap_s,
@@ -202,3 +208,14 @@ class Stage:
         if event.kind == "stack" and " (" in event.text and "FAILED" not in event.text:
             return  # one line for each of some sixty resources would hide the story
         self.say(f"{event.subject}: {event.text}" if event.subject not in event.text else event.text)
+
+
+@contextmanager
+def open_stage(kernel: Kernel, images: Images, directory: Path, problems: list[str]) -> Iterator[Stage]:
+    """A running lab with the service and its images. `problems` collects what goes wrong in the background."""
+    with Lab(kernel, images, directory, problems.append) as lab:
+        stage = Stage(lab, SERVICE, load_service(SERVICE_FILES / f"{SERVICE}.yaml").dns.record)
+        stage.image_versions = {image_id: version for version, image_id in IMAGE_IDS.items()}
+        for version, image_id in IMAGE_IDS.items():
+            lab.control_plane.register_image(image_id, f"{SERVICE}-{version}", {"version": version})
+        yield stage

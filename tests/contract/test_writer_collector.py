@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from lab.client import writer as writer_module
-from lab.client.check import CheckFailed, compare, read_stored
+from lab.client.check import CheckFailed, compare, count_stored
 from lab.client.collector import Collector
 from lab.client.ledger import Ledger
 from lab.client.writer import Reports, Writer
@@ -168,7 +168,7 @@ def test_reports_reach_the_ledger_and_the_check_sees_a_lost_point(influx: Influx
         for agent in agents:
             agent.write_once()
     wait_for_attempts(collector._ledger, 8)
-    verdict = compare(collector._ledger.acknowledged(), read_stored("127.0.0.1", port=port(influx)))
+    verdict = compare(collector._ledger.acknowledged(), count_stored("127.0.0.1", port=port(influx)))
     assert (verdict.acknowledged, verdict.lost, verdict.unacknowledged) == (6, (("w1", 3), ("w2", 3)), 2)
     assert collector._ledger.snapshot(time.monotonic()).answering[0].address == "127.0.0.1"
 
@@ -206,4 +206,4 @@ def test_a_service_that_cannot_be_asked_is_an_error(influx: InfluxStandIn) -> No
         unused.bind(("127.0.0.1", 0))
         closed = unused.getsockname()[1]
         with pytest.raises(CheckFailed, match=f"service at 127.0.0.1 port {closed} cannot be asked"):
-            read_stored("127.0.0.1", port=closed, timeout_s=5)
+            count_stored("127.0.0.1", port=closed, timeout_s=5)

@@ -21,9 +21,6 @@ from lab.play.stage import Stage
 from lab.play.standing import Standing
 from lab.play.synthesis import Template
 from lab.report.model import Phase, Scene
-from tests.lab.test_scenes import directory, stage, templates
-
-__all__ = ["directory", "stage", "templates"]  # fixtures
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 TIMING = LeaseTiming()
@@ -40,7 +37,7 @@ def booted(stage: Stage, templates: dict[str, tuple[Template, Phase]]) -> Scene:
 
 def serving(stage: Stage) -> tuple[Standing, Machine]:
     standing = stage.standing()
-    machine = stage.world.hypervisor.machine(standing.instance_id)
+    machine = stage.lab.hypervisor.machine(standing.instance_id)
     assert machine is not None
     return standing, machine
 
@@ -148,7 +145,7 @@ def test_stopped_fence_is_a_reset_by_the_watchdog(stage: Stage, booted: Scene) -
         describe=lambda: said(machine, "systemctl status --no-pager --lines=5 soloist-fence soloist-agent", 5.0),
     )
     # A 6.1 guest does not get through a restart that begins in its timer interrupt: it stands still in the middle.
-    stage.world.crash(before.instance_id)
+    stage.lab.crash(before.instance_id)
     until_ready(stage, 240.0, lambda standing: standing.generation > before.generation)
 
 
@@ -157,7 +154,7 @@ def test_cut_off_from_the_file_system_it_stops_by_its_deadline_and_the_service_h
 ) -> None:
     before, machine = serving(stage)
     first, boot_id = generation(machine), said(machine, "cat /proc/sys/kernel/random/boot_id")
-    targets = stage.world.control_plane.mount_targets()
+    targets = stage.lab.control_plane.mount_targets()
     began_s = time.monotonic()
     addresses = " ".join(target.address for target in targets)
     machine.exec(f"for address in {addresses}; do ip route add blackhole $address/32; done")

@@ -31,7 +31,7 @@ from lab.hardware.machine import MachineSpec, NetworkInterface
 from lab.hardware.network import Network, Subnet
 from lab.hardware.probe import probe_kernel
 from lab.hardware.uml import UmlMachine, UmlMachines
-from lab.image import ImageStore
+from lab.image.store import ImageStore
 
 pytestmark = pytest.mark.lab
 CHECKOUT = Path(__file__).resolve().parent.parent.parent

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from lab.base.checkout import BUILD
 from lab.base.run_directory import run_directory
 from lab.base.waiting import wait_for
 from lab.chaos.checker import stretches
@@ -20,14 +21,14 @@ from lab.chaos.runs import ChaosLab, Run, open_chaos_lab, write_report
 from lab.chaos.schedule import Fault, Schedule, generate
 from lab.chaos.service_file import TIMINGS
 from lab.chaos.story import tell
-from lab.demo import ROOT, prepare
 from lab.hardware import namespace
+from lab.play.program import prepare
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
 LONG_S = TIMINGS.lease_duration_s + 4.0
 SHORT_S = 1.5  # below the watchdog's time-out: a longer stop ends in a reset, as it must
 RANDOM_SEEDS = (1, 2, 3)
-REPORTS = ROOT / "build" / "chaos" / "scenarios"
+REPORTS = BUILD / "chaos" / "scenarios"
 
 # A machine without the lease that writes into the service's directory all the same, as a broken product would.
 WRITE_WITHOUT_LEASE = """
@@ -71,13 +72,13 @@ def writers(run: Run) -> list[str]:
 
 
 def longest_gap_s(lab: ChaosLab, run: Run) -> float:
-    times_s = [at_s for at_s in lab.play.stage.world.ledger.times_s() if at_s >= run.history.writes[0].at_s]
+    times_s = [at_s for at_s in lab.stage.lab.ledger.times_s() if at_s >= run.history.writes[0].at_s]
     return max(after - before for before, after in pairwise(times_s))
 
 
 def service_pid(lab: ChaosLab) -> str:
     """The main process of the service: the same one as before has never been stopped."""
-    machine = lab.play.stage.world.hypervisor.machine(lab.play.stage.standing().instance_id)
+    machine = lab.stage.lab.hypervisor.machine(lab.stage.standing().instance_id)
     assert machine is not None
     return machine.exec("systemctl show --property=MainPID --value influxdb", 20.0).output.split()[-1]
 
@@ -87,7 +88,7 @@ def said(run: Run) -> str:
 
 
 def is_led_by_another_than(lab: ChaosLab, instance_id: str) -> bool:
-    standing = lab.play.stage.standing()
+    standing = lab.stage.standing()
     return standing.is_good and standing.instance_id != instance_id
 
 
@@ -100,12 +101,12 @@ def test_a_holder_that_stands_still_longer_than_its_lease_is_dead_before_another
     run = play(lab, 9002, Fault(kind="freeze", at_s=1.0, for_s=LONG_S, is_replaced=True, is_moved=True))
     old, new = writers(run)
     assert old != new
-    assert lab.play.stage.world.hypervisor.machine(old) is None
+    assert lab.stage.lab.hypervisor.machine(old) is None
 
 
 def test_a_holder_that_stands_still_for_a_moment_goes_on(lab: ChaosLab) -> None:
     lab.await_good()
-    before, pid = lab.play.stage.standing().instance_id, service_pid(lab)
+    before, pid = lab.stage.standing().instance_id, service_pid(lab)
     run = play(lab, 9003, Fault(kind="freeze", at_s=1.0, for_s=SHORT_S))
     assert writers(run) == [before]
     assert service_pid(lab) == pid
@@ -158,7 +159,7 @@ def test_a_lost_zone_is_left(lab: ChaosLab) -> None:
 def test_of_two_newcomers_one_serves(lab: ChaosLab) -> None:
     """The group goes back to one only when one serves: until then it may well end the one that holds the lease."""
     lab.await_good()
-    crashed = lab.play.stage.standing().instance_id
+    crashed = lab.stage.standing().instance_id
     schedule = Schedule(seed=9009, faults=(Fault(kind="launch-first", at_s=0.0), Fault(kind="crash", at_s=0.0)))
     with lab.recording() as recording:
         end, _ = [lab.actor.begin(fault) for fault in schedule.faults]
@@ -167,9 +168,9 @@ def test_of_two_newcomers_one_serves(lab: ChaosLab) -> None:
             "one newcomer that serves",
             deadline_s=150.0,
             poll_s=0.25,
-            describe=lambda: lab.play.stage.standing().missing,
+            describe=lambda: lab.stage.standing().missing,
         )
-        led_by = lab.play.stage.standing().instance_id
+        led_by = lab.stage.standing().instance_id
         end()
     run = without_violations(lab.judge(schedule, recording))
     assert writers(run) == [crashed, led_by]
@@ -185,7 +186,7 @@ def test_random_schedules(lab: ChaosLab, seed: int) -> None:
 def test_a_second_writer_is_seen(lab: ChaosLab) -> None:
     """The rule broken on purpose: a machine that holds no lease is told to write, and the checker says so."""
     lab.await_good()
-    holder = lab.play.stage.standing().instance_id
+    holder = lab.stage.standing().instance_id
     schedule = Schedule(seed=9010, faults=(Fault(kind="launch-first", at_s=0.0, is_moved=True),))
     with lab.recording() as recording:
         end = lab.actor.begin(schedule.faults[0])
@@ -196,7 +197,7 @@ def test_a_second_writer_is_seen(lab: ChaosLab) -> None:
 
 
 def plant_writer(lab: ChaosLab, holder: str) -> None:
-    world = lab.play.stage.world
+    world = lab.stage.lab
 
     def second() -> str:
         return next((one.id for one in world.control_plane.instances()

@@ -6,23 +6,22 @@ Run inside the lab's namespace: `python -m lab.hardware.namespace -- python -m p
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from bootstrap.machine.units import CONFLICTS
 from lab.aws.core.call_log import read_calls
+from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabError
-from lab.base.run_directory import run_directory
 from lab.base.waiting import wait_for
-from lab.demo import IMAGE_IDS, ROOT, SERVICE, check, open_stage, prepare
-from lab.hardware import namespace
 from lab.hardware.machine import Machine
-from lab.play.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
+from lab.image.images import IMAGE_IDS, SERVICE
+from lab.play.final_check import check_losses
+from lab.play.lab import REGION
+from lab.play.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, upgrade_scene
 from lab.play.stage import Stage
 from lab.play.synthesis import Template
-from lab.play.world import REGION
 from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
@@ -42,7 +41,7 @@ BOOT_PHASES = {
     "launch-hook",
     "ready",
 }
-UNREHEARSED = ROOT / "stacks" / "unrehearsed_grants.yaml"
+UNREHEARSED = CHECKOUT / "stacks" / "unrehearsed_grants.yaml"
 KILLED_AT = sorted(BOOT_PHASES - {"ready"})
 
 # Runs in the machine: polling from outside would be too slow to hit a step that takes milliseconds.
@@ -83,28 +82,6 @@ journalctl --no-pager -o short-monotonic -n 400 | grep -v httpd | tail -60
 
 
 @pytest.fixture(scope="module")
-def directory() -> Iterator[Path]:
-    if not namespace.inside():
-        pytest.fail("needs the lab's namespace: run `python -m lab.hardware.namespace -- python -m pytest tests/lab`")
-    with run_directory(Path("/tmp")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def templates(directory: Path) -> dict[str, tuple[Template, Phase]]:
-    return {version: synthesized(SERVICE, IMAGE_IDS[version], directory / version) for version in ("1", "2")}
-
-
-@pytest.fixture(scope="module")
-def stage(directory: Path) -> Iterator[Stage]:
-    kernel, images = prepare()
-    problems: list[str] = []
-    with open_stage(kernel, images, directory / "run", problems) as opened:
-        yield opened
-    assert problems == []
-
-
-@pytest.fixture(scope="module")
 def deployed(stage: Stage, templates: dict[str, tuple[Template, Phase]]) -> Scene:
     return deploy_scene(stage, *templates["1"])
 
@@ -132,7 +109,7 @@ def rolled_back(stage: Stage, upgraded: Scene) -> Scene:
 def test_deploy_sends_the_synthesized_bytes(
     stage: Stage, deployed: Scene, templates: dict[str, tuple[Template, Phase]]
 ) -> None:
-    assert stage.world.control_plane.template_sha256("soloist-influxdb") == templates["1"][0].sha256
+    assert stage.lab.control_plane.template_sha256("soloist-influxdb") == templates["1"][0].sha256
 
 
 def test_first_boot_serves_by_address_and_name(booted: Scene) -> None:
@@ -152,12 +129,12 @@ def test_crash_heals_in_another_zone_with_that_zones_address(crashed: Scene) -> 
 def test_both_parts_of_the_file_system_are_mounted_by_its_name_which_is_the_same_in_every_zone(
     stage: Stage, booted: Scene, crashed: Scene
 ) -> None:
-    (file_system,) = {target.file_system_id for target in stage.world.control_plane.mount_targets()}
+    (file_system,) = {target.file_system_id for target in stage.lab.control_plane.mount_targets()}
     name = f"{file_system}.efs.{REGION}.amazonaws.com"
     for scene in (booted, crashed):
         details = {phase.name: phase.detail for phase in scene.phases}
         assert (details["mount-lease"], details["mount-data"]) == (f"by {name}", f"by {name}")
-    machine = stage.world.hypervisor.machine(stage.standing().instance_id)
+    machine = stage.lab.hypervisor.machine(stage.standing().instance_id)
     assert machine is not None
     shown = machine.exec("findmnt --noheadings --types nfs4 --output TARGET,SOURCE --raw").output.split()
     mounted = dict(zip(shown[::2], shown[1::2], strict=True))
@@ -168,7 +145,7 @@ def test_both_parts_of_the_file_system_are_mounted_by_its_name_which_is_the_same
 def running_version(stage: Stage) -> tuple[str, str]:
     """What the instance reports, and what its image says of itself."""
     standing = stage.standing()
-    machine = stage.world.hypervisor.machine(standing.instance_id)
+    machine = stage.lab.hypervisor.machine(standing.instance_id)
     assert machine is not None
     return standing.image_version, json.loads(machine.exec("cat /etc/soloist/image.json").output)["version"]
 
@@ -181,7 +158,7 @@ def test_upgrade_runs_the_promoted_image(
     stage: Stage, upgraded: Scene, templates: dict[str, tuple[Template, Phase]]
 ) -> None:
     assert upgraded.healed, upgraded.reason
-    assert stage.world.control_plane.template_sha256("soloist-influxdb") == templates["2"][0].sha256
+    assert stage.lab.control_plane.template_sha256("soloist-influxdb") == templates["2"][0].sha256
     assert (upgraded.ami_from, upgraded.ami_to) == (IMAGE_IDS["1"], IMAGE_IDS["2"])
     assert running_version(stage) == ("2", "2")
 
@@ -197,8 +174,8 @@ def test_the_roles_grant_every_call_of_the_run_and_nothing_without_use_or_reason
 ) -> None:
     """Judged from the file that a demo leaves (before agents are killed): deploy, boots, crash, upgrade, rollback."""
     path = directory / "calls.jsonl"
-    stage.world.control_plane.calls.keep_in(path)
-    clients = (stage.world.boto3_client("cloudformation"), stage.world.boto3_client("iam"))
+    stage.lab.control_plane.calls.keep_in(path)
+    clients = (stage.lab.boto3_client("cloudformation"), stage.lab.boto3_client("iam"))
     roles = roles_of(*clients, f"soloist-{SERVICE}")
     calls, strange = calls_by_role(read_calls(path), roles)
     assert strange == []
@@ -211,7 +188,7 @@ def test_the_roles_grant_every_call_of_the_run_and_nothing_without_use_or_reason
 @pytest.mark.parametrize("step", KILLED_AT)
 def test_agent_killed_at_a_step_ends_ready_again(stage: Stage, rolled_back: Scene, step: str) -> None:
     before = stage.standing()
-    machine = stage.world.hypervisor.machine(before.instance_id)
+    machine = stage.lab.hypervisor.machine(before.instance_id)
     assert machine is not None
     try:
         killed = machine.exec(KILL_AT_STEP.format(step=step), 120.0)
@@ -226,7 +203,7 @@ def test_systemd_refuses_a_start_of_the_service_that_would_reverse_the_stop_of_t
     stage: Stage, rolled_back: Scene
 ) -> None:
     """bootstrap/machine/units.py relies on it: in the default mode the start would cancel the stop and win."""
-    machine = stage.world.hypervisor.machine(stage.standing().instance_id)
+    machine = stage.lab.hypervisor.machine(stage.standing().instance_id)
     assert machine is not None
     shown = machine.exec(START_DURING_A_STOP, 60.0).output
     assert CONFLICTS in shown
@@ -255,6 +232,6 @@ def await_ready_again(stage: Stage, machine: Machine, *, killed_pid: str) -> Non
 
 
 def test_nothing_acknowledged_is_lost_in_all_of_this(stage: Stage, rolled_back: Scene) -> None:
-    verdict = check(stage)
+    verdict = check_losses(stage)
     assert verdict.acknowledged > 500
     assert verdict.lost == ()

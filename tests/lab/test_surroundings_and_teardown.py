@@ -16,11 +16,13 @@ from pathlib import Path
 
 import pytest
 
+from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabPreconditionError
 from lab.base.run_directory import sweep
 from lab.base.waiting import wait_for
-from lab.demo import ROOT, open_stage, prepare
 from lab.hardware import namespace
+from lab.play.program import prepare
+from lab.play.stage import open_stage
 
 pytestmark = pytest.mark.lab
 
@@ -53,7 +55,7 @@ def start_demo(tmp_path: Path, **changes: str) -> subprocess.Popen[str]:
     environment |= {"TMPDIR": str(tmp_path), **changes}
     return subprocess.Popen(
         [sys.executable, "-m", "lab.demo"],
-        cwd=ROOT,
+        cwd=CHECKOUT,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -115,7 +117,7 @@ def test_missing_user_mode_linux_is_one_line_before_anything_is_built(tmp_path: 
     )
     environment = {key: value for key, value in os.environ.items() if key != namespace.MARK}
     done = subprocess.run(
-        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", script], cwd=CHECKOUT, env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 4
     assert len(done.stderr.strip().splitlines()) == 1

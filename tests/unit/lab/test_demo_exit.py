@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from lab import demo
+from lab.base.checkout import BUILD
 from lab.base.errors import LabPreconditionError
 from lab.client.check import Verdict
+from lab.play import program
 from lab.play.synthesis import Template
 from lab.report.model import Event, Phase, Report, Scene
 from lab.report.report_json import to_tree
@@ -43,7 +45,7 @@ def changed(name: str, **changes: object) -> Report:
 
 
 def conclude(run: Report, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
-    code = demo._conclude(run, demo.ROOT / "build" / "demo")
+    code = demo._conclude(run, BUILD / "demo")
     return code, capsys.readouterr().err
 
 
@@ -99,7 +101,7 @@ class BareStage:
     service, record_name, zero_s = "influxdb", "influxdb.example.internal", 0.0
 
     def __init__(self) -> None:
-        self.world, self.control_plane, self.ledger = self, self, self
+        self.lab, self.control_plane, self.ledger = self, self, self
 
     def say(self, _sentence: str) -> None: ...
 
@@ -119,7 +121,9 @@ def played(monkeypatch: pytest.MonkeyPatch, scenes: dict[str, Scene]) -> Report:
 
     for name, scene in scenes.items():
         monkeypatch.setattr(demo, PLAYED_BY[name], player(scene))
-    monkeypatch.setattr(demo, "check", lambda _stage: Verdict(acknowledged=10, stored=10, lost=(), unacknowledged=0))
+    monkeypatch.setattr(
+        demo, "check_losses", lambda _stage: Verdict(acknowledged=10, stored=10, lost=(), unacknowledged=0)
+    )
     template = Template(stack_name="soloist-influxdb", path=Path("template.json"), sha256="sha")
     synth = whole_run().scenes[0].phases[0]
     stage: Any = BareStage()
@@ -142,9 +146,9 @@ def test_without_a_kernel_that_boots_nothing_is_built(
     def no_kernel(_cache: Path) -> None:
         raise LabPreconditionError("User Mode Linux is missing: apt-get install user-mode-linux")
 
-    monkeypatch.setattr(demo, "ROOT", tmp_path)
-    monkeypatch.setattr(demo.namespace, "inside", lambda: True)
-    monkeypatch.setattr(demo, "probe_kernel", no_kernel)
-    monkeypatch.setattr(demo, "build_all", lambda *_: pytest.fail("images are built all the same"))
+    monkeypatch.setattr(program, "CACHE", tmp_path)
+    monkeypatch.setattr(program.namespace, "inside", lambda: True)
+    monkeypatch.setattr(program, "probe_kernel", no_kernel)
+    monkeypatch.setattr(program, "build_images", lambda *_: pytest.fail("images are built all the same"))
     assert demo.main() == LabPreconditionError.exit_code
     assert capsys.readouterr().err.splitlines() == ["demo: User Mode Linux is missing: apt-get install user-mode-linux"]

@@ -8,6 +8,7 @@ import pytest
 from lab import demo
 from lab.base.errors import LabPreconditionError
 from lab.hardware import namespace
+from lab.play import program
 
 CLONE = "/proc/sys/kernel/unprivileged_userns_clone"
 APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
@@ -106,7 +107,7 @@ def test_the_demo_looks_before_it_builds_anything(
     host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     host.code, host.error = 1, "unshare: refused"
-    monkeypatch.setattr(demo, "prepare", lambda: pytest.fail("built images for a lab that cannot start"))
+    monkeypatch.setattr(program, "prepare", lambda *_: pytest.fail("built images for a lab that cannot start"))
     assert demo.main() == 4
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith("demo: no user namespaces here (unshare: refused): ")

@@ -9,18 +9,18 @@ import pytest
 
 from lab.base.errors import LabError
 from lab.hardware.errors import MachineTimeout
-from lab.hardware.hypervisor import Hypervisor
-from lab.play.world import World
+from lab.play.hypervisor import Hypervisor
+from lab.play.lab import Lab
 
 
 def stubborn() -> None:
     raise MachineTimeout("machine client: process 7 does not end")
 
 
-def world_of(*closers: Any) -> World:
-    made: Any = World.__new__(World)
+def world_of(*closers: Any) -> Lab:
+    made: Any = Lab.__new__(Lab)
     made._closing, made._closers = threading.Event(), list(closers)
-    found: World = made
+    found: Lab = made
     return found
 
 
@@ -39,10 +39,10 @@ def test_what_a_start_that_fails_had_started_is_ended(monkeypatch: pytest.Monkey
     ended: list[str] = []
     world = world_of(lambda: ended.append("machines"))
 
-    def fail(_world: World) -> None:
+    def fail(_world: Lab) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(World, "_start", fail)
+    monkeypatch.setattr(Lab, "_start", fail)
     with pytest.raises(KeyboardInterrupt), world:
         pytest.fail("entered")
     assert ended == ["machines"]

@@ -13,7 +13,7 @@ from bootstrap.base.document import parse_tree, parse_user_data, render_user_dat
 from bootstrap.base.errors import BadBootDocument, ExitCode
 from bootstrap.base.paths import BOOT_DOCUMENT
 from bootstrap.run.kinds import KINDS
-from tests.unit.bootstrap.fakes import document_tree
+from tests.kit.documents import document_tree
 
 
 @pytest.fixture

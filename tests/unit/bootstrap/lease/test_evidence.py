@@ -15,8 +15,8 @@ from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.ec2 import Ec2
 from bootstrap.lease.evidence import LeaseEvidence
 from bootstrap.lease.rules.observation import GONE, GroupAnswer, HolderAnswer, NoAnswer
-from tests.unit.bootstrap.conftest import REGION, Cloud
-from tests.unit.bootstrap.fakes import ME, OTHER, cloud_error
+from tests.kit.cloud import REGION, Cloud, cloud_error
+from tests.kit.lease import ME, OTHER
 
 HEALTHY = Member(lifecycle_state="InService", is_healthy=True)
 

@@ -12,8 +12,9 @@ from bootstrap.base.errors import DeadlineExceeded, HookError, ServiceError, Sto
 from bootstrap.machine.commands import Completed
 from bootstrap.machine.health import Prober
 from bootstrap.machine.units import ServiceUnits, run_hooks
-from tests.process.fake_os import OK, FakeOs
-from tests.unit.bootstrap.fakes import FakeClock, document
+from tests.kit.clock import FakeClock
+from tests.kit.documents import document
+from tests.kit.fake_os import OK, FakeOs
 
 UNITS = ("demo-store.service", "demo.service")
 

@@ -14,9 +14,12 @@ from bootstrap.machine.commands import Completed
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.run.instance import Instance
 from bootstrap.run.stop import release_all
-from tests.process.fake_os import OK, FakeOs
-from tests.unit.bootstrap.fakes import ME, FakeClock, FakeInterfaces, document, held_by, permitted
-from tests.unit.bootstrap.run.test_boot import build
+from tests.kit.clock import FakeClock
+from tests.kit.cloud import FakeInterfaces, held_by, permitted
+from tests.kit.documents import document
+from tests.kit.fake_os import OK, FakeOs
+from tests.kit.instance import build
+from tests.kit.lease import ME
 
 
 class World:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from lab.aws.core.machines import NoMachines
 from lab.aws.core.strict import StrictAws, strict_mock_aws
-from tests.distinct_delays import DISTINCT
+from tests.kit.distinct_delays import DISTINCT
 
 REGION = "us-east-1"
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")

@@ -10,7 +10,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from lab.aws.core.limits import Limits
 from lab.aws.core.strict import strict_mock_aws
 from lab.aws.faults.faults import ApiCall, Fault, Faults
-from tests.distinct_delays import DISTINCT
+from tests.kit.distinct_delays import DISTINCT
 
 from .conftest import ZONES, World, client
 

@@ -43,7 +43,7 @@ class FakeMachine:
         return Port(subnet="s", cable=f"{self.name}-{index}", device="p")
 
 
-class FakeWorld:
+class FakeLab:
     """Two instances: i-old serves in zone a, i-new was launched later in zone b."""
 
     def __init__(self) -> None:
@@ -112,14 +112,14 @@ class FakeWorld:
 
 
 @pytest.fixture
-def world() -> FakeWorld:
-    return FakeWorld()
+def world() -> FakeLab:
+    return FakeLab()
 
 
-def actor_on(world: FakeWorld, holder: str = "i-old") -> Actor:
+def actor_on(world: FakeLab, holder: str = "i-old") -> Actor:
     said: list[str] = []
     stage = SimpleNamespace(
-        world=world, service="influxdb", say=said.append, standing=lambda: SimpleNamespace(instance_id=holder)
+        lab=world, service="influxdb", say=said.append, standing=lambda: SimpleNamespace(instance_id=holder)
     )
     return Actor(cast(Stage, stage))
 
@@ -128,7 +128,7 @@ LASTING = sorted(set(SENTENCES) - {"crash", "agent-kill", "efs-restart", "replac
 
 
 @pytest.mark.parametrize("kind", LASTING)
-def test_a_lasting_fault_changes_something_and_its_undo_changes_it_back(world: FakeWorld, kind: str) -> None:
+def test_a_lasting_fault_changes_something_and_its_undo_changes_it_back(world: FakeLab, kind: str) -> None:
     before = world.state()
     undo = actor_on(world).begin(Fault(kind=kind, at_s=0.0, for_s=5.0))
     assert world.state() != before
@@ -136,7 +136,7 @@ def test_a_lasting_fault_changes_something_and_its_undo_changes_it_back(world: F
     assert world.state() == before
 
 
-def test_faults_that_need_no_undo_happen(world: FakeWorld) -> None:
+def test_faults_that_need_no_undo_happen(world: FakeLab) -> None:
     actor = actor_on(world)
     actor.begin(Fault(kind="efs-restart", at_s=0.0, for_s=2.0))
     actor.begin(Fault(kind="agent-kill", at_s=0.0))
@@ -149,12 +149,12 @@ def test_faults_that_need_no_undo_happen(world: FakeWorld) -> None:
     assert list(world.machines) == ["i-new"]
 
 
-def test_a_partition_cuts_only_what_it_says_on_every_interface(world: FakeWorld) -> None:
+def test_a_partition_cuts_only_what_it_says_on_every_interface(world: FakeLab) -> None:
     actor_on(world).begin(Fault(kind="cut-efs", at_s=0.0, for_s=5.0))
     assert world.conversations == {(f"i-old-{slot}", peer) for slot in (0, 1) for peer in ("10.0.0.4", "10.0.1.4")}
 
 
-def test_healing_one_of_two_partitions_leaves_the_other_one(world: FakeWorld) -> None:
+def test_healing_one_of_two_partitions_leaves_the_other_one(world: FakeLab) -> None:
     actor = actor_on(world)
     undo_all = actor.begin(Fault(kind="cut-all", at_s=0.0, for_s=5.0))
     actor.begin(Fault(kind="cut-api", at_s=0.0, for_s=9.0))
@@ -162,14 +162,14 @@ def test_healing_one_of_two_partitions_leaves_the_other_one(world: FakeWorld) ->
     assert {peer for _, peer in world.conversations} == {"169.254.169.252"}
 
 
-def test_the_holder_is_who_serves_and_else_the_newest(world: FakeWorld) -> None:
+def test_the_holder_is_who_serves_and_else_the_newest(world: FakeLab) -> None:
     fault = Fault(kind="crash", at_s=0.0)
     assert actor_on(world).target(fault) == "i-old"
     assert actor_on(world, holder="i-gone").target(fault) == "i-new"
     assert actor_on(world).target(Fault(kind="crash", at_s=0.0, target="newest")) == "i-new"
 
 
-def test_successors_go_to_the_same_zone_or_another_one(world: FakeWorld) -> None:
+def test_successors_go_to_the_same_zone_or_another_one(world: FakeLab) -> None:
     actor = actor_on(world)
     actor.begin(Fault(kind="agent-kill", at_s=0.0))
     assert world.preferred == ["a"]
@@ -177,7 +177,7 @@ def test_successors_go_to_the_same_zone_or_another_one(world: FakeWorld) -> None
     assert world.preferred == ["b", "c"]
 
 
-def test_a_target_that_is_gone_is_named(world: FakeWorld) -> None:
+def test_a_target_that_is_gone_is_named(world: FakeLab) -> None:
     world.machines.clear()
     with pytest.raises(LabError, match="the target is not running"):
         actor_on(world).begin(Fault(kind="freeze", at_s=0.0, for_s=1.0))

@@ -12,8 +12,9 @@ from lab.chaos.checker import Violation
 from lab.chaos.history import Generation, History, ServerWrite
 from lab.chaos.runs import ChaosLab, Run, steady_since
 from lab.chaos.schedule import Fault, Schedule, generate
-from lab.chaos.service_file import SERVICE, TIMINGS, write_service_file
+from lab.chaos.service_file import TIMINGS, write_service_file
 from lab.chaos.story import summary, tell
+from lab.image.images import SERVICE
 from lab.report.model import Event
 from services.load import load_service
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from lab.client.check import CheckFailed, Numbers, Verdict, compare, parse_stored
+from lab.client.check import CheckFailed, Numbers, Verdict, compare, parse_counts
 from lab.client.ledger import Ledger
 
 CASES = [
@@ -94,8 +94,8 @@ def body(**result: object) -> bytes:
 
 
 def test_the_answer_of_the_service_is_read_by_writer() -> None:
-    assert parse_stored(body(series=[series("w1", 1, 2), series("w2", 5)])) == {"w1": {1, 2}, "w2": {5}}
-    assert parse_stored(body()) == {}
+    assert parse_counts(body(series=[series("w1", 1, 2), series("w2", 5)])) == {"w1": {1: 1, 2: 1}, "w2": {5: 1}}
+    assert parse_counts(body()) == {}
 
 
 @pytest.mark.parametrize(
@@ -113,4 +113,4 @@ def test_the_answer_of_the_service_is_read_by_writer() -> None:
 )
 def test_an_answer_that_cannot_be_trusted_is_an_error_not_a_loss(answer: bytes) -> None:
     with pytest.raises(CheckFailed, match="the service's answer"):
-        parse_stored(answer)
+        parse_counts(answer)

@@ -18,6 +18,8 @@ RECIPE = ServiceRecipe(name="influxdb", units=("influxdb.service",), directories
 SOURCES = {
     "ami/install.sh": "install",
     "ami/verify.sh": "verify",
+    "ami/system.sh": "system",
+    "ami/systems/debian.sh": "debian",
     "ami/requirements.txt": "boto3==1",
     "ami/units/soloist-agent.service": "[Unit]",
     "ami/services/influxdb.conf": "conf",

@@ -8,9 +8,8 @@ the `with` block) ends every machine and server; whatever cannot be started is o
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -19,8 +18,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from lab.aws import ControlPlane, MountTargetView
-from lab.aws.core.timing import FAST, Timing
+from lab.aws import FAST, ControlPlane, MountTargetView, Timing
 from lab.base.errors import LabError, LabPreconditionError
 from lab.base.waiting import wait_for
 from lab.client import writer as writer_program
@@ -31,11 +29,12 @@ from lab.edges.metadata_http import MetadataServer
 from lab.edges.names import Names
 from lab.edges.names_server import NamesServer
 from lab.hardware.file_server import FileServer, MountTarget
-from lab.hardware.hypervisor import Hypervisor
 from lab.hardware.machine import Machine, MachineSpec, NetworkInterface
 from lab.hardware.network import Network, Subnet
 from lab.hardware.probe import Kernel
 from lab.hardware.uml import UmlMachines
+from lab.image.images import Images
+from lab.play.hypervisor import Hypervisor
 from lab.play.wiring import Wiring
 
 REGION = "us-east-1"
@@ -50,16 +49,7 @@ BOOT_LIMIT_S = 120.0
 MACHINES_MIB = 6 * 320  # file server, client, and up to four instances for a moment
 
 
-@dataclass(frozen=True, kw_only=True)
-class Images:
-    """Disk images: instances by image id, and the lab's own machines."""
-
-    instances: Mapping[str, Path]
-    server: Path
-    client: Path
-
-
-class World:
+class Lab:
     """A running lab. Use as a context manager."""
 
     def __init__(
@@ -82,7 +72,7 @@ class World:
         self.file_server: FileServer
         self.client: Machine
 
-    def __enter__(self) -> World:
+    def __enter__(self) -> Lab:
         try:
             self._start()
         except OSError as error:
@@ -146,10 +136,6 @@ class World:
         started = self.client.exec(f"systemd-run --quiet --unit=writers-{label} python3 /root/writer.py {target}")
         if started.exit_code:
             raise LabError(f"the client's writers did not start: {started.output.strip()}")
-
-    def stop_writers(self, label: str = "w") -> None:
-        """End them; what they had not reported by then counts as not acknowledged."""
-        self.client.exec(f"systemctl stop writers-{label}")
 
     def resolve(self, name: str) -> str:
         """The address that the lab's records give `name` now; empty when there is none."""

@@ -13,7 +13,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Protocol
 
-from lab.aws.core.machines import MachineOrder, Nic
+from lab.aws import MachineOrder, Nic
 from lab.base.errors import LabError
 from lab.hardware.machine import Machine, MachineSpec, NetworkInterface
 
@@ -38,7 +38,7 @@ class Subnets(Protocol):
 
 
 class Hypervisor:
-    """Machines by instance id (implements lab.aws.core.machines.Machines). Safe to call from many threads."""
+    """Machines by instance id (implements lab.aws.Machines). Safe to call from many threads."""
 
     def __init__(
         self,

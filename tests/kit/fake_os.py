@@ -19,6 +19,7 @@ from typing import Any
 
 from bootstrap.base.clock import Deadline
 from bootstrap.base.paths import Paths
+from bootstrap.machine import data_child
 from bootstrap.machine.commands import Completed
 from bootstrap.machine.links import LinkPlan, LinkState
 
@@ -106,7 +107,7 @@ class FakeOs:
             return OK if argv[-1] not in self.hung else Completed(exit_code=None, output="")
         programs = {
             "mount": lambda: self._mount(list(argv)),
-            "umount": lambda: self._umount(argv[-1], is_lazy="-l" in argv),
+            "umount": lambda: self.unmount(argv[-1], is_lazy="-l" in argv),
             "systemctl": lambda: self._systemctl(argv[1], argv[-1]),
         }
         if argv[0] not in programs:
@@ -140,7 +141,7 @@ class FakeOs:
         self._replace_mounts(lines)
         return OK
 
-    def _umount(self, target: str, *, is_lazy: bool) -> Completed:
+    def unmount(self, target: str, *, is_lazy: bool = False) -> Completed:
         lines = self.paths.mountinfo.read_text().splitlines()
         found = [n for n, line in enumerate(lines) if line.split()[4] == target]
         if not found:
@@ -218,3 +219,8 @@ def _efs_refusal(options: list[str], source: str) -> str:
     if needs_tls and "tls" not in options:
         return f'The "tls" option is required when mounting via "{needs_tls[0]}"'
     return "" if source.startswith("fs-") and source.endswith(":/") else f"{source} is no file system id with its path"
+
+
+def fake_os(root: Path) -> FakeOs:
+    """The file-backed machine, with data_child.py called in this process."""
+    return FakeOs(root, child=lambda text: json.dumps(data_child.answer(json.loads(text))))
