@@ -14,7 +14,7 @@ from bootstrap.fence.protocol import GRANTED_NAME
 
 AMI = Path(__file__).resolve().parents[4] / "ami"
 ON_THE_INSTANCE = re.compile(r"/(?:run|srv|etc|opt)/soloist(?:/[A-Za-z0-9_.-]+)*")
-OF_THE_IMAGE_ALONE = ("/opt/soloist/venv", "/opt/soloist/lib", "/opt/soloist/pip")
+OF_THE_IMAGE = "/opt/soloist"  # interpreter and code: the agent is told none of these paths
 
 
 def known_paths() -> set[str]:
@@ -25,7 +25,7 @@ def known_paths() -> set[str]:
 
 def is_known(path: str) -> bool:
     """The path itself, or a directory above one that is known."""
-    return path.startswith(OF_THE_IMAGE_ALONE) or any(f"{known}/".startswith(f"{path}/") for known in known_paths())
+    return path.startswith(OF_THE_IMAGE) or any(f"{known}/".startswith(f"{path}/") for known in known_paths())
 
 
 def scripts() -> dict[str, str]:
