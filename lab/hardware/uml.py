@@ -1,7 +1,7 @@
 """Machines as User Mode Linux processes: kernel, systemd and NFS client of their own, no root and no hypervisor needed.
 
-For: the lab, inside `lab.hardware.namespace`. Guarantees: `power_on` returns at once; a killed machine leaves no process,
-port or disk behind; interfaces plugged in while it runs are plugged in again after the guest rebooted, as on AWS.
+For: the lab, inside `lab.hardware.namespace`. Guarantees: `power_on` returns at once; a killed machine leaves no
+process, port or disk; interfaces plugged in while it runs are plugged in again after the guest rebooted, as on AWS.
 Does not: decide addresses, or keep a machine's disk: every machine starts from its image.
 """
 
