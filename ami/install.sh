@@ -1,14 +1,15 @@
 #!/bin/sh
-# Turns a plain Debian 12 root file system into a soloist image. Run as root INSIDE that root file system: in a chroot,
-# or on a builder instance.
+# Turns the plain root file system of a system in systems/ (Debian 12) into a soloist image. Run it as root INSIDE that
+# root file system: in a chroot, or on a builder instance.
 #
-# Guarantees: everything an instance needs is in the image afterwards, nothing is downloaded or upgraded at boot or later
-# (Debian's timers for that are masked); the agent is enabled, the service never is, and the service cannot start without
-# the agent, the fence, the lease or its mounted directories; no service is started while building; the image carries no
+# Guarantees: the image holds everything an instance needs, and nothing is downloaded or upgraded at boot or later (the
+# system's units for that are masked); the agent is enabled, the service is not, and the service cannot start without
+# the agent, the fence, the lease or its mounted directories; no service starts during the build; the image carries no
 # identity (machine id, SSH host keys, cloud-init state).
-# Does not: know the AWS account, the stack, or anything else an instance is told at boot.
+# Does not: know the AWS account, the stack, or anything else an instance is told at boot; know the distribution, which
+# systems/ does (see system.sh).
 #
-# Steps (--steps, all by default): packages  Debian packages and fixed user ids
+# Steps (--steps, all by default): packages  the system's packages and fixed user ids
 #                                  python    the agent's virtual environment, offline, from --wheels
 #                                  agent     the agent's code, systemd units, image.json, clean-up
 set -eu
@@ -18,7 +19,7 @@ usage() {
 usage: install.sh --service NAME --units "a.service b.service" --directories "/var/lib/a /etc/a" --version V
                   --agent-source DIR --wheels DIR
                   [--packages "p1 p2"] [--system-users "name:uid ..."] [--name NAME] [--built-from HASH]
-                  [--efs-utils FILE.deb] [--steps "packages python agent"]
+                  [--efs-utils FILE] [--steps "packages python agent"]
 TEXT
 }
 
@@ -30,11 +31,9 @@ fail() {
 SERVICE='' UNITS='' DIRECTORIES='' PACKAGES='' SYSTEM_USERS='' VERSION='' NAME='' BUILT_FROM='' AGENT_SOURCE='' WHEELS=''
 EFS_UTILS='' STEPS='packages python agent'
 HERE=$(cd "$(dirname "$0")" && pwd)
-AGENT_PACKAGES='python3 python3-venv nfs-common iproute2 ca-certificates kmod'
-# Debian's own downloads and upgrades: at boot, by the clock and at shutdown.
-DOWNLOADING_UNITS='apt-daily.timer apt-daily.service apt-daily-upgrade.timer apt-daily-upgrade.service
-    unattended-upgrades.service'
 HOME_DIRECTORY=/opt/soloist
+# shellcheck source=ami/system.sh
+. "$HERE/system.sh"
 
 while [ $# -gt 0 ]; do
     [ $# -ge 2 ] || { usage >&2; fail "$1 needs a value"; }
@@ -66,16 +65,8 @@ check_arguments() {
     for step in $STEPS; do
         case "$step" in packages | python | agent) ;; *) fail "--steps: unknown step $step" ;; esac
     done
-    # In a shell of its own: that file sets NAME and VERSION, which here are the image's.
-    system=$(. /etc/os-release && echo "${ID:-} ${VERSION_ID:-}")
-    [ "$system" = "debian 12" ] || fail "this is ${system:-unknown}, the recipe is for Debian 12"
+    read_system "$HERE/systems"
     [ "$(id -u)" = 0 ] || fail "must run as root inside the root file system"
-}
-
-# While this file exists Debian's maintainer scripts start nothing (policy-rc.d(8)).
-forbid_starting_services() {
-    printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
-    chmod 755 /usr/sbin/policy-rc.d
 }
 
 # User ids are fixed because files on the shared file system belong to numbers, not to names: version 2 of an image
@@ -90,29 +81,18 @@ create_system_users() {
 }
 
 install_packages() {
-    missing=''
-    for package in $AGENT_PACKAGES $PACKAGES; do
-        state=$(dpkg-query --show --showformat='${db:Status-Status}' "$package" 2>/dev/null || true)
-        [ "$state" = installed ] || missing="$missing $package"
-    done
-    export DEBIAN_FRONTEND=noninteractive
-    if [ -n "$missing" ]; then
-        apt-get -q update
-        # shellcheck disable=SC2086  # a list of words
-        apt-get -q -y --no-install-recommends -o Dpkg::Options::=--force-confold install $missing
-    fi
-    if [ -n "$EFS_UTILS" ]; then
-        # The package amazon-efs-utils is built from its source release; Debian has none.
-        apt-get -q -y --no-install-recommends install "$EFS_UTILS"
-    fi
-    apt-get -q clean
+    # shellcheck disable=SC2086  # lists of words
+    install_missing $AGENT_PACKAGES $PACKAGES
+    # amazon-efs-utils is built from its source release where the system has no package of it.
+    [ -z "$EFS_UTILS" ] || system_install_file "$EFS_UTILS"
+    system_forget_downloads
 }
 
 install_python() {
     [ -d "$WHEELS" ] || fail "--wheels $WHEELS is not a directory: fill it with 'pip download -r ami/requirements.txt'"
     rm -rf "$HOME_DIRECTORY/venv"
     mkdir -p "$HOME_DIRECTORY"
-    python3 -m venv --symlinks "$HOME_DIRECTORY/venv"
+    "$SYSTEM_PYTHON" -m venv --symlinks "$HOME_DIRECTORY/venv"
     python="$HOME_DIRECTORY/venv/bin/python"
     "$python" -m pip --isolated --disable-pip-version-check install --quiet --no-index --no-deps --no-compile \
         --find-links "$WHEELS" -r "$HERE/requirements.txt"
@@ -137,7 +117,7 @@ trim_botocore() {
 
 install_agent() {
     [ -f "$AGENT_SOURCE/__main__.py" ] || fail "--agent-source $AGENT_SOURCE holds no __main__.py: give the bootstrap directory"
-    rm -rf "$HOME_DIRECTORY/lib"
+    rm -rf "${HOME_DIRECTORY:?}/lib"
     mkdir -p "$HOME_DIRECTORY/lib/bootstrap"
     (cd "$AGENT_SOURCE" && find . -name '*.py' -print) | while read -r file; do
         install -D -m 0644 "$AGENT_SOURCE/$file" "$HOME_DIRECTORY/lib/bootstrap/$file"
@@ -155,10 +135,13 @@ install_agent() {
     cat >/etc/soloist/image.json <<TEXT
 {"name": "${NAME:-soloist-$SERVICE-$VERSION}", "version": "$VERSION", "service": "$SERVICE", "built_from": "$BUILT_FROM"}
 TEXT
-    # The agent owns the second network interface; networkd would otherwise remove its rules and routes on a restart.
-    mkdir -p /etc/systemd/networkd.conf.d
-    printf '[Network]\nManageForeignRoutes=no\nManageForeignRoutingPolicyRules=no\n' \
-        >/etc/systemd/networkd.conf.d/soloist.conf
+    # The fence runs on the system's own Python, and loads the watchdog module of this system by one name.
+    ln -sfn "$SYSTEM_PYTHON" "$HOME_DIRECTORY/python"
+    mkdir -p /etc/modprobe.d
+    # nowayout=0: when the fence ends in good order, the device lets go instead of resetting the machine.
+    printf 'alias soloist-watchdog %s\noptions %s nowayout=0\n' "$WATCHDOG_MODULE" "$WATCHDOG_MODULE" \
+        >/etc/modprobe.d/soloist.conf
+    system_leave_interface
     echo "soloist image: service $SERVICE, version $VERSION" >/etc/motd
     printf 'Debian 12, soloist image %s version %s \\n \\l\n' "$SERVICE" "$VERSION" >/etc/issue
 }
@@ -224,10 +207,10 @@ configure_service() {
     fi
 }
 
-# What runs is what was baked and verified. Masked whether it is there or not: a package may bring it later.
+# What runs is what was baked and verified. A unit is masked even if it is absent: a package may bring it later.
 mask_downloads() {
     # shellcheck disable=SC2086  # a list of words
-    systemctl --root=/ --quiet mask $DOWNLOADING_UNITS
+    [ -z "$DOWNLOADING_UNITS" ] || systemctl --root=/ --quiet mask $DOWNLOADING_UNITS
 }
 
 # The platform gives name and identity at first boot; two instances with one identity would confuse NFS and journald.
@@ -235,7 +218,7 @@ remove_identity() {
     : >/etc/machine-id
     rm -f /var/lib/dbus/machine-id /etc/hostname /var/lib/systemd/random-seed /etc/ssh/ssh_host_*
     rm -rf /var/lib/cloud /var/log/journal/* /tmp/* /var/tmp/*
-    rm -f /usr/sbin/policy-rc.d
+    system_allow_starting_services
 }
 
 check_arguments
@@ -243,10 +226,10 @@ for step in $STEPS; do
     echo "install.sh: $step"
     case "$step" in
         packages)
-            forbid_starting_services
+            system_forbid_starting_services
             create_system_users
             install_packages
-            rm -f /usr/sbin/policy-rc.d
+            system_allow_starting_services
             ;;
         python) install_python ;;
         agent)

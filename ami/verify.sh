@@ -1,8 +1,12 @@
 #!/bin/sh
 # Checks inside the finished image that what install.sh claims is true. Same options as install.sh (--service, --units,
 # --directories). Prints every claim that does not hold; exit code 0 only if all do.
+# shellcheck disable=SC2317  # claim calls the functions
 set -eu
 SERVICE='' UNITS='' DIRECTORIES='' FAILED=0
+HERE=$(cd "$(dirname "$0")" && pwd)
+# shellcheck source=ami/system.sh
+. "$HERE/system.sh"
 while [ $# -ge 2 ]; do
     case "$1" in
         --service) SERVICE=$2 ;;
@@ -11,7 +15,12 @@ while [ $# -ge 2 ]; do
     esac
     shift 2
 done
-[ -n "$SERVICE" ] || { echo "verify.sh: --service is missing" >&2; exit 2; }
+fail() {
+    echo "verify.sh: $1" >&2
+    exit 2
+}
+[ -n "$SERVICE" ] || fail "--service is missing"
+read_system "$HERE/systems"
 
 claim() { # claim SENTENCE COMMAND...
     sentence=$1
@@ -33,14 +42,13 @@ no_files() { for file in "$@"; do [ ! -e "$file" ] || return 1; done; }
 python=/opt/soloist/venv/bin/python
 claim "the agent is enabled" enabled soloist-agent.service
 claim "the fence is enabled" enabled soloist-fence.service
-claim "the fence runs on the standard library alone" sh -c "cd / && PYTHONPATH=/opt/soloist/lib python3 -S -c 'import bootstrap.fence.__main__'"
+claim "the fence runs on the standard library alone" sh -c "cd / && PYTHONPATH=/opt/soloist/lib /opt/soloist/python -S -c 'import bootstrap.fence.__main__'"
 claim "systemd watches the agent" grep -q '^WatchdogSec=' /etc/systemd/system/soloist-agent.service
 claim "the agent's packages import" "$python" -c 'import boto3, requests, pyroute2'
 claim "the agent's code compiles" "$python" -m compileall -q /opt/soloist/lib/bootstrap
 claim "the agent's code is there" test -f /opt/soloist/lib/bootstrap/__main__.py
 claim "the image cannot install Python packages by itself" not "$python" -m pip --version
-for unit in apt-daily.timer apt-daily.service apt-daily-upgrade.timer apt-daily-upgrade.service \
-    unattended-upgrades.service; do
+for unit in $DOWNLOADING_UNITS; do
     claim "nothing is downloaded by $unit (it is masked)" masked "$unit"
 done
 for model in ec2 autoscaling route53 ssm sns sts; do
@@ -69,10 +77,10 @@ for directory in $DIRECTORIES; do
     claim "$directory is made immutable at boot" grep -qx "h $directory - - - - +i" /etc/tmpfiles.d/soloist.conf
 done
 claim "/srv/soloist/data and lease exist" test -d /srv/soloist/data -a -d /srv/soloist/lease
-claim "networkd leaves the agent's rules alone" grep -qx ManageForeignRoutingPolicyRules=no /etc/systemd/networkd.conf.d/soloist.conf
 claim "the NFS mount helper is there" test -x /sbin/mount.nfs4
 claim "the machine has no identity" empty /etc/machine-id
 claim "there are no SSH host keys" no_files /etc/ssh/ssh_host_*
-claim "services may start (no policy-rc.d left over)" test ! -e /usr/sbin/policy-rc.d
+claim "the fence finds a watchdog module" grep -qx "alias soloist-watchdog $WATCHDOG_MODULE" /etc/modprobe.d/soloist.conf
+system_claims
 [ "$FAILED" = 0 ] && echo "verify.sh: all claims hold for $SERVICE"
 exit "$FAILED"

@@ -24,7 +24,7 @@ from lab.aws import ControlPlane, NoMachines
 from lab.edges.metadata import InstanceMetadata, MetadataService
 from lab.edges.metadata_http import MetadataServer
 from lab.play.wiring import Wiring
-from tests.distinct_delays import DISTINCT
+from tests.kit.distinct_delays import DISTINCT
 
 REGION = "us-east-1"
 TIMING = replace(

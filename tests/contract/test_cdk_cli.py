@@ -17,8 +17,9 @@ import boto3
 import pytest
 
 from lab.aws import FAST, ControlPlane, Fault, NoMachines
+from lab.base.checkout import CHECKOUT
 from lab.play.deployment import deploy
-from lab.play.synthesis import ROOT, Template, synthesize
+from lab.play.synthesis import Template, synthesize
 from tests.contract.deployed_resources import described
 
 ONE, TWO = "ami-0000000000000001a", "ami-0000000000000002b"
@@ -71,7 +72,7 @@ class Account:
         kept = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("AWS_")}
         return subprocess.run(
             ["./cdk", "deploy", "--method=direct", "--require-approval=never", "--no-notices", *arguments],
-            cwd=ROOT,
+            cwd=CHECKOUT,
             env=kept | own,
             capture_output=True,
             text=True,

@@ -11,14 +11,15 @@ import boto3
 import pytest
 
 from lab.aws import FAST, ControlPlane, NoMachines
-from lab.play.synthesis import ROOT, Template, synthesize
+from lab.base.checkout import CHECKOUT
+from lab.play.synthesis import Template, synthesize
 from lab.redeployment import IMAGE_ID, deploy_noting
 
 
 def test_make_lab_deploy_twice_changes_nothing() -> None:
     # -o: everything is installed where this test runs.
     command = ["make", "--no-print-directory", "-o", "prepare", "lab-deploy"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=240, check=False)
     lines = done.stdout.splitlines()
     assert (done.returncode, lines[-1]) == (0, "second deployment: no changes"), done.stdout + done.stderr
     made = [line for line in lines if line.startswith("created ")]
@@ -28,7 +29,7 @@ def test_make_lab_deploy_twice_changes_nothing() -> None:
 
 def test_a_service_that_is_not_there_is_one_clear_line() -> None:
     command = ["make", "--no-print-directory", "-o", "prepare", "lab-deploy", "SERVICE=nothing"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=240, check=False)
     assert done.returncode != 0
     assert "lab-deploy: cdk synth of nothing failed" in done.stderr
     assert "Traceback" not in done.stderr

@@ -21,9 +21,6 @@ from lab.play.stage import Stage
 from lab.play.standing import Standing
 from lab.play.synthesis import Template
 from lab.report.model import Phase, Scene
-from tests.lab.test_scenes import directory, stage, templates
-
-__all__ = ["directory", "stage", "templates"]  # fixtures
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(900)]
 TIMING = LeaseTiming()

@@ -6,7 +6,6 @@ Run inside the lab's namespace: `python -m lab.hardware.namespace -- python -m p
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,16 +14,13 @@ from bootstrap.machine.units import CONFLICTS
 from lab.aws.core.call_log import read_calls
 from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabError
-from lab.base.run_directory import run_directory
 from lab.base.waiting import wait_for
-from lab.hardware import namespace
 from lab.hardware.machine import Machine
 from lab.image.images import IMAGE_IDS, SERVICE
 from lab.play.final_check import check_losses
 from lab.play.lab import REGION
-from lab.play.program import prepare
-from lab.play.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, synthesized, upgrade_scene
-from lab.play.stage import Stage, open_stage
+from lab.play.scenes import crash_scene, deploy_scene, first_boot_scene, rollback_scene, upgrade_scene
+from lab.play.stage import Stage
 from lab.play.synthesis import Template
 from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
@@ -83,28 +79,6 @@ systemctl status --no-pager --lines=0 soloist-agent influxdb
 ps -eo pid,stat,wchan:24,etimes,args | awk '$2 ~ /D/ || /bootstrap|influxd|mount/'
 journalctl --no-pager -o short-monotonic -n 400 | grep -v httpd | tail -60
 """
-
-
-@pytest.fixture(scope="module")
-def directory() -> Iterator[Path]:
-    if not namespace.inside():
-        pytest.fail("needs the lab's namespace: run `python -m lab.hardware.namespace -- python -m pytest tests/lab`")
-    with run_directory(Path("/tmp")) as made:
-        yield made
-
-
-@pytest.fixture(scope="module")
-def templates(directory: Path) -> dict[str, tuple[Template, Phase]]:
-    return {version: synthesized(SERVICE, IMAGE_IDS[version], directory / version) for version in ("1", "2")}
-
-
-@pytest.fixture(scope="module")
-def stage(directory: Path) -> Iterator[Stage]:
-    kernel, images = prepare()
-    problems: list[str] = []
-    with open_stage(kernel, images, directory / "run", problems) as opened:
-        yield opened
-    assert problems == []
 
 
 @pytest.fixture(scope="module")

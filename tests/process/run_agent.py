@@ -23,7 +23,7 @@ from bootstrap.lease.worker import LeaseWorker
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.agent import Adapters
 from bootstrap.run.instance import Machine
-from tests.process.fake_os import FakeOs
+from tests.kit.fake_os import FakeOs
 
 
 def main(root: str, kill_at: str = "") -> int:

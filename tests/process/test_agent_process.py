@@ -9,7 +9,7 @@ import signal
 import boto3
 import pytest
 
-from tests.process.conftest import ADDRESS, REGION, REPOSITORY, Surroundings
+from tests.kit.surroundings import ADDRESS, REGION, REPOSITORY, Surroundings
 
 STEPS = (
     "metadata",
@@ -24,17 +24,6 @@ STEPS = (
     "launch-hook",
     "ready",
 )
-
-
-def assert_serves(here: Surroundings) -> None:
-    assert here.os.unit("demo.service") == "active"
-    assert here.holder() == here.instance_id
-    assert here.lifecycle_state() == "InService"
-    assert here.record() == [ADDRESS]
-    mounts = here.os.mounts()
-    assert sorted(mounts) == sorted({*mounts}), f"something is mounted twice: {mounts}"
-    assert len(mounts) == 3
-    assert (here.os.paths.data_root / "demo" / "shipped.conf").read_text() == "shipped\n"
 
 
 def test_every_step_of_a_boot_is_one_to_be_killed_at() -> None:
@@ -55,7 +44,7 @@ def test_killed_at_any_step_the_next_start_ends_ready(surroundings: Surroundings
     state = surroundings.await_phase("ready", "failed")
     assert state["phase"] == "ready", state
     surroundings.until(lambda: surroundings.record() == [ADDRESS])
-    assert_serves(surroundings)
+    surroundings.assert_serves()
     assert any(message.startswith("READY=1\nSTATUS=demo serves at") for message in surroundings.notifications)
     assert survivor.poll() is None
 
@@ -73,7 +62,7 @@ def test_sigterm_gives_everything_back_and_a_restart_serves_again(surroundings: 
 
     surroundings.start()
     surroundings.await_phase("ready")
-    assert_serves(surroundings)
+    surroundings.assert_serves()
 
 
 def test_terminated_stops_completes_the_hook_and_claims_nothing_afterwards(surroundings: Surroundings) -> None:

@@ -13,12 +13,11 @@ from typing import Any
 import pytest
 
 from bootstrap.base.clock import Deadline, SystemClock
-from tests.process.conftest import Surroundings
-from tests.process.fake_os import FakeOs
-from tests.process.test_agent_process import assert_serves
+from tests.kit.fake_os import FakeOs
+from tests.kit.surroundings import Surroundings
 
-LEASE = "tls,iam,accesspoint=fsap-2,noresvport,noac,lookupcache=none,nosharecache"
-DATA = "tls,iam,accesspoint=fsap-1,noresvport"
+LEASE = "tls,iam,accesspoint=fsap-lease,noresvport,noac,lookupcache=none,nosharecache"
+DATA = "tls,iam,accesspoint=fsap-data,noresvport"
 FALLBACK = ",mounttargetip=10.0.0.20"
 
 
@@ -41,7 +40,7 @@ def test_a_boot_mounts_by_the_helper_and_serves(surroundings: Surroundings, *, i
     agent = surroundings.start()
     state = surroundings.await_phase("ready", "failed")
     assert state["phase"] == "ready", state
-    assert_serves(surroundings)
+    surroundings.assert_serves()
     by_name = [f"mount -t efs -o {LEASE} fs-1:/ /srv/lease", f"mount -t efs -o {DATA} fs-1:/ /srv/data"]
     by_address = [
         f"mount -t efs -o {LEASE}{FALLBACK} fs-1:/ /srv/lease",
@@ -70,12 +69,12 @@ def test_a_restart_finds_the_helpers_mounts_and_makes_no_second_ones(surrounding
     surroundings.os.set_unit("demo.service", "inactive")
     surroundings.start()
     assert surroundings.await_phase("ready", "failed")["phase"] == "ready"
-    assert_serves(surroundings)
+    surroundings.assert_serves()
     lease_mounts = [line for line in mounted(surroundings)[len(before) :] if "/srv/lease" in line]
     assert lease_mounts == []
 
 
-@pytest.mark.parametrize("options", [DATA.replace("tls,", ""), "accesspoint=fsap-1", "iam"])
+@pytest.mark.parametrize("options", [DATA.replace("tls,", ""), "accesspoint=fsap-data", "iam"])
 def test_the_fake_helper_refuses_what_the_real_one_refuses(tmp_path: Path, options: str) -> None:
     fake, deadline = FakeOs(tmp_path / "machine"), Deadline(SystemClock(), 10, "mount")
     done = fake.run(("mount", "-t", "efs", "-o", options, "fs-1:/", "/mnt"), deadline)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import boto3
 import pytest
 
-from tests.process.conftest import REGION, REPOSITORY, Surroundings
+from tests.kit.surroundings import REGION, REPOSITORY, Surroundings
 
 REASON_ROW = re.compile(r"^\| `([a-z-]+)` \| ([\d or]+) \|", re.MULTILINE)
 

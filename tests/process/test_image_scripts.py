@@ -13,6 +13,7 @@ import pytest
 
 AMI = Path(__file__).resolve().parents[2] / "ami"
 INSTALL, VERIFY = (AMI / "install.sh").read_text(), (AMI / "verify.sh").read_text()
+DEBIAN = (AMI / "systems" / "debian.sh").read_text()
 DOWNLOADING = (
     "apt-daily.timer",
     "apt-daily.service",
@@ -46,13 +47,20 @@ class Image:
         programs.mkdir()
         (programs / "systemctl").write_text(SYSTEMCTL)
         (programs / "systemctl").chmod(0o755)
-        self._environment = {"PATH": f"{programs}:{os.environ['PATH']}", "MASKED": str(self._masked)}
+        release = root / "os-release"
+        release.write_text("ID=debian\nVERSION_ID=12\n")
+        self._environment = {
+            "PATH": f"{programs}:{os.environ['PATH']}",
+            "MASKED": str(self._masked),
+            "OS_RELEASE": str(release),
+        }
 
     def run(self, script: str, *arguments: str) -> list[str]:
         """What `script` prints, by line."""
         done = subprocess.run(
             ["sh", "-s", "--", "--service", "demo", *arguments],
             input=script,
+            cwd=AMI,
             env=self._environment,
             capture_output=True,
             text=True,
@@ -63,7 +71,7 @@ class Image:
 
     def agent_step(self, install: str) -> None:
         """Of the step that makes the image, the part that masks; the other parts write below /."""
-        definitions = "\n".join(_paragraph(install, start) for start in ("DOWNLOADING_UNITS=", "mask_downloads() {"))
+        definitions = f"{_paragraph(DEBIAN, 'DOWNLOADING_UNITS=')}\n{_paragraph(install, 'mask_downloads() {')}"
         called = [line.strip() for line in _paragraph(install, "        agent)").splitlines()]
         self.run(definitions + "\n" + "\n".join(line for line in called if line == "mask_downloads"))
 

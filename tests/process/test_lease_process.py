@@ -13,7 +13,7 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
 from bootstrap.lease.rules.record import file_name
-from tests.process.conftest import REGION, Surroundings
+from tests.kit.surroundings import REGION, Surroundings
 
 OTHER = "i-0123456789abcdef0"
 

@@ -6,8 +6,7 @@ import signal
 
 import pytest
 
-from tests.process.conftest import ADDRESS, Surroundings
-from tests.process.test_agent_process import assert_serves
+from tests.kit.surroundings import ADDRESS, Surroundings
 
 BEFORE_THE_LEASE = ("started:mount-lease", "started:lease")
 HOLDING = ("finished:lease", "finished:network-interface", "finished:directories", "started:healthy", "finished:ready")
@@ -23,7 +22,7 @@ def serve(here: Surroundings) -> dict[str, str]:
     state = here.await_phase("ready", "failed")
     assert state["phase"] == "ready", state
     here.until(lambda: here.record() == [ADDRESS])
-    assert_serves(here)
+    here.assert_serves()
     return {entry["name"]: entry.get("detail", "") for entry in state["timeline"]}
 
 

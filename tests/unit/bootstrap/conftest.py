@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import boto3
 import pytest
 
 from bootstrap.cloud.clients import Clients
-from lab.aws.core.strict import StrictAws, strict_mock_aws
-from tests.process.fake_os import FakeOs
-from tests.unit.bootstrap.fakes import FakeClock, fake_os
-
-REGION = "us-east-1"
-IMAGE = "ami-0123456789abcdef0"
-
-
-@dataclass(frozen=True)
-class Cloud:
-    """A subnet per purpose in one zone, and the agent's clients."""
-
-    aws: StrictAws
-    clients: Clients
-    subnet: str
-    service_subnet: str
-
-    def run_instance(self) -> str:
-        ec2 = boto3.client("ec2", region_name=REGION)
-        made = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="t3.medium", SubnetId=self.subnet)
-        self.aws.advance(10)
-        instance_id: str = made["Instances"][0]["InstanceId"]
-        return instance_id
-
-    def network_interface(self, address: str = "10.0.100.10") -> str:
-        ec2 = boto3.client("ec2", region_name=REGION)
-        made = ec2.create_network_interface(SubnetId=self.service_subnet, PrivateIpAddress=address)
-        interface_id: str = made["NetworkInterface"]["NetworkInterfaceId"]
-        return interface_id
+from lab.aws import strict_mock_aws
+from tests.kit.clock import FakeClock
+from tests.kit.cloud import IMAGE, REGION, Cloud
+from tests.kit.fake_os import FakeOs, fake_os
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pytest
 
 from bootstrap.base.clock import StopRequest
 from bootstrap.base.errors import DeadlineExceeded, StopRequested
-from tests.unit.bootstrap.fakes import FakeClock
+from tests.kit.clock import FakeClock
 
 
 def test_pause_never_goes_past_the_deadline(clock: FakeClock) -> None:

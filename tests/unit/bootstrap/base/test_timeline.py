@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.base.timeline import EventFile, Timeline, log_event
 from bootstrap.run.report import State, render_state
-from tests.unit.bootstrap.fakes import FakeClock
+from tests.kit.clock import FakeClock
 
 LINE = re.compile(
     r"^ +(?P<at>[\d.]+) s  (?P<name>[a-z-]+): (?P<outcome>[a-z]+) after (?P<took>[\d.]+) s(: (?P<detail>.*))?$"

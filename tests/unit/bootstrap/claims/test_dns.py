@@ -12,8 +12,8 @@ from bootstrap.base.clock import StopRequest
 from bootstrap.base.errors import CloudError, DeadlineExceeded, NotHolder, StopRequested
 from bootstrap.claims.dns import RecordAction, RecordStore, decide_record, move_record
 from bootstrap.cloud.route53 import RecordSet, Route53, normalized
-from tests.unit.bootstrap.conftest import Cloud
-from tests.unit.bootstrap.fakes import FakeClock, cloud_error, permitted
+from tests.kit.clock import FakeClock
+from tests.kit.cloud import Cloud, cloud_error, permitted
 
 NAME = "demo.lab.internal"
 WANTED = RecordSet(name=NAME, values=("10.0.100.10",), ttl_s=10)

@@ -11,7 +11,8 @@ from bootstrap.base.document import Group
 from bootstrap.base.errors import CloudError, DeadlineExceeded, SurroundingsError
 from bootstrap.claims.group import LaunchHeartbeat, LifecycleWatch, abandon, complete_hook, complete_launch_hook
 from bootstrap.cloud.autoscaling import AutoScaling
-from tests.unit.bootstrap.fakes import FakeClock, cloud_error
+from tests.kit.clock import FakeClock
+from tests.kit.cloud import cloud_error
 
 
 class FakeGroup:

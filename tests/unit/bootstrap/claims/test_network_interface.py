@@ -19,19 +19,11 @@ from bootstrap.claims.network_interface import (
 )
 from bootstrap.cloud.ec2 import Ec2, NetworkInterface
 from bootstrap.machine.links import LinkPlan, LinkState
-from tests.process.fake_os import FakeOs
-from tests.unit.bootstrap.conftest import Cloud
-from tests.unit.bootstrap.fakes import (
-    ME,
-    OTHER,
-    FakeClock,
-    FakeInterfaces,
-    cloud_error,
-    document,
-    held_by,
-    interface,
-    permitted,
-)
+from tests.kit.clock import FakeClock
+from tests.kit.cloud import Cloud, FakeInterfaces, cloud_error, held_by, interface, permitted
+from tests.kit.documents import document
+from tests.kit.fake_os import FakeOs
+from tests.kit.lease import ME, OTHER
 
 ZONE = document().zones[0]
 

@@ -20,7 +20,7 @@ from bootstrap.cloud.clients import Clients, converted
 from bootstrap.cloud.ec2 import Ec2
 from bootstrap.cloud.parameters import Parameter
 from bootstrap.cloud.topic import Topic
-from tests.unit.bootstrap.conftest import REGION, Cloud
+from tests.kit.cloud import REGION, Cloud
 
 
 def client_error(code: str, status: int = 400) -> ClientError:

@@ -11,14 +11,15 @@ from botocore.stub import Stubber
 
 from bootstrap.base.clock import Deadline, SystemClock
 from bootstrap.base.errors import CloudError
+from bootstrap.base.threads import SystemThreads
 from bootstrap.base.timing import LeaseTiming
 from bootstrap.cloud.ec2 import Ec2
 from bootstrap.lease.evidence import LeaseEvidence
 from bootstrap.lease.rules.observation import HolderAnswer
 from bootstrap.lease.takeover import Takeover
-from tests.unit.bootstrap.conftest import REGION
-from tests.unit.bootstrap.fakes import ME, OTHER, FakeClock
-from tests.unit.bootstrap.lease.test_takeover import World
+from tests.kit.clock import FakeClock
+from tests.kit.cloud import REGION
+from tests.kit.lease import ME, OTHER, Newcomer
 
 
 class StubbedClients:
@@ -85,7 +86,7 @@ def test_any_other_answer_is_an_error_that_says_whether_again_may_help(
 class StuckEvidence:
     """EC2 has the holder shutting-down for good, until it is ended by force; the requests are the real adapter's."""
 
-    def __init__(self, world: World, evidence: LeaseEvidence) -> None:
+    def __init__(self, world: Newcomer, evidence: LeaseEvidence) -> None:
         self._world, self._evidence = world, evidence
         self.asked_s: list[tuple[bool, float]] = []
 
@@ -104,9 +105,9 @@ def test_a_stuck_holder_is_asked_without_its_shutdown_first_and_by_force_after_t
 ) -> None:
     expect(stub, is_forced=False)
     expect(stub, is_forced=True)
-    world, members = World(tmp_path, clock), Any
+    world, members = Newcomer(tmp_path, clock), Any
     world.put()
-    evidence: Any = StuckEvidence(world, LeaseEvidence(ec2_of(clients), members, ME))  # type: ignore[arg-type]
+    evidence: Any = StuckEvidence(world, LeaseEvidence(ec2_of(clients), members, ME, SystemThreads()))  # type: ignore[arg-type]
     takeover: Takeover = world.takeover("proof")
     takeover._evidence = evidence
     taken = takeover.run(clock.deadline(300))

@@ -9,64 +9,23 @@ import pytest
 
 from bootstrap.base.errors import NotHolder
 from bootstrap.base.timing import LeaseTiming
-from bootstrap.lease.directory import LeaseDirectory
-from bootstrap.lease.keeper import LeaseKeeper, Lost
-from bootstrap.lease.rules.record import HISTORY, file_name, new_record, parse_record, render_record
+from bootstrap.lease.keeper import Lost
+from bootstrap.lease.rules.record import HISTORY, file_name, parse_record, render_record
 from bootstrap.lease.rules.renew import Hold, Renewal
-from tests.unit.bootstrap.fakes import OTHER, DirectWorker, FakeClock, FakeFence
-from tests.unit.bootstrap.lease.test_takeover import World as Newcomer
-from tests.unit.bootstrap.lease.test_takeover import applicant
+from tests.kit.clock import FakeClock
+from tests.kit.lease import Holder
 
 TIMING = LeaseTiming()
 
 
-class World:
-    """A holder right after it took generation 1."""
-
-    def __init__(self, root: Path, clock: FakeClock) -> None:
-        newcomer = Newcomer(root, clock)
-        self.root, self.clock = root, clock
-        self.hold: Hold = newcomer.take().hold
-        self.worker: DirectWorker = newcomer.worker
-        self.fence: FakeFence = newcomer.fence
-        self.fence.requests.clear()
-        self.keeper = LeaseKeeper(
-            directory=LeaseDirectory(self.worker, str(root), clock),
-            fence=self.fence,
-            timing=TIMING,
-            mounts=("/data",),
-            clock=clock,
-        )
-        self.lost: list[str] = []
-        self.beats = 0
-
-    def run(self) -> None:
-        """The loop, in this thread, until it ends by itself."""
-        self.keeper._hold = self.hold
-        self.keeper._run(self.on_lost, self.beat)
-
-    def on_lost(self, sentence: str) -> None:
-        self.lost.append(sentence)
-
-    def beat(self) -> None:
-        self.beats += 1
-
-    def rival(self, generation: int = 2) -> None:
-        record = new_record(applicant(OTHER), TIMING, generation=generation, nonce="theirs")
-        (self.root / file_name(generation)).write_text(render_record(record))
-
-    def record(self) -> str:
-        return (self.root / file_name(1)).read_text()
-
-
 @pytest.fixture
-def world(tmp_path: Path, clock: FakeClock) -> World:
-    made = World(tmp_path, clock)
+def world(tmp_path: Path, clock: FakeClock) -> Holder:
+    made = Holder(tmp_path, clock)
     made.keeper._hold = made.hold
     return made
 
 
-def test_renewal_counts_from_before_it_was_sent(world: World) -> None:
+def test_renewal_counts_from_before_it_was_sent(world: Holder) -> None:
     world.clock.advance(5)
     sent_s = world.clock.now_s
     step = world.keeper.renew()
@@ -77,7 +36,7 @@ def test_renewal_counts_from_before_it_was_sent(world: World) -> None:
     assert (record.renewals, record.nonce) == (1, "mine")
 
 
-def test_slow_renewal_brings_no_longer_deadline(world: World) -> None:
+def test_slow_renewal_brings_no_longer_deadline(world: Holder) -> None:
     """Broken on purpose it would count from the reply: the answer takes eight seconds here."""
     real = world.worker.ask
 
@@ -90,7 +49,7 @@ def test_slow_renewal_brings_no_longer_deadline(world: World) -> None:
     assert world.keeper.renew().hold.deadline_s == sent_s + TIMING.renew_deadline_s
 
 
-def test_deadline_the_fence_does_not_know_is_not_in_force(world: World) -> None:
+def test_deadline_the_fence_does_not_know_is_not_in_force(world: Holder) -> None:
     world.clock.advance(5)
     world.fence.is_dead = True
     step = world.keeper.renew()
@@ -99,7 +58,7 @@ def test_deadline_the_fence_does_not_know_is_not_in_force(world: World) -> None:
     assert world.keeper.renew().hold.deadline_s > world.hold.deadline_s
 
 
-def test_higher_generation_tells_the_fence_before_anybody_else(world: World) -> None:
+def test_higher_generation_tells_the_fence_before_anybody_else(world: Holder) -> None:
     world.clock.at(12, world.rival)
     order: list[str] = []
     world.on_lost = lambda _sentence: order.append(f"agent, after {world.fence.verbs()[-1]}")  # type: ignore[method-assign]
@@ -109,7 +68,7 @@ def test_higher_generation_tells_the_fence_before_anybody_else(world: World) -> 
     assert not world.fence.memory.has_grace
 
 
-def test_unrenewed_it_is_over_at_its_deadline_and_not_before(world: World) -> None:
+def test_unrenewed_it_is_over_at_its_deadline_and_not_before(world: Holder) -> None:
     world.worker.silent = "server away"
     world.run()
     assert world.hold.deadline_s <= world.clock.now_s < world.hold.deadline_s + 1
@@ -118,7 +77,7 @@ def test_unrenewed_it_is_over_at_its_deadline_and_not_before(world: World) -> No
     assert not world.keeper.lost.is_taken
 
 
-def test_hiccup_shorter_than_the_deadline_costs_nothing(world: World) -> None:
+def test_hiccup_shorter_than_the_deadline_costs_nothing(world: Holder) -> None:
     world.clock.at(3, lambda: setattr(world.worker, "silent", "server away"))
     world.clock.at(30, lambda: setattr(world.worker, "silent", ""))
     world.clock.at(60, world.keeper._ending.set)
@@ -128,21 +87,21 @@ def test_hiccup_shorter_than_the_deadline_costs_nothing(world: World) -> None:
     assert world.beats > 10, "a loop that cannot renew lives all the same"
 
 
-def test_slept_through_the_deadline_it_says_so_and_rescues_nothing(world: World) -> None:
+def test_slept_through_the_deadline_it_says_so_and_rescues_nothing(world: Holder) -> None:
     world.clock.advance(TIMING.renew_deadline_s + 1)
     before = world.record()
     assert world.keeper.renew().action is Renewal.EXPIRED
     assert world.record() == before, "nothing is written"
 
 
-def test_permission_rests_on_a_fresh_look(world: World) -> None:
+def test_permission_rests_on_a_fresh_look(world: Holder) -> None:
     world.keeper.permit()
     world.rival()
     with pytest.raises(NotHolder, match="there is generation 2: nothing is touched"):
         world.keeper.permit()
 
 
-def test_no_permission_without_lease_without_answer_or_past_the_deadline(world: World) -> None:
+def test_no_permission_without_lease_without_answer_or_past_the_deadline(world: Holder) -> None:
     world.worker.silent = "server away"
     with pytest.raises(NotHolder, match="server away"):
         world.keeper.permit()
@@ -155,11 +114,13 @@ def test_no_permission_without_lease_without_answer_or_past_the_deadline(world: 
         world.keeper.permit()
 
 
-def test_released_only_when_the_fence_has_seen_that_nothing_is_left(world: World) -> None:
-    world.fence.is_gone = False
-    assert world.keeper.release() == ["the lease is not released: something is left"]
+def test_released_only_when_the_fence_has_seen_that_nothing_is_left(world: Holder) -> None:
+    world.fence.mounts.is_left = True
+    assert world.keeper.release() == [
+        "the lease is not released: generation 1 is guarded on: a mount of the data is still there"
+    ]
     assert '"is_released":false' in world.record()
-    world.fence.is_gone = True
+    world.fence.mounts.is_left = False
     assert world.keeper.release() == []
     assert '"is_released":true' in world.record()
     assert world.fence.memory.deadline_s is None
@@ -167,31 +128,31 @@ def test_released_only_when_the_fence_has_seen_that_nothing_is_left(world: World
         world.keeper.permit()
 
 
-def test_release_that_cannot_be_confirmed_is_named(world: World) -> None:
+def test_release_that_cannot_be_confirmed_is_named(world: Holder) -> None:
     world.worker.silent = "server away"
     (left,) = world.keeper.release()
     assert left == "the release of generation 1 is not confirmed: server away"
 
 
-def test_lost_lease_is_not_released(world: World) -> None:
+def test_lost_lease_is_not_released(world: Holder) -> None:
     world.rival()
     world.run()
     assert world.keeper.release() == []
     assert '"is_released":false' in world.record()
 
 
-def test_release_without_lease_is_nothing(world: World) -> None:
+def test_release_without_lease_is_nothing(world: Holder) -> None:
     world.keeper._hold = None
     assert world.keeper.release() == []
     assert world.fence.requests == []
 
 
-def test_only_the_last_generations_are_kept(world: World) -> None:
+def test_only_the_last_generations_are_kept(world: Holder) -> None:
     record = replace(world.hold.record, generation=HISTORY + 5)
     for generation in range(1, HISTORY + 5):
         (world.root / file_name(generation)).write_text("")
     (world.root / file_name(record.generation)).write_text(render_record(record))
     world.keeper._hold = Hold(record=record, deadline_s=world.hold.deadline_s)
-    world.keeper._directory.look(1)
-    assert world.keeper._directory.prune(record.generation, 1) == 5
+    world.keeper._parts.directory.look(1)
+    assert world.keeper._parts.directory.prune(record.generation, 1) == 5
     assert sorted(path.name for path in world.root.iterdir())[0] == file_name(6)

@@ -12,7 +12,7 @@ import pytest
 
 from bootstrap.machine import data_child as data_root
 from bootstrap.machine.data_child import MARKER, PREPARED, Refused, answer, ensure_marker, prepare_directory
-from tests.unit.bootstrap.fakes import document_tree
+from tests.kit.documents import document_tree
 
 
 class Killed(BaseException):

@@ -13,8 +13,9 @@ from bootstrap.machine.commands import Completed
 from bootstrap.machine.directories import bind_difference, ensure_directories, release_directories
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.machine.mountinfo import Mount
-from tests.process.fake_os import OK, FakeOs
-from tests.unit.bootstrap.fakes import FakeClock, document
+from tests.kit.clock import FakeClock
+from tests.kit.documents import document
+from tests.kit.fake_os import OK, FakeOs
 
 DATA = Mount(device="0:45", target="/srv", kind="nfs4", source="x:/", options=frozenset())
 ITEM = document().file_system.directories[0]

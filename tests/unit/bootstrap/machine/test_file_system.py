@@ -22,8 +22,9 @@ from bootstrap.machine.file_system import (
     plan_mounts,
 )
 from bootstrap.machine.mountinfo import Mount
-from tests.process.fake_os import FakeOs
-from tests.unit.bootstrap.fakes import FakeClock, document
+from tests.kit.clock import FakeClock
+from tests.kit.documents import document
+from tests.kit.fake_os import FakeOs
 
 NFS = document().file_system
 EFS = replace(NFS, transport="efs-tls")

@@ -8,27 +8,11 @@ import pytest
 
 from bootstrap.base.errors import BadBootDocument
 from bootstrap.cloud.autoscaling import AutoScaling
-from bootstrap.cloud.clients import Clients
-from bootstrap.cloud.imds import Identity
 from bootstrap.run.boot import HOLDER, boot_steps
 from bootstrap.run.graph import Step
-from bootstrap.run.instance import Instance, build_instance
-from tests.process.fake_os import FakeOs
-from tests.unit.bootstrap.fakes import ME, FakeClock, document, fake_machine, listeners
-
-
-def identity(zone: str = "us-east-1a") -> Identity:
-    return Identity(instance_id=ME, zone=zone, image_id="ami-1", mac="02:00:00:00:00:01")
-
-
-def build(machine: FakeOs, clock: FakeClock, zone: str = "us-east-1a") -> Instance:
-    return build_instance(
-        document(),
-        identity(zone),
-        machine=fake_machine(machine, clock),
-        clients=Clients("us-east-1"),
-        listeners=listeners(),
-    )
+from tests.kit.clock import FakeClock
+from tests.kit.fake_os import FakeOs
+from tests.kit.instance import build
 
 
 def needs(steps: list[Step], name: str) -> set[str]:

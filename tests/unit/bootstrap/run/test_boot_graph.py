@@ -19,8 +19,11 @@ from bootstrap.cloud.imds import Identity
 from bootstrap.run.boot import boot_steps
 from bootstrap.run.graph import Runner, Step
 from bootstrap.run.instance import build_instance
-from tests.process.fake_os import FakeOs
-from tests.unit.bootstrap.fakes import ME, FakeClock, document, fake_machine, listeners
+from tests.kit.clock import FakeClock
+from tests.kit.documents import document
+from tests.kit.fake_os import FakeOs
+from tests.kit.instance import fake_machine, listeners
+from tests.kit.lease import ME
 
 GRAPH: dict[str, set[str]] = {
     "mount-lease": set(),

@@ -15,10 +15,11 @@ from bootstrap.lease.keeper import Lost
 from bootstrap.lease.rules.record import new_record
 from bootstrap.lease.rules.renew import Hold
 from bootstrap.run.ending import Ending
-from tests.process.fake_os import OK, FakeOs
-from tests.unit.bootstrap.fakes import ME, FakeClock, FakeInterfaces, cloud_error, held_by, permitted
-from tests.unit.bootstrap.lease.test_takeover import applicant
-from tests.unit.bootstrap.run.test_boot import build
+from tests.kit.clock import FakeClock
+from tests.kit.cloud import FakeInterfaces, cloud_error, held_by, permitted
+from tests.kit.fake_os import OK, FakeOs
+from tests.kit.instance import build
+from tests.kit.lease import ME, applicant
 
 LOST = Lost(is_taken=True, sentence="generation 7 is lost: there is generation 8")
 

@@ -11,7 +11,7 @@ from bootstrap.base.clock import Clock, Deadline, StopRequest, SystemClock
 from bootstrap.base.errors import DeadlineExceeded, ExitCode, MountError, StopRequested
 from bootstrap.base.timeline import Timeline
 from bootstrap.run.graph import Runner, Step, StepError
-from tests.unit.bootstrap.fakes import FakeClock
+from tests.kit.clock import FakeClock
 
 WATCHDOG_S = 20.0  # real seconds; only a broken runner ever needs them
 

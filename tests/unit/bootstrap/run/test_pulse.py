@@ -18,10 +18,11 @@ from bootstrap.run.agent import LEASE_LOOP, Adapters, Agent
 from bootstrap.run.instance import build_instance
 from bootstrap.run.pulse import Pulse
 from bootstrap.run.report import State
-from tests.process.fake_os import FakeOs
-from tests.unit.bootstrap.fakes import ME, FakeClock, document, fake_machine
-from tests.unit.bootstrap.lease.test_keeper import World as Holder
-from tests.unit.bootstrap.run.test_boot import identity
+from tests.kit.clock import FakeClock
+from tests.kit.documents import document
+from tests.kit.fake_os import FakeOs
+from tests.kit.instance import fake_machine, identity
+from tests.kit.lease import ME, Holder
 
 
 def test_a_late_loop_stops_the_signs_and_its_beat_brings_them_back(clock: FakeClock) -> None:

@@ -22,7 +22,8 @@ from bootstrap.run.report import (
     report,
     write_file,
 )
-from tests.unit.bootstrap.fakes import FakeClock, cloud_error
+from tests.kit.clock import FakeClock
+from tests.kit.cloud import cloud_error
 
 STATE = State(
     phase="ready",

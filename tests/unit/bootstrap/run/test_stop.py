@@ -10,13 +10,17 @@ import pytest
 
 from bootstrap.base.timeline import Timeline
 from bootstrap.claims.network_interface import Claim
+from bootstrap.lease.release import release_all
 from bootstrap.machine.commands import Completed
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.run.instance import Instance
-from bootstrap.run.stop import release_all
-from tests.process.fake_os import OK, FakeOs
-from tests.unit.bootstrap.fakes import ME, FakeClock, FakeInterfaces, document, held_by, permitted
-from tests.unit.bootstrap.run.test_boot import build
+from bootstrap.run.stop import InstanceBelongings
+from tests.kit.clock import FakeClock
+from tests.kit.cloud import FakeInterfaces, held_by, permitted
+from tests.kit.documents import document
+from tests.kit.fake_os import OK, FakeOs
+from tests.kit.instance import build
+from tests.kit.lease import ME
 
 
 class World:
@@ -39,7 +43,9 @@ class World:
         self.instance.units.start(self.clock.deadline())
 
     def release(self) -> list[str]:
-        return release_all(self.instance, self.timeline, has_served=True)
+        return release_all(
+            InstanceBelongings(self.instance), self.instance.lease.keeper, self.timeline, has_served=True
+        )
 
     def outcomes(self) -> dict[str, str]:
         return {entry.name: entry.outcome for entry in self.timeline.entries()}

@@ -10,9 +10,11 @@ from bootstrap.base.clock import StopRequest
 from bootstrap.base.errors import CloudError
 from bootstrap.machine.commands import Completed
 from bootstrap.run.supervise import Action, Observation, Supervisor, decide
-from tests.process.fake_os import OK, FakeOs
-from tests.unit.bootstrap.fakes import FakeClock, cloud_error, document
-from tests.unit.bootstrap.run.test_boot import build
+from tests.kit.clock import FakeClock
+from tests.kit.cloud import cloud_error
+from tests.kit.documents import document
+from tests.kit.fake_os import OK, FakeOs
+from tests.kit.instance import build
 
 HEALTH = document().service.health  # allowance 30 s, interval 5 s, unhealthy after 3
 SICK = ("GET /ping: status 500",)

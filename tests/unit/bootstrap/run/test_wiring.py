@@ -16,17 +16,19 @@ import pytest
 from bootstrap.base.document import parse_tree
 from bootstrap.base.errors import DeadlineExceeded, LeaseRefused
 from bootstrap.base.timing import FencePolicy, LeaseTiming
-from bootstrap.fence.protocol import FenceAnswer, FenceRequest
 from bootstrap.lease.keeper import LeaseKeeper
 from bootstrap.lease.rules.observation import NoAnswer
 from bootstrap.lease.rules.record import HISTORY, file_name, new_record, released, render_record
 from bootstrap.lease.rules.renew import Hold
 from bootstrap.run.boot import Boot
 from bootstrap.run.instance import Instance, Listeners, build_instance
-from tests.process.fake_os import FakeOs
-from tests.unit.bootstrap.fakes import OTHER, DirectWorker, FakeClock, FakeFence, document_tree, fake_machine
-from tests.unit.bootstrap.lease.test_takeover import FakeEvidence, applicant
-from tests.unit.bootstrap.run.test_boot import identity
+from bootstrap.run.kinds import KINDS
+from tests.kit.clock import FakeClock
+from tests.kit.documents import document_tree
+from tests.kit.fake_os import FakeOs
+from tests.kit.fence import FenceInProcess
+from tests.kit.instance import fake_machine, identity
+from tests.kit.lease import OTHER, DirectWorker, FakeEvidence, applicant
 
 TIMING = LeaseTiming()
 OLD_RECORD = {
@@ -83,7 +85,7 @@ class World:
         tree = document_tree(lease={"fence": fence, "timing": timing_s})
         clients: Any = SimpleNamespace(ec2=lambda: self.api, route53=lambda: self.api)
         plain = build_instance(
-            parse_tree(tree),
+            parse_tree(tree, KINDS),
             identity(),
             machine=fake_machine(self.machine, self.clock),
             clients=clients,
@@ -103,12 +105,12 @@ class World:
 
     @property
     def worker(self) -> DirectWorker:
-        worker: Any = self.instance.lease.directory._worker
+        worker: Any = self.instance.lease.parts.directory._worker
         return worker  # type: ignore[no-any-return]
 
     @property
-    def fence(self) -> FakeFence:
-        fence: Any = self.instance.lease.fence
+    def fence(self) -> FenceInProcess:
+        fence: Any = self.instance.lease.parts.fence
         return fence  # type: ignore[no-any-return]
 
     def take(self) -> None:
@@ -209,7 +211,7 @@ def test_the_timings_of_the_document_are_those_of_takeover_and_renewal(world: Wo
     world.take()
     assert world.clock.now_s - began_s == 2.0
     assert world.fence.memory.deadline_s == began_s + 50.0
-    record = world.instance.lease.directory.look(1)
+    record = world.instance.lease.parts.directory.look(1)
     assert not isinstance(record, NoAnswer)
     assert record.record is not None
     assert record.record.lease_duration_s == 99.0
@@ -245,14 +247,6 @@ def test_what_an_earlier_run_left_is_stopped_with_the_services_own_units(world: 
     units = ("demo-store.service", "demo.service")
     for unit in units:
         world.machine.set_unit(unit, "active")
-    ask = world.fence.ask
-
-    def ask_looking(request: FenceRequest) -> FenceAnswer:
-        world.fence.is_empty = all(world.machine.unit(unit) == "inactive" for unit in units)
-        world.clock.advance(0.1)  # so that a loop that stops nothing ends
-        return ask(request)
-
-    world.fence.ask = ask_looking  # type: ignore[method-assign]
     world.put(7, is_released=True)
     world.take()
     assert [world.machine.unit(unit) for unit in units] == ["inactive", "inactive"]

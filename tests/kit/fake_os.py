@@ -1,0 +1,226 @@
+"""An operating system that lives in a directory, so that it survives the agent's process like the real one.
+
+For: process-level and unit tests of the agent. Mounts are lines of a mountinfo file, units and links are JSON; the
+"file system" is the plain directory at the mount point, on which the real data_child.py works. As on the real machine,
+`systemctl start` exits 0 and starts nothing while the service's data directory is not a mount point or, where a fence
+runs beside it (`needs_grant`), the lease is not granted. The service's control group says whether a unit is active.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from bootstrap.base.clock import Deadline
+from bootstrap.base.paths import Paths
+from bootstrap.machine import data_child
+from bootstrap.machine.commands import Completed
+from bootstrap.machine.links import LinkPlan, LinkState
+
+OK = Completed(exit_code=0, output="")
+
+
+class FakeOs:
+    """Commands and Links of a machine whose state is below `root`."""
+
+    def __init__(self, root: Path, child: Callable[[str], str] | None = None) -> None:
+        self.root = root
+        self._child = child  # instead of a subprocess, what data_child.py answers to its input
+        self.paths = Paths(
+            data_root=root / "srv/data",
+            lease_root=root / "srv/lease",
+            run=root / "run",
+            image=root / "image.json",
+            mountinfo=root / "mountinfo",
+            network_devices=root / "net",
+        )
+        self.hung: set[str] = set()  # mount points that no longer answer
+        self.refusing: dict[str, Completed] = {}  # first matching substring of a command line -> its result
+        if not self.paths.mountinfo.exists():
+            root.mkdir(parents=True, exist_ok=True)
+            self.paths.mountinfo.write_text("20 1 8:1 / / rw,relatime - ext4 /dev/root rw\n")
+            self._write({"units": {}, "links": {}, "log": []})
+            (self.group / "demo.service").mkdir(parents=True)
+            (self.group.parent / "cgroup.procs").write_text("")
+            (self.group / "cgroup.kill").write_text("")
+            self._populate({})
+
+    # ------------------------------------------------------------------ what a test asks
+    def unit(self, name: str) -> str:
+        return str(self._read()["units"].get(name, "inactive"))
+
+    def log(self) -> list[str]:
+        return list(self._read()["log"])
+
+    def mounts(self) -> list[str]:
+        return [line.split()[4] for line in self.paths.mountinfo.read_text().splitlines()[1:]]
+
+    def set_unit(self, name: str, state: str) -> None:
+        with self._state() as state_tree:
+            state_tree["units"][name] = state
+            self._populate(state_tree["units"])
+
+    @property
+    def group(self) -> Path:
+        """The service's control group."""
+        return self.root / "cgroup/soloist.slice"
+
+    def need_grant(self) -> None:
+        """From now on units start only while the fence grants it."""
+        with self._state() as state_tree:
+            state_tree["needs_grant"] = True
+
+    def reboot(self, boot_id: str) -> None:
+        """Lose what a machine loses with its power, all but its disks: mounts, units, addresses, all of /run."""
+        with self._state() as state_tree:
+            state_tree.update(units={}, links={})
+            self._populate({})
+        self._replace_mounts(self.paths.mountinfo.read_text().splitlines()[:1])
+        shutil.rmtree(self.paths.run)
+        self.paths.run.mkdir()
+        (self.root / "boot_id").write_text(boot_id)
+
+    def forbid(self, *parts: str) -> None:
+        """Commands with one of `parts` in them fail from now on, in every process."""
+        with self._state() as state_tree:
+            state_tree["forbidden"] = parts
+
+    # ------------------------------------------------------------------ Commands
+    def run(self, argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed:
+        line = " ".join(argv)
+        with self._state() as state:
+            state["log"].append(line)
+            if any(part in line for part in state.get("forbidden", ())):
+                return Completed(exit_code=1, output="forbidden by the test")
+        for part, result in self.refusing.items():
+            if part in line:
+                return result
+        if line.endswith("data_child.py"):
+            return self._data_root(argv, text_in)
+        if argv[0] == "sync":
+            return OK if argv[-1] not in self.hung else Completed(exit_code=None, output="")
+        programs = {
+            "mount": lambda: self._mount(list(argv)),
+            "umount": lambda: self.unmount(argv[-1], is_lazy="-l" in argv),
+            "systemctl": lambda: self._systemctl(argv[1], argv[-1]),
+        }
+        if argv[0] not in programs:
+            return Completed(exit_code=127, output=f"{argv[0]}: command not found")
+        return programs[argv[0]]()
+
+    def _data_root(self, argv: Sequence[str], text_in: str) -> Completed:
+        if json.loads(text_in)["root"] in self.hung:
+            return Completed(exit_code=None, output="")
+        if self._child is not None:
+            return Completed(exit_code=0, output=self._child(text_in))
+        done = subprocess.run(argv, input=text_in, capture_output=True, text=True, timeout=30, check=False)
+        return Completed(exit_code=done.returncode, output=done.stdout + done.stderr)
+
+    def _mount(self, argv: list[str]) -> Completed:
+        source, target = argv[-2], argv[-1]
+        lines = self.paths.mountinfo.read_text().splitlines()
+        if argv[1] == "--bind":
+            over = next((line.split() for line in reversed(lines) if source.startswith(line.split()[4] + "/")), None)
+            if over is None:
+                return Completed(exit_code=32, output="no such source")
+            shown = f"{over[8].rstrip('/')}{source[len(over[4]) :]}"  # the kernel gives NFS binds so, with root "/"
+            lines.append(f"{30 + len(lines)} 20 {over[2]} / {target} rw - nfs4 {shown} rw,vers=4.1,hard")
+        else:
+            kind, options = argv[2], argv[4]
+            if kind == "efs" and (refusal := _efs_refusal(options.split(","), source)):
+                return Completed(exit_code=1, output=refusal)
+            shown = "127.0.0.1:/" if kind == "efs" else source
+            device = f"0:{40 + len(lines)}"
+            lines.append(f"{30 + len(lines)} 20 {device} / {target} rw - nfs4 {shown} rw,vers=4.1,hard,{options}")
+        self._replace_mounts(lines)
+        return OK
+
+    def unmount(self, target: str, *, is_lazy: bool = False) -> Completed:
+        lines = self.paths.mountinfo.read_text().splitlines()
+        found = [n for n, line in enumerate(lines) if line.split()[4] == target]
+        if not found:
+            return Completed(exit_code=32, output="not mounted")
+        if target in self.hung and not is_lazy:
+            return Completed(exit_code=None, output="")
+        del lines[found[-1]]
+        self._replace_mounts(lines)
+        return OK
+
+    def _replace_mounts(self, lines: list[str]) -> None:
+        temporary = self.paths.mountinfo.with_suffix(".new")
+        temporary.write_text("\n".join(lines) + "\n")
+        temporary.replace(self.paths.mountinfo)
+
+    def _systemctl(self, verb: str, unit: str) -> Completed:
+        with self._state() as state:
+            units = state["units"]
+            if verb == "show":
+                return Completed(exit_code=0, output=units.get(unit, "inactive") + "\n")
+            is_granted = not state.get("needs_grant") or (self.paths.run / "granted").exists()
+            if verb == "start" and is_granted and any(str(self.root / "service") in at for at in self.mounts()):
+                units[unit] = "active"
+            elif verb in ("stop", "kill"):
+                units[unit] = "inactive"
+            self._populate(units)
+        return OK
+
+    def _populate(self, units: dict[str, str]) -> None:
+        populated = int("active" in units.values())
+        (self.group / "cgroup.events").write_text(f"populated {populated}\nfrozen 0\n")
+
+    # ------------------------------------------------------------------ Links
+    def find(self, mac: str) -> tuple[str, int] | None:
+        return ("vec1", 3)
+
+    def observe(self, plan: LinkPlan) -> LinkState:
+        seen = self._read()["links"].get(plan.device)
+        if seen != plan.address:
+            return LinkState(is_up=False, addresses=frozenset(), rules=frozenset(), routes=frozenset())
+        return LinkState(
+            is_up=True,
+            addresses=frozenset({f"{plan.address}/{plan.prefix}"}),
+            rules=frozenset({(plan.address, plan.table, plan.priority)}),
+            routes=frozenset({(plan.subnet, ""), ("default", plan.gateway)}),
+        )
+
+    def configure(self, plan: LinkPlan) -> None:
+        with self._state() as state:
+            if "ip address" not in state.get("forbidden", ()):
+                state["links"][plan.device] = plan.address
+
+    # ------------------------------------------------------------------ persistence
+    def _read(self) -> dict[str, Any]:
+        tree: dict[str, Any] = json.loads((self.root / "os.json").read_text())
+        return tree
+
+    def _write(self, tree: dict[str, Any]) -> None:
+        temporary = self.root / "os.json.new"
+        temporary.write_text(json.dumps(tree))
+        temporary.replace(self.root / "os.json")
+
+    @contextmanager
+    def _state(self) -> Iterator[dict[str, Any]]:
+        with (self.root / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            tree = self._read()
+            yield tree
+            self._write(tree)
+
+
+def _efs_refusal(options: list[str], source: str) -> str:
+    """Why mount.efs would not even try (efs-utils, mount_efs: the options that need `tls`; it takes ids, not names)."""
+    needs_tls = [option for option in options if option == "iam" or option.startswith("accesspoint=")]
+    if needs_tls and "tls" not in options:
+        return f'The "tls" option is required when mounting via "{needs_tls[0]}"'
+    return "" if source.startswith("fs-") and source.endswith(":/") else f"{source} is no file system id with its path"
+
+
+def fake_os(root: Path) -> FakeOs:
+    """The file-backed machine, with data_child.py called in this process."""
+    return FakeOs(root, child=lambda text: json.dumps(data_child.answer(json.loads(text))))

@@ -1,0 +1,48 @@
+"""An instance as the agent builds it, on a machine that lives in a directory."""
+
+from __future__ import annotations
+
+from bootstrap.base.threads import SystemThreads
+from bootstrap.cloud.clients import Clients
+from bootstrap.cloud.imds import Identity
+from bootstrap.run.instance import Instance, Listeners, Machine, build_instance
+from tests.kit.clock import FakeClock
+from tests.kit.documents import document
+from tests.kit.fake_os import FakeOs
+from tests.kit.fence import FenceInProcess
+from tests.kit.lease import ME, DirectWorker
+
+
+def fake_machine(machine: FakeOs, clock: FakeClock) -> Machine:
+    """Everything of a machine that is not AWS, with a fence and a lease directory of its own."""
+    return Machine(
+        clock=clock,
+        paths=machine.paths,
+        commands=machine,
+        links=machine,
+        worker=DirectWorker(),
+        threads=SystemThreads(),
+        fence=FenceInProcess.of_machine(machine, clock),
+        nonce=lambda: "nonce-1",
+        boot_id="boot-1",
+        image_version="1",
+    )
+
+
+def listeners() -> Listeners:
+    """Nobody listens."""
+    return Listeners(on_held=lambda _: None, on_lost=lambda _: None, beat_lease=lambda: None)
+
+
+def identity(zone: str = "us-east-1a") -> Identity:
+    return Identity(instance_id=ME, zone=zone, image_id="ami-1", mac="02:00:00:00:00:01")
+
+
+def build(machine: FakeOs, clock: FakeClock, zone: str = "us-east-1a") -> Instance:
+    return build_instance(
+        document(),
+        identity(zone),
+        machine=fake_machine(machine, clock),
+        clients=Clients("us-east-1"),
+        listeners=listeners(),
+    )
