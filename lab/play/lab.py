@@ -25,10 +25,11 @@ from lab.base.waiting import wait_for
 from lab.client import writer as writer_program
 from lab.client.collector import Collector
 from lab.client.ledger import Ledger
-from lab.edges.metadata import InstanceMetadata, MetadataService, RoleCredentials
+from lab.edges.metadata import InstanceMetadata, MetadataService
 from lab.edges.metadata_http import MetadataServer
 from lab.edges.names import Names
 from lab.edges.names_server import NamesServer
+from lab.edges.role_credentials import RoleCredentials
 from lab.hardware.file_server import FileServer, MountTarget
 from lab.hardware.machine import Machine, MachineSpec, NetworkInterface
 from lab.hardware.network import Network, Subnet
