@@ -92,23 +92,22 @@ class Deadline:
     def is_past(self) -> bool:
         return self.remaining_s <= 0.0
 
-    def exceeded(self, detail: str = "") -> DeadlineExceeded:
+    def exceeded(self, seen: str = "") -> DeadlineExceeded:
         """The error that says what was waited for, how long, and what was seen last."""
-        seen = f"; last seen: {detail}" if detail else ""
-        return DeadlineExceeded(f"{self.reason}: not done after {self.seconds:.0f} s{seen}")
+        return DeadlineExceeded(f"{self.reason}: not done after {self.seconds:.0f} s", seen=seen)
 
-    def check(self, detail: str = "") -> None:
-        """Raises StopRequested or DeadlineExceeded (with `detail` as what was seen last), else returns."""
+    def check(self, seen: str = "") -> None:
+        """Return while there is time. Raises StopRequested, or DeadlineExceeded with what was seen last."""
         if self.stop.is_requested:
             raise StopRequested(self.stop.sentence)
         if self.is_past:
-            raise self.exceeded(detail)
+            raise self.exceeded(seen)
 
-    def pause(self, seconds: float, detail: str = "") -> None:
-        """Wait `seconds`, but not past the deadline nor past a request to stop; then `check`."""
-        self.check(detail)
+    def pause(self, seconds: float, seen: str = "") -> None:
+        """Wait `seconds`, but not beyond the deadline or a request to stop; then `check`."""
+        self.check(seen)
         self.clock.wait(self.stop.event, min(seconds, self.remaining_s))
-        self.check(detail)
+        self.check(seen)
 
     def within(self, seconds: float, reason: str) -> Deadline:
         """A deadline inside this one: the earlier of both ends."""

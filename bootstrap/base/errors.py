@@ -51,10 +51,14 @@ class SurroundingsError(AgentError):
 
 
 class DeadlineExceeded(AgentError):
-    """A wait passed its deadline; the message says what was waited for and for how long."""
+    """A wait passed its deadline; the message says what was waited for and for how long, `seen` what was seen last."""
 
     reason = "timed-out"
     exit_code = ExitCode.TIMED_OUT
+
+    def __init__(self, what: str, *, seen: str = "") -> None:
+        super().__init__(f"{what}; last seen: {seen}" if seen else what)
+        self.seen = seen
 
 
 class CloudError(AgentError):

@@ -8,6 +8,7 @@ Source: Auto Scaling user guide "Lifecycle hooks" and "Retrieve the target lifec
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Iterator
@@ -16,68 +17,61 @@ from contextlib import contextmanager
 from bootstrap.base.clock import Clock, Deadline, StopRequest
 from bootstrap.base.document import Group
 from bootstrap.base.errors import CloudError, DeadlineExceeded, StopRequested, SurroundingsError
+from bootstrap.base.retry import NotYet, Pauses, retry
 from bootstrap.cloud.autoscaling import AutoScaling, HookResult
-from bootstrap.cloud.clients import PROPAGATION_CODES
+from bootstrap.cloud.clients import passes_with_time
 from bootstrap.cloud.imds import MetadataService
 
 log = logging.getLogger(__name__)
 
 POLL_S = 2.0
+POLLS = Pauses(first_s=POLL_S)
 REQUEST_S = 2.0
-RETRY_S = 1.0
+PAUSES = Pauses(first_s=1.0)
 BEATS_PER_TIMEOUT = 3  # two may be lost
 TERMINATED = "Terminated"
 
 
 def complete_launch_hook(auto_scaling: AutoScaling, hook: str, deadline: Deadline) -> str:
-    """Say CONTINUE until it is accepted or the group calls this instance InService. Raises DeadlineExceeded,
-    CloudError, StopRequested."""
-    while True:
-        try:
-            if auto_scaling.complete_hook(hook, "CONTINUE"):
-                return "CONTINUE accepted"
-            state = auto_scaling.lifecycle_state()
-            if state == "InService":
-                return "no hook is waiting: InService already"
-            seen = f"no hook {hook} is waiting and the group says {state or 'nothing about this instance'}"
-        except CloudError as error:
-            if not error.retryable and error.code not in PROPAGATION_CODES:
-                raise
-            seen = str(error)
-        log.info("launch hook: %s", seen)
-        deadline.pause(RETRY_S, seen)
+    """Answer CONTINUE until it is accepted or the group lists this instance as InService; which of both.
+    Raises DeadlineExceeded, CloudError, StopRequested."""
+
+    def attempt() -> str:
+        if auto_scaling.complete_hook(hook, "CONTINUE"):
+            return "CONTINUE accepted"
+        state = auto_scaling.lifecycle_state()
+        if state == "InService":
+            return "no hook is waiting: InService already"
+        raise NotYet(f"no hook {hook} is waiting and the group says {state or 'nothing about this instance'}")
+
+    return retry(attempt, deadline, PAUSES, passes=passes_with_time, say=_say)
 
 
 def complete_hook(auto_scaling: AutoScaling, hook: str, result: HookResult, deadline: Deadline) -> bool:
-    """Answer `hook`, trying again until `deadline`; whether one was waiting. Raises DeadlineExceeded, CloudError."""
-    while True:
-        try:
-            return auto_scaling.complete_hook(hook, result)
-        except CloudError as error:
-            if not error.retryable:
-                raise
-            deadline.pause(RETRY_S, str(error))
+    """Answer `hook`; whether one was waiting. Raises DeadlineExceeded, CloudError, StopRequested."""
+    return retry(lambda: auto_scaling.complete_hook(hook, result), deadline, PAUSES, passes=passes_with_time, say=_say)
 
 
 def abandon(auto_scaling: AutoScaling, hook: str, deadline: Deadline) -> str:
-    """Have this instance replaced: by the launch hook or, where the group already counts on it, by its health; how.
-    Raises DeadlineExceeded, CloudError."""
-    while True:
-        try:
-            if auto_scaling.complete_hook(hook, "ABANDON"):
-                return "ABANDON accepted"
-            state = auto_scaling.lifecycle_state()
-            if state == "InService":
-                auto_scaling.report_unhealthy()
-                return "reported unhealthy"
-            if not state.startswith("Pending"):
-                return f"nothing to abandon: the group says {state or 'nothing about this instance'}"
-            seen = f"no hook {hook} is waiting yet and the group says {state}"
-        except CloudError as error:
-            if not error.retryable and error.code not in PROPAGATION_CODES:
-                raise
-            seen = str(error)
-        deadline.pause(RETRY_S, seen)
+    """Have this instance replaced, by the launch hook, or by its health once it is InService; which of both.
+    Raises DeadlineExceeded, CloudError, StopRequested."""
+
+    def attempt() -> str:
+        if auto_scaling.complete_hook(hook, "ABANDON"):
+            return "ABANDON accepted"
+        state = auto_scaling.lifecycle_state()
+        if state == "InService":
+            auto_scaling.report_unhealthy()
+            return "reported unhealthy"
+        if not state.startswith("Pending"):
+            return f"nothing to abandon: the group says {state or 'nothing about this instance'}"
+        raise NotYet(f"no hook {hook} is waiting yet and the group says {state}")
+
+    return retry(attempt, deadline, PAUSES, passes=passes_with_time, say=_say)
+
+
+def _say(sentence: str) -> None:
+    log.info("lifecycle hook: %s", sentence)
 
 
 class LaunchHeartbeat:
@@ -139,10 +133,14 @@ class LifecycleWatch:
 
     def await_terminated(self, seconds: float) -> bool:
         """Wait until the group has decided to end this instance; False when it did not in time, or on a stop."""
-        deadline = Deadline(self._clock, seconds, "the group to end this instance")
-        while not self.is_terminated and not self._stop.is_requested and not deadline.is_past:
-            self._clock.wait(self._stop.event, min(POLL_S, deadline.remaining_s))
+
+        def attempt() -> None:
             self.look()
+            if not self.is_terminated:
+                raise NotYet(f"the target lifecycle state is {self.target_state or 'unknown'}")
+
+        with contextlib.suppress(DeadlineExceeded, StopRequested):
+            retry(attempt, Deadline(self._clock, seconds, "the end of this instance", self._stop), POLLS)
         return self.is_terminated
 
     def _run(self) -> None:

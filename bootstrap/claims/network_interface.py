@@ -12,7 +12,6 @@ receive the InvalidParameterValue error"); EC2 user guide, best practices for co
 from __future__ import annotations
 
 import logging
-import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -21,15 +20,16 @@ from typing import Protocol
 from bootstrap.base.clock import Deadline
 from bootstrap.base.document import Zone
 from bootstrap.base.errors import ClaimRefused, CloudError, DeadlineExceeded, LinkError, NotHolder
-from bootstrap.cloud.clients import PROPAGATION_CODES
+from bootstrap.base.retry import NotYet, Pauses, retry
+from bootstrap.cloud.clients import passes_with_time
 from bootstrap.cloud.ec2 import NetworkInterface
 from bootstrap.machine.links import Links, missing, plan_link
 
 log = logging.getLogger(__name__)
 
-POLL_S = 1.5
-DEVICE_POLL_S = 0.2
-PROPAGATION_S = 120.0  # how long a refusal may mean that the role has not spread yet
+PAUSES = Pauses(first_s=1.5, spread=0.3)
+RELEASE_PAUSES = Pauses(first_s=0.75)
+DEVICE_PAUSES = Pauses(first_s=0.2)
 DEAD_STATES = frozenset({None, "terminated", "shutting-down"})
 
 
@@ -100,36 +100,29 @@ class Claim:
         self._attempts = 0
 
     def acquire(self, deadline: Deadline) -> NetworkInterface:
-        """Wait until it is attached to me. Raises ClaimRefused, DeadlineExceeded, CloudError, StopRequested.
-        While the lease cannot be verified nothing is attached; who loses it is asked to stop, which ends this."""
-        started_s, said, refused = deadline.clock.monotonic(), "", False
-        while True:
-            try:
-                seen, decision = self._look()
-                if decision.action is ClaimAction.DONE:
-                    return self._kept(seen)
-                refused = decision.action is ClaimAction.HELD
-                sentence = decision.sentence
-                if decision.action is ClaimAction.ATTACH:
-                    self._attach()
-            except CloudError as error:
-                again = error.retryable or (
-                    error.code in PROPAGATION_CODES and deadline.clock.monotonic() - started_s < PROPAGATION_S
-                )
-                if not again:
-                    return self._last_look(error)
-                sentence = str(error)
-            except NotHolder as refusal:
-                sentence = str(refusal)
-            if sentence != said:
-                log.info("network interface: %s", sentence)
-                said = sentence
-            try:
-                deadline.pause(random.uniform(0.7, 1.3) * POLL_S, sentence)
-            except DeadlineExceeded as error:
-                if refused:
-                    raise ClaimRefused(error.what, remedy="Terminate that instance if it must not serve") from None
-                raise
+        """Wait until it is attached to me. While the lease cannot be verified, nothing is attached.
+        Raises ClaimRefused when a live instance holds it until the deadline, DeadlineExceeded, CloudError,
+        StopRequested."""
+        is_held = False
+
+        def attempt() -> NetworkInterface:
+            nonlocal is_held
+            seen, decision = self._look()
+            if decision.action is ClaimAction.DONE:
+                return self._kept(seen)
+            is_held = decision.action is ClaimAction.HELD
+            if decision.action is ClaimAction.ATTACH:
+                self._attach()
+            raise NotYet(decision.sentence)
+
+        try:
+            return retry(attempt, deadline, PAUSES, passes=passes_with_time, say=_say)
+        except CloudError as error:
+            return self._last_look(error)
+        except DeadlineExceeded as error:
+            if is_held:
+                raise ClaimRefused(error.what, remedy="Terminate that instance if it must not serve") from None
+            raise
 
     def _look(self) -> tuple[NetworkInterface, ClaimDecision]:
         seen = self._interfaces.network_interface(self._id)
@@ -141,7 +134,10 @@ class Claim:
         # A fresh instance has only its primary: the first try needs no question.
         used = self._interfaces.used_device_indexes(self._instance_id) if self._attempts else frozenset({0})
         self._attempts += 1
-        self._permit()  # last, so that nothing slow comes between
+        try:
+            self._permit()  # last, so that nothing slow comes between
+        except NotHolder as refusal:
+            raise NotYet(str(refusal)) from None
         self._interfaces.attach(self._id, self._instance_id, free_device_index(used))
 
     def _last_look(self, error: CloudError) -> NetworkInterface:
@@ -161,30 +157,39 @@ class Claim:
 
     def release(self, deadline: Deadline) -> bool:
         """Detach it if it is mine and wait until EC2 shows it so; False when that was not seen in time.
-        Needs no lease: an attachment id is this instance's alone."""
+        Needs no lease: an attachment id is this instance's alone. Raises StopRequested."""
+
+        def attempt() -> None:
+            seen = self._interfaces.network_interface(self._id)
+            if seen.holder != self._instance_id:
+                return
+            if seen.attachment_status != "detaching":
+                self._interfaces.detach(seen.attachment_id)
+            raise NotYet(f"{self._id} is still attached here")
+
         try:
-            while True:
-                try:
-                    seen = self._interfaces.network_interface(self._id)
-                    if seen.holder != self._instance_id:
-                        return True
-                    if seen.attachment_status != "detaching":
-                        self._interfaces.detach(seen.attachment_id)
-                except CloudError as error:
-                    log.warning("release %s: %s", self._id, error)
-                deadline.pause(POLL_S / 2, f"{self._id} is still attached here")
+            retry(attempt, deadline, RELEASE_PAUSES, passes=lambda *_: True, say=_say)
         except DeadlineExceeded as error:
-            log.warning("release %s: %s", self._id, error)
+            log.warning("release of %s: %s", self._id, error)
             return False
+        return True
+
+
+def _say(sentence: str) -> None:
+    log.info("network interface: %s", sentence)
 
 
 def make_usable(links: Links, zone: Zone, mac: str, deadline: Deadline) -> str:
-    """Find the device, configure it, and prove it from what the kernel says. Raises LinkError, DeadlineExceeded."""
-    found = links.find(mac)
-    while found is None:
-        deadline.pause(DEVICE_POLL_S, f"no device with MAC {mac} in the operating system")
+    """Find the device, configure it, and prove it from what the kernel says; address and device.
+    Raises LinkError, DeadlineExceeded, StopRequested."""
+
+    def find() -> tuple[str, int]:
         found = links.find(mac)
-    plan = plan_link(*found, zone.address, zone.subnet_cidr)
+        if found is None:
+            raise NotYet(f"no device with MAC {mac} in the operating system")
+        return found
+
+    plan = plan_link(*retry(find, deadline, DEVICE_PAUSES), zone.address, zone.subnet_cidr)
     if missing(plan, links.observe(plan)):
         links.configure(plan)
         lacks = missing(plan, links.observe(plan))

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.base.errors import CloudError
+from bootstrap.base.errors import AgentError, CloudError
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -46,7 +46,9 @@ RETRYABLE_CODES = frozenset(
     }
 )
 
-# Codes of a role or a credential that has not spread yet; worth another try in the first minutes only.
+# What AWS answers while a new role or its credentials have not spread yet (IAM user guide, "Changes that I make are not
+# always immediately visible"). Later the same codes are a refusal.
+PROPAGATION_S = 120.0
 PROPAGATION_CODES = frozenset(
     {
         "UnauthorizedOperation",
@@ -113,6 +115,15 @@ class Clients:
             retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
         )
         return self._session.client(service, config=config)
+
+
+def passes_with_time(error: AgentError, elapsed_s: float) -> bool:
+    """Whether a call that fails with `error`, `elapsed_s` after it was first made, may succeed when it is repeated.
+
+    The one policy for every loop around calls to AWS (bootstrap.base.retry)."""
+    if not isinstance(error, CloudError):
+        return False
+    return error.retryable or (error.code in PROPAGATION_CODES and elapsed_s < PROPAGATION_S)
 
 
 @contextmanager

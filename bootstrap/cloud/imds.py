@@ -1,27 +1,33 @@
 """Reads the instance metadata service, version 2 only.
 
 For: identity, user data and target lifecycle state. Guarantees: every request carries a session token, which is
-renewed before it expires and after a 401; every wait is bounded; 404 is the answer "nothing", not an error.
-Does not: use IMDSv1, bind to an address, or cache answers.
+renewed before it expires and after a 401; every request ends within its time-out, however slowly the other side sends;
+404 is the answer "nothing", not an error.
+Does not: use IMDSv1, a proxy, bind to an address, or cache answers.
 Sources: EC2 user guide "Use the Instance Metadata Service" (PUT /latest/api/token, TTL header, 401 on a bad token, 403
-when switched off) and "Instance metadata categories"; Auto Scaling user guide "Retrieve the target lifecycle state".
-Standard library HTTP: this is the first thing a boot waits for, and importing a larger client costs more than the call.
+when switched off) and "Instance metadata categories"; Auto Scaling user guide "Retrieve the target lifecycle state";
+requests documentation "Timeouts" (its time-out counts from the last byte, so it does not bound a whole answer).
 """
 
 from __future__ import annotations
 
-import http.client
+import queue
+import threading
 from dataclasses import dataclass
 from typing import Protocol
-from urllib.parse import urlsplit
+
+import requests
 
 from bootstrap.base.clock import Clock, Deadline
-from bootstrap.base.errors import BadBootDocument, SurroundingsError
+from bootstrap.base.errors import BadBootDocument, DeadlineExceeded, SurroundingsError
+from bootstrap.base.retry import NotYet, Pauses, retry
 
 DEFAULT_ENDPOINT = "http://169.254.169.254"
 TOKEN_TTL_S = 21600
 REQUEST_TIMEOUT_S = 2.0
-RETRY_PAUSE_S = 0.5
+SHORTEST_TIMEOUT_S = 0.1  # the library refuses 0
+LARGEST_ANSWER_BYTES = 65_536  # user data are at most 16 KiB
+PAUSES = Pauses(first_s=0.5)
 REMEDY = "Check that the launch template enables the metadata service with HttpTokens=required"
 
 
@@ -44,26 +50,54 @@ class Answer:
 
 
 class Transport(Protocol):
-    """Sends one request. Raises OSError or http.client.HTTPException."""
+    """Sends one request and returns within `timeout_s`. Raises OSError."""
 
-    def __call__(self, method: str, path: str, headers: dict[str, str]) -> Answer: ...
+    def __call__(self, method: str, path: str, headers: dict[str, str], timeout_s: float) -> Answer: ...
 
 
 class HttpTransport:
-    """Plain HTTP, one connection per request, so a restart of the service on the other side is never noticed."""
+    """Plain HTTP, one connection per request, so that a restart of the other side goes unnoticed.
+
+    Each request runs in a thread of its own: one that is not done within its time-out is not waited for any longer."""
 
     def __init__(self, endpoint: str = DEFAULT_ENDPOINT) -> None:
-        parts = urlsplit(endpoint)
-        self._host, self._port = parts.hostname or "169.254.169.254", parts.port or 80
+        self._endpoint = endpoint.rstrip("/")
 
-    def __call__(self, method: str, path: str, headers: dict[str, str]) -> Answer:
-        connection = http.client.HTTPConnection(self._host, self._port, timeout=REQUEST_TIMEOUT_S)
+    def __call__(self, method: str, path: str, headers: dict[str, str], timeout_s: float) -> Answer:
+        answers: queue.SimpleQueue[Answer | OSError] = queue.SimpleQueue()
+
+        def exchange() -> None:
+            try:
+                answers.put(self._exchange(method, path, headers, timeout_s))
+            except OSError as error:  # requests.RequestException is one
+                answers.put(error)
+
+        threading.Thread(target=exchange, name="metadata", daemon=True).start()
         try:
-            connection.request(method, path, headers=headers)
-            response = connection.getresponse()
-            return Answer(status=response.status, body=response.read().decode(errors="replace"))
-        finally:
-            connection.close()
+            answer = answers.get(timeout=timeout_s)
+        except queue.Empty:
+            raise TimeoutError(f"no whole answer within {timeout_s:.1f} s") from None
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    def _exchange(self, method: str, path: str, headers: dict[str, str], timeout_s: float) -> Answer:
+        with requests.Session() as session:
+            session.trust_env = False
+            with session.request(
+                method,
+                self._endpoint + path,
+                headers={**headers, "Connection": "close"},
+                timeout=timeout_s,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                body = b""
+                for part in response.iter_content(LARGEST_ANSWER_BYTES):
+                    body += part
+                    if len(body) > LARGEST_ANSWER_BYTES:
+                        raise OSError(f"the answer is longer than {LARGEST_ANSWER_BYTES} bytes")
+                return Answer(status=response.status_code, body=body.decode(errors="replace"))
 
 
 class MetadataService:
@@ -99,28 +133,30 @@ class MetadataService:
 
     def read(self, path: str, deadline: Deadline) -> str | None:
         """The value at /latest/`path`, None for 404. Raises SurroundingsError, StopRequested."""
-        seen = "nothing yet"
-        while True:
+
+        def attempt() -> str | None:
             try:
-                answer = self._request(path)
-            except (OSError, http.client.HTTPException) as error:
-                seen = f"{type(error).__name__}: {error}"
-            else:
-                if answer.status == 200:
-                    return answer.body
-                if answer.status == 404:
-                    return None
-                seen = f"status {answer.status}"
-                if answer.status == 403:
-                    raise SurroundingsError(f"the metadata service refuses /latest/{path} ({seen})", remedy=REMEDY)
-                if answer.status == 401:
-                    self._token = ""
-            if deadline.remaining_s <= RETRY_PAUSE_S:
-                raise SurroundingsError(
-                    f"the metadata service did not answer /latest/{path} within {deadline.seconds:.0f} s ({seen})",
-                    remedy=REMEDY,
-                )
-            deadline.pause(RETRY_PAUSE_S, seen)
+                answer = self._request(path, deadline)
+            except OSError as error:
+                raise NotYet(f"{type(error).__name__}: {error}") from None
+            if answer.status == 200:
+                return answer.body
+            if answer.status == 404:
+                return None
+            if answer.status == 403:
+                raise SurroundingsError(f"the metadata service refuses /latest/{path} (status 403)", remedy=REMEDY)
+            if answer.status == 401:
+                self._token = ""
+            raise NotYet(f"status {answer.status}")
+
+        try:
+            return retry(attempt, deadline, PAUSES)
+        except DeadlineExceeded as error:
+            raise SurroundingsError(
+                f"the metadata service did not answer /latest/{path} within {deadline.seconds:.0f} s "
+                f"({error.seen or 'not asked'})",
+                remedy=REMEDY,
+            ) from None
 
     def _required(self, path: str, deadline: Deadline) -> str:
         value = (self.read(path, deadline) or "").strip()
@@ -128,13 +164,17 @@ class MetadataService:
             raise SurroundingsError(f"the metadata service has no /latest/{path}", remedy=REMEDY)
         return value
 
-    def _request(self, path: str) -> Answer:
+    def _request(self, path: str, deadline: Deadline) -> Answer:
         if not self._token or self._clock.monotonic() >= self._renew_at_s:
             asked_s = self._clock.monotonic()
-            answer = self._transport(
-                "PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
-            )
+            headers = {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
+            answer = self._send("PUT", "/latest/api/token", headers, deadline)
             if answer.status != 200:
                 return Answer(status=403 if answer.status == 403 else 503, body=answer.body)
             self._token, self._renew_at_s = answer.body, asked_s + TOKEN_TTL_S / 2
-        return self._transport("GET", f"/latest/{path}", {"X-aws-ec2-metadata-token": self._token})
+        return self._send("GET", f"/latest/{path}", {"X-aws-ec2-metadata-token": self._token}, deadline)
+
+    def _send(self, method: str, path: str, headers: dict[str, str], deadline: Deadline) -> Answer:
+        return self._transport(
+            method, path, headers, max(SHORTEST_TIMEOUT_S, min(REQUEST_TIMEOUT_S, deadline.remaining_s))
+        )

@@ -21,6 +21,7 @@ from typing import Any
 from bootstrap.base.clock import Deadline
 from bootstrap.base.document import FileSystem
 from bootstrap.base.errors import MountError
+from bootstrap.base.retry import NotYet, Pauses, retry
 from bootstrap.machine.commands import Commands
 from bootstrap.machine.mountinfo import Mount, mount_at
 
@@ -28,8 +29,7 @@ log = logging.getLogger(__name__)
 
 NFS_OPTIONS = "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport"
 LEASE_OPTIONS = "noac,lookupcache=none,nosharecache"  # a cached answer about a lease is a wrong answer
-FIRST_PAUSE_S = 0.5
-LONGEST_PAUSE_S = 5.0
+PAUSES = Pauses(first_s=0.5, longest_s=5.0)
 UNMOUNT_S = 10.0
 CHILD = str(Path(__file__).with_name("data_child.py"))
 
@@ -109,18 +109,19 @@ class FileSystems:
 
     def ensure_mounted(self, plans: list[MountPlan], deadline: Deadline, attempt_s: float, *, marker: Marker) -> str:
         """Mount by the first plan that works; by which. Raises MountRefused, DeadlineExceeded, StopRequested."""
-        pause_s, seen = FIRST_PAUSE_S, "nothing yet"
-        while True:
+
+        def attempt() -> str:
+            seen = ""
             for plan in plans:
                 deadline.check(seen)
-                attempt = deadline.within(attempt_s, f"mount {plan.target} by {plan.by}")
-                seen = self._attempt(plan, attempt, marker)
+                seen = self._attempt(plan, deadline.within(attempt_s, f"mount {plan.target} by {plan.by}"), marker)
                 if not seen:
                     return f"by {plan.by}"
                 log.info("mount %s by %s: %s", plan.target, plan.by, seen)
                 self.unmount(plan.target, Deadline(deadline.clock, 2 * UNMOUNT_S, "unmount", deadline.stop))
-            deadline.pause(pause_s, seen)
-            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+            raise NotYet(seen)
+
+        return retry(attempt, deadline, PAUSES)
 
     def _attempt(self, plan: MountPlan, attempt: Deadline, marker: Marker) -> str:
         """Why this plan did not work, or ""."""

@@ -15,16 +15,18 @@ from collections.abc import Sequence
 
 from bootstrap.base.clock import Deadline
 from bootstrap.base.document import Service
-from bootstrap.base.errors import HookError, ServiceError
+from bootstrap.base.errors import DeadlineExceeded, HookError, ServiceError
+from bootstrap.base.retry import NotYet, Pauses, retry
 from bootstrap.machine.commands import Commands, Completed
 
 log = logging.getLogger(__name__)
 
-POLL_S = 0.2
+PAUSES = Pauses(first_s=0.2)
 QUERY_S = 10.0
 KILL_S = 10.0
 ALIVE = frozenset({"active", "reloading"})
 GONE = frozenset({"inactive", "failed"})
+UNSETTLED = frozenset({"activating", "deactivating", "unknown"})
 CONFLICTS = "destructive"  # what systemd calls a transaction that would turn round a job it is working on
 
 
@@ -46,14 +48,16 @@ class ServiceUnits:
                 raise ServiceError(why, remedy=f"Read journalctl -u {unit}; a condition on the mount may not be met")
 
     def _start_without_conflict(self, unit: str, limit: Deadline) -> Completed:
-        """Start it once nothing about to stop it or the agent is under way. The default mode, replace, would cancel the
-        agent's own stop. Raises StopRequested, DeadlineExceeded."""
-        while True:
-            limit.check()
+        """Start it once systemd is not about to stop it or the agent. The default job mode, replace, would cancel the
+        agent's own stop. Raises DeadlineExceeded, StopRequested."""
+
+        def attempt() -> Completed:
             done = self._commands.run(("systemctl", "start", "--job-mode=fail", unit), limit)
-            if done.succeeded or CONFLICTS not in done.output:
-                return done
-            limit.pause(POLL_S, done.summary)
+            if not done.succeeded and CONFLICTS in done.output:
+                raise NotYet(done.summary)
+            return done
+
+        return retry(attempt, limit, PAUSES)
 
     def dead_units(self, deadline: Deadline) -> list[str]:
         """Units that are not active now, each with its state."""
@@ -92,9 +96,18 @@ class ServiceUnits:
         self.start(deadline)
 
     def _await_settled(self, unit: str, limit: Deadline) -> str:
-        while (state := self.state(unit, limit)) in ("activating", "deactivating", "unknown") and not limit.is_past:
-            limit.clock.wait(limit.stop.event, min(POLL_S, limit.remaining_s))
-        return state
+        """The state once systemd has finished starting `unit`, or its state at `limit`. Raises StopRequested."""
+
+        def attempt() -> str:
+            state = self.state(unit, limit)
+            if state in UNSETTLED:
+                raise NotYet(state)
+            return state
+
+        try:
+            return retry(attempt, limit, PAUSES)
+        except DeadlineExceeded as error:
+            return error.seen or self.state(unit, limit)
 
 
 def run_hooks(

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bootstrap.base.clock import Deadline
+from bootstrap.base.names import GENERATION_VARIABLE
 from bootstrap.claims.dns import move_record
 from bootstrap.claims.group import complete_launch_hook
 from bootstrap.claims.network_interface import make_usable
@@ -23,7 +24,7 @@ from bootstrap.machine.units import run_hooks
 from bootstrap.run.graph import Step
 from bootstrap.run.instance import Instance
 from bootstrap.run.report import write_file
-from bootstrap.run.stop import end_service
+from bootstrap.run.stop import InstanceBelongings
 
 HOLDER = ("lease",)  # what must be done before anything of the predecessor is touched
 LEASE_SPARE_S = 30.0  # the rules end a wait with a reason of their own before the step's deadline does
@@ -77,21 +78,15 @@ class Boot:
     def lease(self, deadline: Deadline) -> str:
         instance, lease = self._instance, self._instance.lease
         taken = Takeover(
-            directory=lease.directory,
+            lease.parts,
             evidence=lease.evidence,
-            fence=lease.fence,
-            me=lease.me,
-            timing=self._document.lease.timing,
-            policy=self._document.lease.fence,
-            mounts=instance.data_mounts,
-            stop_service=lambda: end_service(instance),
-            clock=instance.clock,
+            stop_service=InstanceBelongings(instance).end_service,
             nonce=lease.nonce,
         ).run(deadline)
         generation = taken.hold.record.generation
         # For the service: its units read the first as their environment (ami/install.sh).
-        write_file(instance.paths.run / "generation.env", f"SOLOIST_GENERATION={generation}")
-        write_file(instance.paths.run / "generation", str(generation))
+        write_file(instance.paths.generation_environment, f"{GENERATION_VARIABLE}={generation}")
+        write_file(instance.paths.generation, str(generation))
         lease.keeper.start(taken.hold, instance.listeners.on_lost, instance.listeners.beat_lease)
         instance.listeners.on_held(generation)
         return taken.sentence

@@ -18,6 +18,7 @@ from typing import Any, Literal
 
 from bootstrap.base.clock import Clock, Deadline
 from bootstrap.base.errors import CloudError
+from bootstrap.base.files import replace_file
 from bootstrap.base.timeline import Entry
 from bootstrap.cloud.parameters import LARGEST_VALUE_BYTES, Parameter
 
@@ -118,11 +119,9 @@ def image_version(path: Path) -> str:
 
 
 def write_file(path: Path, text: str) -> None:
-    """Replace `path` as a whole. A full or missing file system never fails the caller."""
-    temporary = path.with_name(f".{path.name}.new")
+    """Make `text` with a line break the content of `path`. A full or missing file system never fails the caller."""
     try:
-        temporary.write_text(text + "\n", encoding="utf-8")
-        temporary.replace(path)
+        replace_file(path, text + "\n")
     except OSError as error:
         log.warning("%s: %s", path, error)
 

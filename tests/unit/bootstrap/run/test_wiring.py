@@ -22,6 +22,7 @@ from bootstrap.lease.rules.record import HISTORY, file_name, new_record, release
 from bootstrap.lease.rules.renew import Hold
 from bootstrap.run.boot import Boot
 from bootstrap.run.instance import Instance, Listeners, build_instance
+from bootstrap.run.kinds import KINDS
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document_tree
 from tests.kit.fake_os import FakeOs
@@ -84,7 +85,7 @@ class World:
         tree = document_tree(lease={"fence": fence, "timing": timing_s})
         clients: Any = SimpleNamespace(ec2=lambda: self.api, route53=lambda: self.api)
         plain = build_instance(
-            parse_tree(tree),
+            parse_tree(tree, KINDS),
             identity(),
             machine=fake_machine(self.machine, self.clock),
             clients=clients,
@@ -104,12 +105,12 @@ class World:
 
     @property
     def worker(self) -> DirectWorker:
-        worker: Any = self.instance.lease.directory._worker
+        worker: Any = self.instance.lease.parts.directory._worker
         return worker  # type: ignore[no-any-return]
 
     @property
     def fence(self) -> FenceInProcess:
-        fence: Any = self.instance.lease.fence
+        fence: Any = self.instance.lease.parts.fence
         return fence  # type: ignore[no-any-return]
 
     def take(self) -> None:
@@ -210,7 +211,7 @@ def test_the_timings_of_the_document_are_those_of_takeover_and_renewal(world: Wo
     world.take()
     assert world.clock.now_s - began_s == 2.0
     assert world.fence.memory.deadline_s == began_s + 50.0
-    record = world.instance.lease.directory.look(1)
+    record = world.instance.lease.parts.directory.look(1)
     assert not isinstance(record, NoAnswer)
     assert record.record is not None
     assert record.record.lease_duration_s == 99.0
