@@ -17,7 +17,6 @@ from bootstrap.claims.dns import move_record
 from bootstrap.claims.group import complete_launch_hook
 from bootstrap.claims.network_interface import make_usable
 from bootstrap.lease.rules.permission import record_ttl_s
-from bootstrap.lease.takeover import Takeover
 from bootstrap.machine.directories import ensure_directories
 from bootstrap.machine.file_system import Marker, MountPlan, Unmarked, plan_mounts
 from bootstrap.machine.units import run_hooks
@@ -77,17 +76,12 @@ class Boot:
 
     def lease(self, deadline: Deadline) -> str:
         instance, lease = self._instance, self._instance.lease
-        taken = Takeover(
-            lease.parts,
-            evidence=lease.evidence,
-            stop_service=InstanceBelongings(instance).end_service,
-            nonce=lease.nonce,
-        ).run(deadline)
+        taken = lease.take(InstanceBelongings(instance), deadline)
         generation = taken.hold.record.generation
         # For the service: its units read the first as their environment (ami/install.sh).
         write_file(instance.paths.generation_environment, f"{GENERATION_VARIABLE}={generation}")
         write_file(instance.paths.generation, str(generation))
-        lease.keeper.start(taken.hold, instance.listeners.on_lost, instance.listeners.beat_lease)
+        lease.keep(taken, instance.listeners.on_lost, instance.listeners.beat_lease)
         instance.listeners.on_held(generation)
         return taken.sentence
 

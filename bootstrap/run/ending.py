@@ -18,7 +18,6 @@ from bootstrap.claims.group import LifecycleWatch, abandon, complete_hook
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.topic import Topic
 from bootstrap.lease.keeper import Lost
-from bootstrap.lease.release import release_all
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.instance import Instance
 from bootstrap.run.report import Phase
@@ -104,8 +103,8 @@ class Ending:
         return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
 
     def _release_all(self, *, has_served: bool = False) -> list[str]:
-        belongings, keeper = InstanceBelongings(self._instance), self._instance.lease.keeper
-        return release_all(belongings, keeper, self._timeline, has_served=has_served)
+        instance = self._instance
+        return instance.lease.end(InstanceBelongings(instance), self._timeline, has_served=has_served)
 
     def _abandon(self) -> bool:
         return abandon_instance(self._instance.auto_scaling, self._instance.document, self._instance.clock)

@@ -23,9 +23,9 @@ from bootstrap.cloud.route53 import RecordSet, Route53
 from bootstrap.fence.client import Fence
 from bootstrap.lease.directory import LeaseDirectory, Worker
 from bootstrap.lease.evidence import LeaseEvidence
-from bootstrap.lease.keeper import LeaseKeeper
 from bootstrap.lease.parts import LeaseParts
 from bootstrap.lease.rules.record import Applicant
+from bootstrap.lease.tenure import Tenure
 from bootstrap.machine.commands import Commands
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.machine.health import Prober
@@ -47,16 +47,6 @@ class Machine:
     nonce: Callable[[], str]
     boot_id: str
     image_version: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Lease:
-    """The parts of the lease."""
-
-    parts: LeaseParts
-    evidence: LeaseEvidence
-    keeper: LeaseKeeper
-    nonce: Callable[[], str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,7 +72,7 @@ class Instance:
     file_systems: FileSystems
     units: ServiceUnits
     prober: Prober
-    lease: Lease
+    lease: Tenure
     listeners: Listeners
     claim: Claim
     auto_scaling: AutoScaling
@@ -123,7 +113,7 @@ def build_instance(
         prober=Prober(machine.commands, document.service.health),
         lease=lease,
         listeners=listeners,
-        claim=Claim(ec2, zone, identity.instance_id, lease.keeper.permit),
+        claim=Claim(ec2, zone, identity.instance_id, lease.permit),
         auto_scaling=auto_scaling,
         route53=Route53(clients, record.hosted_zone_id),
         wanted_record=RecordSet(name=record.name, values=(zone.address,), ttl_s=record.ttl_s),
@@ -132,7 +122,7 @@ def build_instance(
 
 def _build_lease(
     document: BootDocument, identity: Identity, zone: Zone, machine: Machine, evidence: LeaseEvidence
-) -> Lease:
+) -> Tenure:
     parts = LeaseParts(
         directory=LeaseDirectory(machine.worker, str(machine.paths.lease_root), machine.clock),
         fence=machine.fence,
@@ -150,4 +140,4 @@ def _build_lease(
         policy=document.lease.fence,
         mounts=data_mounts(document, machine.paths),
     )
-    return Lease(parts=parts, evidence=evidence, keeper=LeaseKeeper(parts), nonce=machine.nonce)
+    return Tenure(parts, evidence, machine.nonce)

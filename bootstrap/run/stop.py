@@ -68,9 +68,5 @@ class InstanceBelongings:
         is_clean = self._instance.file_systems.unmount(root, self._deadline("unmount the lease directory"))
         return [] if is_clean else [f"{root} could not be unmounted cleanly"]
 
-    def end_service(self) -> list[str]:
-        """Stop the service and unmount the data; what is left, in words."""
-        return [*self.stop_service(), *self.unmount()]
-
     def _deadline(self, what: str) -> Deadline:
         return Deadline(self._instance.clock, self._instance.document.deadlines.release_s, what)

@@ -8,6 +8,9 @@ Guarantees: adds no rule of its own. Does not: end an instance that gives up; it
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from bootstrap.base.clock import Deadline, StopRequest
 from bootstrap.base.document import Zone
 from bootstrap.base.errors import AgentError, StopRequested
@@ -17,11 +20,10 @@ from bootstrap.claims.group import abandon, complete_hook, complete_launch_hook
 from bootstrap.claims.network_interface import Claim
 from bootstrap.cloud.route53 import RecordSet
 from bootstrap.lease.directory import LeaseDirectory
-from bootstrap.lease.keeper import LeaseKeeper
 from bootstrap.lease.parts import LeaseParts
-from bootstrap.lease.release import release_all
 from bootstrap.lease.rules.permission import record_ttl_s
-from bootstrap.lease.takeover import Taken, Takeover
+from bootstrap.lease.takeover import Taken
+from bootstrap.lease.tenure import Tenure
 from lab.simulation.control_plane import Address, ControlPlane
 from lab.simulation.file_server import FileServer
 from lab.simulation.fleet import Fleet
@@ -61,8 +63,10 @@ class Agent:
             mounts=("/data",),
         )
         self._ec2 = Ec2(frame, machine, cloud, fleet, judge)
-        self._group = AutoScaling(machine, cloud)
-        self._keeper = machine.keeper = LeaseKeeper(self._parts)
+        self._group: Any = AutoScaling(machine, cloud)
+        evidence = Evidence(machine, self._ec2, self._group, self._threads)
+        self._tenure = Tenure(self._parts, evidence, lambda: frame.new_nonce(machine.id))
+        self._keeper = machine.keeper = self._tenure.keeper
         zone = Zone(
             name=machine.zone,
             network_interface_id=f"eni-{machine.zone}",
@@ -70,7 +74,7 @@ class Agent:
             subnet_cidr="",
             mount_target_address="",
         )
-        self._claim = Claim(self._ec2, zone, machine.id, self._keeper.permit)
+        self._claim = Claim(self._ec2, zone, machine.id, self._tenure.permit)
         self._belongings = Belongings(machine, self._claim, self._clock)
 
     def run(self) -> None:
@@ -79,26 +83,19 @@ class Agent:
         if taken is None:
             self._give_up("no lease")
             return
-        self._keeper.start(taken.hold, self._stop.request, lambda: None)
+        self._tenure.keep(taken, self._stop.request, lambda: None)
         self._threads.start("record", self._move_record)
         self._threads.start("network-interface", self._attach)  # not awaited: the service starts as early as it can
-        if not self._machine.is_running:
-            if not self._start_service(taken.hold.record.generation):
-                self._end("the service was not started", has_served=False)
-                return
+        if not self._machine.is_running and not self._start_service(taken.hold.record.generation):
+            self._end("the service was not started", has_served=False)
+            return
         self._serve()
 
     def _take(self) -> Taken | None:
-        machine, timing = self._machine, self._machine.timing
-        evidence = Evidence(machine, self._ec2, self._group, self._threads)
-        takeover = Takeover(
-            self._parts,
-            evidence=evidence,
-            stop_service=self._belongings.end_service,
-            nonce=lambda: self._frame.new_nonce(machine.id),
-        )
+        machine = self._machine
+        deadline = self._deadline(machine.timing.longest_wait_s + LEASE_SPARE_S, "lease")
         try:
-            return takeover.run(self._deadline(timing.longest_wait_s + LEASE_SPARE_S, "lease"))
+            return self._tenure.take(self._belongings, deadline)
         except (AgentError, StopRequested) as error:
             self._frame.tell(f"{machine.id}: {error}")
             return None
@@ -134,7 +131,7 @@ class Agent:
         self._give_up(why)
 
     def _release_all(self, *, has_served: bool) -> None:
-        left = release_all(self._belongings, self._keeper, Timeline(self._clock, []), has_served=has_served)
+        left = self._tenure.end(self._belongings, Timeline(self._clock, []), has_served=has_served)
         for sentence in left:
             self._frame.tell(f"{self._machine.id}: {sentence}")
 
@@ -153,7 +150,7 @@ class Agent:
         ttl_s = TTL_S if "constant-ttl" in self._frame.defects else record_ttl_s(TTL_S, generation)
         wanted = RecordSet(name="service", values=(machine.zone,), ttl_s=ttl_s)
         dns, deadline = Dns(self._frame, machine, self._cloud), self._deadline(LONG_S, "record")
-        permit = (lambda: None) if "no-dns-guard" in self._frame.defects else self._keeper.permit
+        permit = (lambda: None) if "no-dns-guard" in self._frame.defects else self._tenure.permit
         if self._tried(lambda: move_record(dns, wanted, deadline, ATTEMPT_S, permit)):
             # A record that was right already is that of this generation from now on.
             self._cloud.adopt(Address(zone=machine.zone, ttl_s=ttl_s, generation=generation))
@@ -161,9 +158,9 @@ class Agent:
     def _continue(self) -> None:
         self._tried(lambda: complete_launch_hook(self._group, "boot", self._deadline(LONG_S, "launch hook")))
 
-    def _tried(self, act: object) -> bool:
+    def _tried(self, act: Callable[[], object]) -> bool:
         try:
-            act()  # type: ignore[operator]
+            act()
         except (AgentError, StopRequested) as error:
             self._frame.tell(f"{self._machine.id}: {error}")
             return False
@@ -180,9 +177,6 @@ class Belongings:
         self._machine = machine
         self._claim = claim
         self._clock = clock
-
-    def end_service(self) -> list[str]:
-        return [*self.stop_service(), *self.unmount()]
 
     def before_stop(self) -> list[str]:
         return []

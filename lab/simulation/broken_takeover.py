@@ -15,7 +15,7 @@ from bootstrap.lease import takeover
 from bootstrap.lease.rules import acquire, watch
 from bootstrap.lease.rules.actions import Publish, Wait
 from bootstrap.lease.rules.observation import GONE, GroupAnswer, HolderAnswer, NoAnswer, Observation, Seen
-from bootstrap.lease.rules.publish import Publication
+from bootstrap.lease.rules.publish import Publication, judge_publication
 from bootstrap.lease.takeover import Takeover
 from lab.simulation.planting import Plant, Wrap
 
@@ -231,7 +231,7 @@ def _confirmed_at_once(real: Step) -> Step:
     def confirmed(self: Any, own: Any, sent_s: float, deadline: Any) -> float | None:
         timing, clock = self._parts.timing, self._parts.clock
         read_back = self._parts.directory.publish(own, timing.request_timeout_s)
-        verdict = takeover.judge_publication(own, read_back, sent_s=sent_s, now_s=clock.monotonic(), timing=timing)
+        verdict = judge_publication(own, read_back, sent_s=sent_s, now_s=clock.monotonic(), timing=timing)
         if verdict.outcome is Publication.WON:
             return float(verdict.deadline_s)
         deadline.pause(1.0, verdict.sentence)

@@ -40,8 +40,8 @@ class Overlap:
 
 
 class Checker:
-    """Collects violations, in words, and overlaps that were allowed. `files`, `cloud` and `on_publishing` are set by the
-    world, whose parts report to this judge."""
+    """Collects violations, in words, and overlaps that were allowed. The world sets `files`, `cloud` and
+    `on_publishing`; its parts report to this judge."""
 
     files: FileServer
     cloud: ControlPlane

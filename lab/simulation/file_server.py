@@ -29,6 +29,30 @@ Answer = dict[str, Any]
 parsed = lru_cache(maxsize=256)(parse_record)
 
 
+class _Request:
+    """One request of one kernel, from its sending to its reply."""
+
+    __slots__ = ("epoch", "given_up_s", "is_performed", "is_write", "machine", "operation", "reply")
+
+    def __init__(
+        self,
+        machine: Machine,
+        timeout_s: float,
+        operation: Callable[[], Answer],
+        reply: Reply,
+        now_s: float,
+        *,
+        is_write: bool,
+    ) -> None:
+        self.machine = machine
+        self.epoch = machine.epoch
+        self.operation = operation
+        self.reply = reply
+        self.given_up_s = now_s + timeout_s / machine.clock.rate
+        self.is_write = is_write
+        self.is_performed = False
+
+
 class FileServer:
     """Generation files and the faults between them and each machine."""
 
@@ -62,52 +86,47 @@ class FileServer:
         is_write: bool = False,
     ) -> None:
         """Perform `operation` on the server, sooner or later, perhaps twice; `reply` with its (last) result."""
-        engine, epoch, met = self._engine, machine.epoch, self._frame.met
-        given_up_s = engine.now + timeout_s / machine.clock.rate
+        request = _Request(machine, timeout_s, operation, reply, self._engine.now, is_write=is_write)
+        self._engine.after(self._engine.rng.uniform(0.002, 0.04), self._arrive, request)
 
-        def repeat() -> None:
-            if machine.epoch != epoch:
-                return  # the kernel that would have repeated it is gone
-            if machine.clock.is_paused:
-                machine.clock.park(is_timer=False, call=repeat, arguments=())
-                return
-            arrive()
+    def _repeat(self, request: _Request) -> None:
+        machine = request.machine
+        if machine.epoch != request.epoch:
+            return  # the kernel that would have repeated it is gone
+        if machine.clock.is_paused:
+            machine.clock.park(is_timer=False, call=self._repeat, arguments=(request,))
+            return
+        self._arrive(request)
 
-        is_performed = False
+    def _arrive(self, request: _Request) -> None:
+        engine, rng, machine = self._engine, self._engine.rng, request.machine
+        again_s = self._comes_through_at(machine)
+        if again_s > engine.now:
+            engine.at(again_s, self._repeat, request)
+            return
+        if request.is_write and not request.is_performed and engine.now > request.given_up_s:
+            self._frame.met["late write"] += 1
+        request.is_performed = True
+        result = request.operation()
+        if engine.now < self.lossy_until_s and rng.random() < LOST:
+            self._frame.met["lost reply of the file server"] += 1
+            engine.after(rng.uniform(*rng.choice(REPEAT_S)), self._repeat, request)
+            return
+        is_slow = engine.now < machine.slow_until_s and rng.random() < 0.5
+        slow_s = rng.uniform(0.0, machine.slow_s) if is_slow else 0.0
+        engine.after(rng.uniform(0.002, 0.04) + slow_s, self._back, request, result)
 
-        def arrive() -> None:
-            nonlocal is_performed
-            again_s = self._comes_through_at(machine)
-            if again_s > engine.now:
-                engine.at(again_s, repeat)
-                return
-            if is_write and not is_performed and engine.now > given_up_s:
-                met["late write"] += 1
-            is_performed = True
-            result = operation()
-            if engine.now < self.lossy_until_s and engine.rng.random() < LOST:
-                met["lost reply of the file server"] += 1
-                engine.after(engine.rng.uniform(*engine.rng.choice(REPEAT_S)), repeat)
-                return
-            slow_s = (
-                engine.rng.uniform(0.0, machine.slow_s)
-                if engine.now < machine.slow_until_s and engine.rng.random() < 0.5
-                else 0.0
-            )
-            engine.after(engine.rng.uniform(0.002, 0.04) + slow_s, back, result)
-
-        def back(result: Answer) -> None:
-            if machine.epoch != epoch:
-                return
-            heal_s = self._heals_at(machine)
-            if heal_s > engine.now:
-                engine.at(heal_s + engine.rng.uniform(0.0, 1.0), repeat)
-                return
-            if not is_write and result["text"] not in ("{", self.texts.get(self.highest, "")):
-                met["stale read"] += 1
-            reply(result)
-
-        engine.after(engine.rng.uniform(0.002, 0.04), arrive)
+    def _back(self, request: _Request, result: Answer) -> None:
+        machine = request.machine
+        if machine.epoch != request.epoch:
+            return
+        heal_s = self._heals_at(machine)
+        if heal_s > self._engine.now:
+            self._engine.at(heal_s + self._engine.rng.uniform(0.0, 1.0), self._repeat, request)
+            return
+        if not request.is_write and result["text"] not in ("{", self.texts.get(self.highest, "")):
+            self._frame.met["stale read"] += 1
+        request.reply(result)
 
     def _comes_through_at(self, machine: Machine) -> float:
         """When a request that is sent now has to be sent again; now, where it arrives."""

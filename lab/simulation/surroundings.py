@@ -196,7 +196,8 @@ class Ec2(Calls):
         machine.engine.running.look_sent_s = None
         owner = self._cloud.interfaces.get(machine.zone)
         if owner is not None and "steal-interface" in self._frame.defects and owner is not machine:
-            self.call(lambda: self._cloud.detach(owner, machine))
+            robbed = owner
+            self.call(lambda: self._cloud.detach(robbed, machine))
         owner = self.call(lambda: self._cloud.interfaces.get(machine.zone) or "")
         return NetworkInterface(
             id=network_interface_id,
