@@ -82,9 +82,7 @@ def _run_many(runs: int, first: int, jobs: int, defect: str) -> int:
     for kind, count in sorted(allowed.items()):
         print(f"two writers, {kind or 'not allowed'}: {count} times, longest {longest_s[kind]:.1f} s")
     if displaced_s:
-        print(
-            f"displaced by a publication that landed late: {len(displaced_s)} times, up to {max(displaced_s):.0f} s late"
-        )
+        print(f"displaced by a publication that landed late: {len(displaced_s)} times, up to {max(displaced_s):.0f} s")
     return 1 if bad else 0
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from bootstrap.base.clock import Deadline, StopRequest
 from bootstrap.base.document import Zone
-from bootstrap.base.errors import AgentError, StopRequested
+from bootstrap.base.errors import AgentError, FenceError, StopRequested
 from bootstrap.base.timeline import Timeline
 from bootstrap.claims.dns import move_record
 from bootstrap.claims.group import abandon, complete_hook, complete_launch_hook
@@ -51,7 +51,8 @@ class Agent:
         self._cloud = cloud
         self._clock, self._threads = GuestTime(machine), GuestThreads(machine)
         self._stop = StopRequest(self._threads.event())
-        worker = Worker(machine, files, judge)
+        self._judge = judge
+        worker = self._worker = Worker(machine, files, judge)
         self._parts = LeaseParts(
             directory=LeaseDirectory(worker, "/lease", self._clock),
             fence=Fence(machine, judge, worker),
@@ -98,6 +99,9 @@ class Agent:
             return self._tenure.take(self._belongings, deadline)
         except (AgentError, StopRequested) as error:
             self._frame.tell(f"{machine.id}: {error}")
+            published = self._worker.published
+            if isinstance(error, FenceError) and published is not None and not published.is_released:
+                self._judge.kept(machine, published)
             return None
 
     def _start_service(self, generation: int) -> bool:

@@ -133,12 +133,12 @@ class Checker:
             self.violation(f"generation {after.generation} of {machine.id} was rescued after its deadline")
 
     def believed(self, machine: Machine) -> None:
-        """What the agent believes to hold, the fence guards; looked at now and then."""
+        """What the agent believes to hold, the fence guards; looked at whenever the agent speaks to anybody."""
         hold, memory = machine.hold, machine.fence_memory
-        if hold is None or machine.fence is None or not machine.is_executing or machine.clock.read() >= hold.deadline_s:
+        if hold is None or memory.deadline_s is None or machine.clock.read() >= hold.deadline_s:
             return
-        is_guarded = memory.generation == hold.record.generation and memory.deadline_s is not None
-        if is_guarded and not memory.is_over and hold.deadline_s > memory.deadline_s + ROUNDING_S:  # type: ignore[operator]
+        is_same = memory.generation == hold.record.generation
+        if is_same and (memory.is_over or hold.deadline_s > memory.deadline_s + ROUNDING_S):
             self.violation(f"{machine.id} believes in a deadline that its fence does not guard")
 
     def confirmed(self, machine: Machine, sent_true_s: float) -> None:
@@ -165,6 +165,12 @@ class Checker:
             rates = (machine.clock.rate, self._fleet.machine(before.instance_id).clock.rate)
             self._frame.met["lease waited for by a clock of another rate"] += abs(rates[0] - rates[1]) > RATES_APART
         self.publications.setdefault(number, (record.ground, self._frame.engine.now))
+
+    def kept(self, machine: Machine, record: LeaseRecord) -> None:
+        """The takeover failed after `record` was published, and nothing was sent to give it back."""
+        there = self.files.files.get(record.generation)
+        if there is not None and there.nonce == record.nonce:
+            self.violation(f"{machine.id} cannot hold generation {record.generation} and does not give it back")
 
     def released(self, record: LeaseRecord) -> None:
         """It was in the directory once: a renewal sent before may still land over it."""

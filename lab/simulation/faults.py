@@ -67,6 +67,9 @@ class Faults:
         machine.pause(is_clock_frozen=True)
         self._wake_later(machine, length_s)
 
+    def pause_at_word(self, machine: Machine, length_s: float) -> None:
+        machine.is_pausing_at_word = True
+
     def _wake_later(self, machine: Machine, length_s: float) -> None:
         # Half of the pauses end in the worst moment: when a newcomer publishes, or just starts to serve.
         if self._engine.rng.random() < 0.5:

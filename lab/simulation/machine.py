@@ -65,6 +65,7 @@ class Machine:
         self.is_dirty = False
         self.is_stubborn = False  # ignores TERM
         self.generation = 0  # of the service that runs or ran last
+        self.is_pausing_at_word = False
         self.agent_hit_s = -1e9  # killed or stopped
         self.renewal_landed_s = -1.0
         # what it did as a newcomer, for the checker
@@ -170,6 +171,17 @@ class Machine:
             self.frame.tell(f"{self.id} wakes up")
             self.clock.wake()
             self.writers_changed()
+
+    def pause_at_word(self) -> None:
+        """Paused between a confirmed renewal and the word to the fence, until the deadline it guards is over."""
+        self.is_pausing_at_word = False
+        deadline_s, rng = self.guard.memory.deadline_s, self.engine.rng
+        if deadline_s is None or self.guard.memory.is_over:
+            return
+        past_s = rng.uniform(0.05, 0.8) * self.timing.retry_period_s
+        self.frame.met["pause before the fence's word"] += 1
+        self.pause(is_clock_frozen=False)
+        self.engine.after((deadline_s - self.clock.read() + past_s) / self.clock.rate, self.wake)
 
     # the agent's threads
 

@@ -65,11 +65,11 @@ class Schedule:
 EXTRA = (
     "silent_ec2", "silent_group", "silent_route53", "forgetful", "torn", "split", "server_down", "kill_agent",
     "stop_agent", "kill_fence", "reboot", "cut_files", "cut_api", "slow_files", "launch_beside", "replace", "end",
-    "pause", "panic",
+    "pause", "panic", "denied", "pause_at_word",
 )  # fmt: skip
 HITS = (
     "cut_files", "pause", "freeze", "cut_both", "slow_then_cut", "panic", "end", "kill_agent", "stop_agent", "reboot",
-    "zone_loss", "nothing",
+    "zone_loss", "pause_at_word", "nothing",
 )  # fmt: skip
 ARRIVALS = ("replace", "launch_beside", "unhealthy", "nothing")
 
@@ -143,8 +143,8 @@ def _anything(rng: random.Random, start_s: float) -> list[Fault]:
     if rng.random() < 0.5:
         kind = rng.choice(("silent_ec2", "silent_cloud"))
         faults.append(_fault(start_s + rng.uniform(-5.0, 40.0), kind, "", rng.uniform(80.0, 300.0)))
-    if rng.random() < 0.3:
-        faults.append(_fault(start_s - 5.0, "stuck", length_s=rng.uniform(100.0, 300.0)))
+    kind = rng.choice(("stuck", "denied", "nothing", "nothing"))
+    faults.append(_fault(start_s - 5.0, kind, length_s=rng.uniform(100.0, 300.0)))
     return faults
 
 

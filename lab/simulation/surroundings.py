@@ -20,6 +20,7 @@ from bootstrap.cloud.route53 import RecordSet
 from bootstrap.fence.protocol import FenceAnswer, FenceRequest
 from bootstrap.lease.evidence import LeaseEvidence
 from bootstrap.lease.rules.observation import SHUTTING_DOWN, GroupAnswer, HolderAnswer, NoAnswer
+from bootstrap.lease.rules.record import LeaseRecord
 from lab.simulation.control_plane import Address, ControlPlane
 from lab.simulation.engine import TIMED_OUT, Process, Signal
 from lab.simulation.file_server import FileServer, parsed
@@ -73,6 +74,7 @@ class Worker:
         self._machine = machine
         self._files = files
         self._judge = judge
+        self.published: LeaseRecord | None = None  # what it last published, as it last tried to write it
         self._is_busy = False
         self._free = Signal(machine.engine)
         self._sent: deque[tuple[float, float]] = deque(maxlen=MARKS)
@@ -103,6 +105,7 @@ class Worker:
 
     def _looks(self) -> None:
         engine = self._machine.engine
+        self._judge.believed(self._machine)
         self._sent.append((self._machine.clock.read(), engine.now))
         if engine.running is not None:
             engine.running.look_sent_s = engine.now
@@ -112,7 +115,10 @@ class Worker:
         if verb == "publish":
             record = parsed(text, int(name.rpartition("-")[2]))
             assert record is not None
+            self.published = record
             self._judge.publishing(machine, record)
+        elif verb == "rewrite":
+            self.published = parsed(text, int(name.rpartition("-")[2]))
         operation = self._files.operation(machine, verb, name, text)
         is_write = verb in ("publish", "rewrite")
         answer = machine.engine.wait(
@@ -138,6 +144,9 @@ class Fence:
         machine = self._machine
         if machine.fence is None:
             raise FenceError("the fence does not answer: it has ended")
+        if request.verb == "hold" and machine.is_pausing_at_word:
+            machine.pause_at_word()
+            machine.engine.wait(0.0)
         before = machine.guard.memory
         answer = machine.guard.answer(request)
         if request.verb == "hold":

@@ -35,19 +35,19 @@ class Pair:
         self.world = World(replace(NOTHING, policy=policy))
         for number in (1, 2):
             self.world.launch("a test")
-            self.world.machines[-1].generation = number
-        self.world.publications[2] = (ground, PUBLISHED_S)
+            self.world.fleet.machines[-1].generation = number
+        self.world.checker.publications[2] = (ground, PUBLISHED_S)
 
     @property
     def older(self) -> Machine:
-        return self.world.machines[0]
+        return self.world.fleet.machines[0]
 
     def thawed(self, at_s: float) -> None:
         self.older.clock.thawed_at_s = self.older.clock.woke_at_s = at_s
 
     def allowed_until_s(self) -> float:
         self.world.engine.now = PUBLISHED_S + 1.0
-        self.world.checker.writers_changed(self.world.machines)
+        self.world.checker.writers_changed(self.world.fleet.machines)
         self.world.engine.now = PUBLISHED_S + 500.0
         self.world.checker.writers_changed([])
         (overlap,) = self.world.checker.overlaps
