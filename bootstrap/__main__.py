@@ -16,6 +16,7 @@ import threading
 from bootstrap.base.clock import StopRequest, SystemClock
 from bootstrap.base.errors import ExitCode
 from bootstrap.base.paths import Paths
+from bootstrap.base.threads import SystemThreads
 from bootstrap.cloud.imds import DEFAULT_ENDPOINT, HttpTransport, MetadataService
 from bootstrap.fence.client import FenceClient
 from bootstrap.fence.protocol import SOCKET_NAME
@@ -47,6 +48,7 @@ def main() -> ExitCode:
         commands=ChildCommands(),
         links=KernelLinks(paths.network_devices),
         worker=worker,
+        threads=SystemThreads(),
         fence=FenceClient(paths.run / SOCKET_NAME),
         nonce=lambda: secrets.token_hex(16),
         boot_id=paths.boot_id.read_text(encoding="ascii").strip(),

@@ -28,11 +28,12 @@ from bootstrap.fence.guard import Guard
 from bootstrap.fence.last_resort import SYSRQ_TRIGGER, lock_memory, raise_priority, reset_machine
 from bootstrap.fence.mounts import MOUNTINFO, GuardedMounts
 from bootstrap.fence.protocol import LONGEST_MESSAGE_BYTES, SOCKET_NAME, decode_request, encode
+from bootstrap.fence.run_files import RunFiles
+from bootstrap.fence.watchdog import DEVICES, WatchdogDevices
 
 log = logging.getLogger("fence")
 
 RUN = Path("/run/soloist")
-WATCHDOGS = "/dev/watchdog*"
 
 
 def serve(guard: Guard, listener: socket.socket, stopping: Callable[[], bool], wakeup: int) -> None:
@@ -91,15 +92,15 @@ def main(argv: list[str]) -> int:
     options.add_argument("--run", type=Path, default=RUN)
     options.add_argument("--group", type=Path, default=SERVICE_GROUP)
     options.add_argument("--mountinfo", type=Path, default=MOUNTINFO)
-    options.add_argument("--watchdogs", default=WATCHDOGS)
+    options.add_argument("--watchdogs", default=DEVICES)
     options.add_argument("--sysrq", type=Path, default=SYSRQ_TRIGGER)
     given = options.parse_args(argv)
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     guard = Guard(
-        run=given.run,
+        files=RunFiles(given.run),
         group=ServiceGroup(given.group),
         mounts=GuardedMounts(given.mountinfo),
-        watchdogs=given.watchdogs,
+        watchdogs=WatchdogDevices(given.watchdogs),
         reset=lambda: reset_machine(given.sysrq),
         clock=boot_time_s,
     )
@@ -113,7 +114,7 @@ def main(argv: list[str]) -> int:
     raise_priority()
     guard.restore()
     listener = listen(given.run / SOCKET_NAME)
-    log.info("the fence stands")
+    log.info("fence ready")
     serve(guard, listener, lambda: bool(stop_signals), wakeup)
     log.info("nothing is left to guard")
     return 0

@@ -29,7 +29,17 @@ class Fence(Protocol):
 
     def ask(self, request: FenceRequest) -> FenceAnswer: ...
 
-    def await_ready(self, deadline: Deadline) -> FenceAnswer: ...
+
+def await_ready(fence: Fence, deadline: Deadline) -> FenceAnswer:
+    """Wait until the fence answers. Raises FenceError at the deadline, StopRequested."""
+    while True:
+        try:
+            return fence.ask(FenceRequest(verb="look"))
+        except FenceError as error:
+            try:
+                deadline.pause(RETRY_S, str(error))
+            except DeadlineExceeded:
+                raise error from None
 
 
 class FenceClient:
@@ -48,17 +58,6 @@ class FenceClient:
             except (OSError, ValueError) as error:
                 self._close()
                 raise FenceError(f"the fence does not answer {request.verb}: {error}", remedy=REMEDY) from None
-
-    def await_ready(self, deadline: Deadline) -> FenceAnswer:
-        """Wait until the fence answers. Raises FenceError at the deadline, StopRequested."""
-        while True:
-            try:
-                return self.ask(FenceRequest(verb="look"))
-            except FenceError as error:
-                try:
-                    deadline.pause(RETRY_S, str(error))
-                except DeadlineExceeded:
-                    raise error from None
 
     def _exchange(self, request: FenceRequest) -> FenceAnswer:
         if self._channel is None:

@@ -9,21 +9,62 @@ Does not: decide (fence_rules does), listen, or wait.
 
 from __future__ import annotations
 
-import contextlib
-import glob
-import json
 import logging
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
+from typing import Protocol
 
-from bootstrap.fence.cgroups import ServiceGroup
-from bootstrap.fence.mounts import GuardedMounts
-from bootstrap.fence.protocol import GRANTED_NAME, STATE_NAME, FenceAnswer, FenceRequest, decode_request
+from bootstrap.fence.protocol import FenceAnswer, FenceRequest
 from bootstrap.fence.rules import FenceAction, FenceMemory, FenceStep, fence_step, hold_until, let_go, lost
-from bootstrap.fence.watchdog import WatchdogDevice
 
 log = logging.getLogger("fence")
+
+
+class Group(Protocol):
+    """The service's control group (cgroups.ServiceGroup)."""
+
+    def is_empty(self) -> bool: ...
+
+    def terminate(self) -> int: ...
+
+    def kill(self) -> None: ...
+
+
+class Mounts(Protocol):
+    """The mounts of the service's data (mounts.GuardedMounts)."""
+
+    targets: tuple[str, ...]
+
+    def are_gone(self, also: tuple[str, ...] = ()) -> bool: ...
+
+    def unmount(self) -> None: ...
+
+
+class Memory(Protocol):
+    """What outlives this process (run_files.RunFiles): what is guarded, and the grant that lets the service start."""
+
+    def restore(self) -> tuple[FenceRequest, FenceMemory] | None: ...
+
+    def save(self, request: FenceRequest, memory: FenceMemory) -> None: ...
+
+    def grant(self, generation: int) -> None: ...
+
+    def withdraw(self) -> None: ...
+
+
+class Device(Protocol):
+    """An open watchdog device (watchdog.WatchdogDevice)."""
+
+    def pet(self) -> None: ...
+
+    def release(self) -> None: ...
+
+
+class Devices(Protocol):
+    """The watchdog devices of this machine (watchdog.WatchdogDevices). `opened` says in words which one is open."""
+
+    opened: str
+
+    def open(self, timeout_s: int) -> Device | None: ...
 
 
 class Guard:
@@ -32,25 +73,29 @@ class Guard:
     def __init__(
         self,
         *,
-        run: Path,
-        group: ServiceGroup,
-        mounts: GuardedMounts,
-        watchdogs: str,
+        files: Memory,
+        group: Group,
+        mounts: Mounts,
+        watchdogs: Devices,
         reset: Callable[[], None],
         clock: Callable[[], float],
     ) -> None:
-        self._run = run
+        self._files = files
         self._group = group
         self._mounts = mounts
         self._watchdogs = watchdogs
         self._reset = reset
         self._clock = clock
-        self._watchdog: WatchdogDevice | None = None
-        self._watchdog_name = "not opened"
+        self._watchdog: Device | None = None
         self._memory = FenceMemory()
         self._request = FenceRequest(verb="hold")  # the last one accepted
         self._said = ""
         self._termed_generation = 0
+
+    @property
+    def memory(self) -> FenceMemory:
+        """What is guarded now."""
+        return self._memory
 
     @property
     def is_clear(self) -> bool:
@@ -65,16 +110,15 @@ class Guard:
     def restore(self) -> None:
         """Go on where a former process stopped."""
         try:
-            tree = json.loads((self._run / STATE_NAME).read_text(encoding="utf-8"))
-            request = decode_request(json.dumps(tree["request"]).encode())
-            memory = FenceMemory(**tree["memory"])
-        except FileNotFoundError:
-            return
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            log.error("%s cannot be used (%s): nothing may run", STATE_NAME, error)
-            self._withdraw()
+            found = self._files.restore()
+        except (OSError, ValueError) as error:
+            log.error("%s: nothing may run", error)
+            self._files.withdraw()
             self._group.kill()
             return
+        if found is None:
+            return
+        request, memory = found
         log.info("generation %d is guarded again", memory.generation)
         self._take(request, memory)
 
@@ -90,7 +134,7 @@ class Guard:
             deadline_s=self._memory.deadline_s,
             is_over=self._memory.is_over,
             is_clear=self._group.is_empty() and self._mounts.are_gone(request.mounts),
-            watchdog=self._watchdog_name,
+            watchdog=self._watchdogs.opened,
         )
 
     def turn(self) -> float:
@@ -104,9 +148,9 @@ class Guard:
         )
         if step.memory != self._memory:
             self._memory = step.memory
-            self._save()
+            self._files.save(self._request, self._memory)
         if self._memory.is_over:
-            self._withdraw()  # nothing that ends, or has ended, is started again
+            self._files.withdraw()  # nothing that ends, or has ended, is started again
         self._act(step)
         if step.is_petting and self._watchdog is not None:
             self._watchdog.pet()
@@ -114,7 +158,7 @@ class Guard:
 
     def close(self) -> None:
         """Let the watchdog device go; nothing is guarded any more."""
-        self._withdraw()
+        self._files.withdraw()
         if self._watchdog is not None:
             self._watchdog.release()
 
@@ -134,7 +178,7 @@ class Guard:
 
     def _lost(self, _request: FenceRequest) -> tuple[bool, str]:
         self._memory = lost(self._memory, now_s=self._clock())
-        self._save()
+        self._files.save(self._request, self._memory)
         return True, f"generation {self._memory.generation} is lost"
 
     def _let_go(self, _request: FenceRequest) -> tuple[bool, str]:
@@ -143,8 +187,8 @@ class Guard:
         if self._memory.deadline_s is not None:
             left = "processes of the service are" if not is_empty else "a mount of the data is"
             return False, f"generation {self._memory.generation} is guarded on: {left} still there"
-        self._withdraw()
-        self._save()
+        self._files.withdraw()
+        self._files.save(self._request, self._memory)
         return True, f"generation {self._memory.generation} is let go"
 
     def _look(self, _request: FenceRequest) -> tuple[bool, str]:
@@ -154,13 +198,13 @@ class Guard:
         is_new = memory.generation != self._memory.generation or self._memory.deadline_s is None
         self._request, self._memory = request, memory
         self._mounts.targets = request.mounts
-        self._save()
+        self._files.save(self._request, self._memory)
         if not is_new or memory.deadline_s is None:
             return
         if not memory.is_over:
-            (self._run / GRANTED_NAME).write_text(f"{memory.generation}\n", encoding="utf-8")
+            self._files.grant(memory.generation)
         if self._watchdog is None:
-            self._open_watchdog(int(request.timing.watchdog_timeout_s))
+            self._watchdog = self._watchdogs.open(int(request.timing.watchdog_timeout_s))
 
     def _act(self, step: FenceStep) -> None:
         if step.action is not FenceAction.NOTHING:
@@ -180,27 +224,3 @@ class Guard:
         if what != self._said:
             self._said = what
             log.warning("%s", step.sentence)
-
-    def _withdraw(self) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            (self._run / GRANTED_NAME).unlink()
-
-    def _save(self) -> None:
-        path = self._run / STATE_NAME
-        temporary = path.with_name(f".{path.name}.new")
-        tree = {"request": asdict(self._request), "memory": asdict(self._memory)}
-        try:
-            temporary.write_text(json.dumps(tree), encoding="utf-8")
-            temporary.replace(path)
-        except OSError as error:
-            log.error("%s: %s", path, error)  # only a restart of this process would need it
-
-    def _open_watchdog(self, timeout_s: int) -> None:
-        for name in sorted(glob.glob(self._watchdogs)):
-            self._watchdog = WatchdogDevice.open(Path(name), timeout_s)
-            if self._watchdog is not None:
-                self._watchdog_name = f"{name}, {self._watchdog.timeout_s} s"
-                log.info("watchdog: %s", self._watchdog_name)
-                return
-        self._watchdog_name = "none"
-        log.warning("no watchdog device: a fence that dies is only started again")

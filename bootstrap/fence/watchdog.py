@@ -11,6 +11,7 @@ Source: Linux Documentation/watchdog/watchdog-api.rst (WDIOC_SETTIMEOUT, KEEPALI
 from __future__ import annotations
 
 import fcntl
+import glob
 import logging
 import os
 import struct
@@ -18,7 +19,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-DEVICE = Path("/dev/watchdog")
+DEVICES = "/dev/watchdog*"
 SET_TIMEOUT = 0xC0045706  # WDIOC_SETTIMEOUT = _IOWR('W', 6, int)
 MAGIC_CLOSE = b"V"
 PET = b"\0"
@@ -56,6 +57,28 @@ class WatchdogDevice:
         except OSError as error:
             log.warning("watchdog: %s", error)
         os.close(self._descriptor)
+
+
+class WatchdogDevices:
+    """The devices whose paths match `pattern`. `opened` says in words which one is open."""
+
+    def __init__(self, pattern: str = DEVICES) -> None:
+        self._pattern = pattern
+        self.opened = "not opened"
+
+    def open(self, timeout_s: int) -> WatchdogDevice | None:
+        """The first device that can be opened, None where there is none."""
+        for name in sorted(glob.glob(self._pattern)):
+            device = WatchdogDevice.open(Path(name), timeout_s)
+            if device is not None:
+                self.opened = f"{name}, {device.timeout_s} s"
+                log.info("watchdog: %s", self.opened)
+                return device
+        self.opened = "none"
+        log.warning(
+            "no watchdog device: if the fence dies, only systemd starts it again, and nothing resets the machine"
+        )
+        return None
 
 
 def _set_timeout(descriptor: int, timeout_s: int) -> int:

@@ -12,13 +12,13 @@ instance, UnauthorizedOperation); Auto Scaling API reference DescribeAutoScaling
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from bootstrap.base.clock import Deadline
 from bootstrap.base.errors import CloudError
 from bootstrap.base.member import Member
+from bootstrap.base.threads import Threads
 from bootstrap.lease.rules.observation import GONE, GroupAnswer, HolderAnswer, NoAnswer
 
 log = logging.getLogger(__name__)
@@ -43,20 +43,24 @@ class Members(Protocol):
 class LeaseEvidence:
     """Questions about one holder, asked by the instance `me`."""
 
-    def __init__(self, instances: Instances, members: Members, me: str) -> None:
+    def __init__(self, instances: Instances, members: Members, me: str, threads: Threads) -> None:
         self._instances = instances
         self._members = members
         self._me = me
+        self._threads = threads
 
     def gather(self, holder: str, deadline: Deadline) -> tuple[HolderAnswer | NoAnswer, GroupAnswer | NoAnswer]:
         """What EC2 says about `holder` and the group about both of us."""
-        state = _Question(lambda: self._holder_state(holder), "ask EC2 about the holder")
-        group = _Question(lambda: self._group(holder), "ask the group about the holder")
+        state = _Question(self._threads, "ask EC2 about the holder", lambda: self._holder_state(holder))
+        group = _Question(self._threads, "ask the group about the holder", lambda: self._group(holder))
         return state.answer(deadline), group.answer(deadline)
 
     def terminate(self, holder: str, deadline: Deadline, *, is_forced: bool) -> str:
         """End `holder` without its operating system; the words of a refusal that is final, else ""."""
-        answer = _Question(lambda: self._terminate(holder, is_forced=is_forced), "end the holder").answer(deadline)
+        question = _Question(
+            self._threads, "terminate the holder", lambda: self._terminate(holder, is_forced=is_forced)
+        )
+        answer = question.answer(deadline)
         if isinstance(answer, NoAnswer):
             log.warning("lease: %s", answer.reason)
             return ""
@@ -82,12 +86,11 @@ class LeaseEvidence:
 class _Question(Generic[Value]):
     """One call in a thread of its own, begun at once."""
 
-    def __init__(self, call: Callable[[], Value], what: str) -> None:
+    def __init__(self, threads: Threads, what: str, call: Callable[[], Value]) -> None:
         self._call = call
         self._what = what
         self._result: Value | NoAnswer | None = None
-        self._thread = threading.Thread(target=self._run, name=what, daemon=True)
-        self._thread.start()
+        self._thread = threads.start(what, self._run)
 
     def answer(self, deadline: Deadline) -> Value | NoAnswer:
         """Its result, or `NoAnswer` when it failed or took longer."""

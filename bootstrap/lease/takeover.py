@@ -1,10 +1,10 @@
-"""Takes the lease: looks, asks, acts and looks again, until this instance holds it or the rules say that it must not.
+"""Takes the lease: look, ask, decide, act, and again, until this instance holds it or the rules say that it must not.
 
-For: step lease. Guarantees: every decision is one of lease_acquire or lease_publish, logged as its sentence when it
-changes; the fence has confirmed that it guards the first deadline before this returns; what an earlier run of the agent
-left on this machine is stopped and unmounted before a new generation is published; a generation that was published and
-cannot be held is given back.
-Does not: renew (lease_keeper), or claim anything else.
+For: the boot step `lease`. Guarantees: each decision is one of rules.acquire or rules.publish, and its sentence is
+logged when the decision changes; the fence has confirmed the first deadline before `run` returns; whatever an earlier
+run of the agent left on this machine is stopped and unmounted before a new generation is published; a generation that
+was published and cannot be held is given back.
+Does not: renew (keeper), or claim anything but the lease.
 """
 
 from __future__ import annotations
@@ -13,27 +13,26 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from bootstrap.base.clock import Clock, Deadline
+from bootstrap.base.clock import Deadline
 from bootstrap.base.errors import AgentError, FenceError, LeaseRefused, StopRequested
-from bootstrap.base.timing import FencePolicy, LeaseTiming
-from bootstrap.fence.client import Fence
+from bootstrap.fence.client import await_ready
 from bootstrap.fence.protocol import FenceRequest
-from bootstrap.lease.directory import LeaseDirectory
 from bootstrap.lease.evidence import LeaseEvidence
+from bootstrap.lease.parts import LeaseParts, hold_request
 from bootstrap.lease.rules.acquire import acquire_step, must_ask
 from bootstrap.lease.rules.actions import Action, GiveUp, Publish, Resume, StopOwnService, Terminate, Wait
 from bootstrap.lease.rules.observation import NoAnswer, Observation, OwnRemains, Seen
 from bootstrap.lease.rules.publish import Publication, judge_publication
-from bootstrap.lease.rules.record import Applicant, LeaseRecord, new_record, released
+from bootstrap.lease.rules.record import LeaseRecord, new_record, released
 from bootstrap.lease.rules.renew import Hold
 from bootstrap.lease.rules.watch import AcquireMemory
 
 log = logging.getLogger(__name__)
 
 READ_BACK_POLL_S = 0.5
-REFUSAL_HOLDS_S = 20.0  # a refusal to terminate is believed this long, then EC2 is asked again
+REFUSAL_HOLDS_S = 20.0  # EC2's refusal to terminate is believed this long, then EC2 is asked again
 REMEDIES = {
-    "surplus": "Nothing is wrong here: another instance serves; look at what made the group launch this one",
+    "surplus": "Another instance serves, nothing is wrong here; find out why the group launched this one",
     "not-in-group": "Launch instances through the group only",
     "takeover-deadline": "Find out why the holder named above neither ends nor releases; docs/failure-modes.md, A8",
 }
@@ -52,46 +51,35 @@ class Takeover:
 
     def __init__(
         self,
+        parts: LeaseParts,
         *,
-        directory: LeaseDirectory,
         evidence: LeaseEvidence,
-        fence: Fence,
-        me: Applicant,
-        timing: LeaseTiming,
-        policy: FencePolicy,
-        mounts: tuple[str, ...],
         stop_service: Callable[[], list[str]],
-        clock: Clock,
         nonce: Callable[[], str],
     ) -> None:
-        """`mounts`: where the data can be written. `stop_service`: stop and unmount what is left here; what remains."""
-        self._directory = directory
+        """`stop_service` stops and unmounts what is left of the service here and returns what remains, in words.
+        `nonce` makes a new text for each publication."""
+        self._parts = parts
         self._evidence = evidence
-        self._fence = fence
-        self._me = me
-        self._timing = timing
-        self._policy = policy
-        self._mounts = mounts
         self._stop_service = stop_service
-        self._clock = clock
         self._nonce = nonce
         self._refusal = ""
         self._refused_at_s = 0.0
         self._said = ""
 
     def run(self, deadline: Deadline) -> Taken:
-        """Raises LeaseRefused, FenceError, DeadlineExceeded, StopRequested."""
-        self._fence.await_ready(deadline)
+        """Return when the lease is held. Raises LeaseRefused, FenceError, DeadlineExceeded, StopRequested."""
+        await_ready(self._parts.fence, deadline)
         memory = AcquireMemory()
         while True:
             observation = self._observe(deadline)
             memory, action = acquire_step(
                 memory,
                 observation,
-                me=self._me,
-                timing=self._timing,
-                policy=self._policy,
-                now_s=self._clock.monotonic(),
+                me=self._parts.me,
+                timing=self._parts.timing,
+                policy=self._parts.policy,
+                now_s=self._parts.clock.monotonic(),
             )
             self._say(action.sentence)
             taken = self._act(action, observation, deadline)
@@ -116,34 +104,42 @@ class Takeover:
         return None
 
     def _observe(self, deadline: Deadline) -> Observation:
-        seen = self._directory.look(self._timing.request_timeout_s)
-        deadline.check("the lease directory was looked at")
-        is_believed = self._clock.monotonic() - self._refused_at_s < REFUSAL_HOLDS_S
-        observation = Observation(seen=seen, remains=self._remains(), refusal=self._refusal if is_believed else "")
+        """One observation of one generation: who publishes a new one meanwhile makes it begin again."""
+        while True:
+            seen = self._look()
+            deadline.check("the lease directory was looked at")
+            remains = self._remains()
+            if not must_ask(seen, self._parts.me):
+                return Observation(seen=seen, remains=remains)
+            observation = self._ask(seen, remains, deadline)
+            again = observation.seen
+            if isinstance(again, NoAnswer) or isinstance(seen, NoAnswer) or again.generation == seen.generation:
+                return observation
+            self._say(f"generation {again.generation} was published while the holder before it was asked about: again")
+
+    def _look(self) -> Seen | NoAnswer:
+        return self._parts.directory.look(self._parts.timing.request_timeout_s)
+
+    def _ask(self, seen: Seen | NoAnswer, remains: OwnRemains, deadline: Deadline) -> Observation:
+        """Ask EC2 and the group, then look again: asking takes long, and an expired lease needs a fresh look."""
         record = None if isinstance(seen, NoAnswer) else seen.record
-        if not must_ask(seen, self._me):
-            return observation
-        # Of a record nobody can read the holder is unknown; the group is asked about me all the same.
-        holder_id = record.instance_id if record is not None else self._me.instance_id
-        limit = deadline.within(self._timing.request_timeout_s, "ask about the holder")
+        # An unreadable record names no holder; the group is asked about this instance all the same.
+        holder_id = record.instance_id if record is not None else self._parts.me.instance_id
+        asked_s = self._parts.clock.monotonic()
+        is_believed = asked_s - self._refused_at_s < REFUSAL_HOLDS_S
+        limit = deadline.within(self._parts.timing.request_timeout_s, "ask about the holder")
         holder, group = self._evidence.gather(holder_id, limit)
-        # Asking in vain takes long, and an expired lease is judged by a fresh look only.
-        again = self._directory.look(self._timing.request_timeout_s)
-        if not isinstance(again, NoAnswer) and not isinstance(seen, NoAnswer) and again.generation != seen.generation:
-            return Observation(
-                seen=NoAnswer(reason="a new generation was published meanwhile"), remains=self._remains()
-            )
-        seen = again
         return Observation(
-            seen=seen,
+            seen=self._look(),
             holder=holder if record is not None else None,
             group=group,
-            remains=observation.remains,
-            refusal=observation.refusal,
+            asked_s=asked_s,
+            remains=remains,
+            refusal=self._refusal if is_believed else "",
         )
 
     def _remains(self) -> OwnRemains:
-        answer = self._fence.ask(FenceRequest(verb="look", mounts=self._mounts))
+        answer = self._parts.fence.ask(FenceRequest(verb="look", mounts=self._parts.mounts))
         return OwnRemains(
             nonce=answer.nonce,
             fence_deadline_s=None if answer.is_over else answer.deadline_s,
@@ -151,9 +147,9 @@ class Takeover:
         )
 
     def _terminate(self, action: Terminate, deadline: Deadline) -> None:
-        limit = deadline.within(self._timing.request_timeout_s, "terminate the holder")
+        limit = deadline.within(self._parts.timing.request_timeout_s, "terminate the holder")
         self._refusal = self._evidence.terminate(action.instance_id, limit, is_forced=action.is_forced)
-        self._refused_at_s = self._clock.monotonic()
+        self._refused_at_s = self._parts.clock.monotonic()
         deadline.pause(action.pause_s, self._refusal or action.sentence)
 
     def _resume(self, action: Resume, seen: Seen | NoAnswer) -> Taken | None:
@@ -162,31 +158,39 @@ class Takeover:
         return Taken(hold=Hold(record=seen.record, deadline_s=action.deadline_s), sentence=action.sentence)
 
     def _publish(self, action: Publish, deadline: Deadline) -> Taken | None:
+        parts = self._parts
         own = new_record(
-            self._me,
-            self._timing,
+            parts.me,
+            parts.timing,
             generation=action.generation,
             nonce=self._nonce(),
-            at=self._clock.utc_text(),
+            ground=action.ground,
+            at=parts.clock.utc_text(),
         )
-        sent_s = self._clock.monotonic()
+        sent_s = parts.clock.monotonic()
         try:
             deadline_s = self._confirmed(own, sent_s, deadline)
             if deadline_s is None:
                 return None
             deadline.check("the lease was won too late for this boot")
-            self._arm(own, deadline_s)
+            self._arm(Hold(record=own, deadline_s=deadline_s))
         except (AgentError, StopRequested):
-            self._directory.rewrite(released(own), self._timing.request_timeout_s)
+            self._give_back(own)
             raise
         return Taken(hold=Hold(record=own, deadline_s=deadline_s), sentence=action.sentence)
 
+    def _give_back(self, own: LeaseRecord) -> None:
+        """Release a generation that was published and is not held, so that nobody has to wait for its end."""
+        read_back = self._parts.directory.rewrite(released(own), self._parts.timing.request_timeout_s)
+        outcome = f"not confirmed ({read_back.reason})" if isinstance(read_back, NoAnswer) else "released"
+        log.info("lease: generation %d cannot be held and is given back: %s", own.generation, outcome)
+
     def _confirmed(self, own: LeaseRecord, sent_s: float, deadline: Deadline) -> float | None:
         """The first deadline once `own` was read back, and once more after the settle period; None when it was not."""
-        timing, is_settled = self._timing, False
-        read_back = self._directory.publish(own, timing.request_timeout_s)
+        timing, clock, is_settled = self._parts.timing, self._parts.clock, False
+        read_back = self._parts.directory.publish(own, timing.request_timeout_s)
         while True:
-            verdict = judge_publication(own, read_back, sent_s=sent_s, now_s=self._clock.monotonic(), timing=timing)
+            verdict = judge_publication(own, read_back, sent_s=sent_s, now_s=clock.monotonic(), timing=timing)
             self._say(verdict.sentence)
             if verdict.outcome is Publication.WON and is_settled:
                 return verdict.deadline_s
@@ -194,20 +198,11 @@ class Takeover:
                 return None
             is_settled = is_settled or verdict.outcome is Publication.WON
             deadline.pause(timing.settle_s if is_settled else READ_BACK_POLL_S, verdict.sentence)
-            read_back = self._directory.look(timing.request_timeout_s)
+            read_back = self._look()
 
-    def _arm(self, own: LeaseRecord, deadline_s: float) -> None:
+    def _arm(self, hold: Hold) -> None:
         """Have the fence's word that it guards the deadline. Raises FenceError."""
-        answer = self._fence.ask(
-            FenceRequest(
-                verb="hold",
-                generation=own.generation,
-                nonce=own.nonce,
-                deadline_s=deadline_s,
-                mounts=self._mounts,
-                timing=self._timing,
-            )
-        )
+        answer = self._parts.fence.ask(hold_request(hold, self._parts))
         if not answer.is_accepted:
             raise FenceError(f"the fence does not guard: {answer.sentence}", remedy="Read journalctl -u soloist-fence")
 

@@ -23,7 +23,7 @@ from bootstrap.machine.units import run_hooks
 from bootstrap.run.graph import Step
 from bootstrap.run.instance import Instance
 from bootstrap.run.report import write_file
-from bootstrap.run.stop import end_service
+from bootstrap.run.stop import InstanceBelongings
 
 HOLDER = ("lease",)  # what must be done before anything of the predecessor is touched
 LEASE_SPARE_S = 30.0  # the rules end a wait with a reason of their own before the step's deadline does
@@ -77,15 +77,9 @@ class Boot:
     def lease(self, deadline: Deadline) -> str:
         instance, lease = self._instance, self._instance.lease
         taken = Takeover(
-            directory=lease.directory,
+            lease.parts,
             evidence=lease.evidence,
-            fence=lease.fence,
-            me=lease.me,
-            timing=self._document.lease.timing,
-            policy=self._document.lease.fence,
-            mounts=instance.data_mounts,
-            stop_service=lambda: end_service(instance),
-            clock=instance.clock,
+            stop_service=InstanceBelongings(instance).end_service,
             nonce=lease.nonce,
         ).run(deadline)
         generation = taken.hold.record.generation

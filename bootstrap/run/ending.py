@@ -18,10 +18,11 @@ from bootstrap.claims.group import LifecycleWatch, abandon, complete_hook
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.topic import Topic
 from bootstrap.lease.keeper import Lost
+from bootstrap.lease.release import release_all
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.instance import Instance
 from bootstrap.run.report import Phase
-from bootstrap.run.stop import release_all
+from bootstrap.run.stop import InstanceBelongings
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +61,7 @@ class Ending:
         self._report(phase="failed", sentence=str(error), reason=error.reason)
         self._publish(f"boot failed ({error.reason})", str(error))
         self._notifier.stopping(f"{error.reason}: {error}")
-        incomplete = release_all(self._instance, self._timeline, has_served=False)
+        incomplete = self._release_all()
         self._abandon()
         self._report(phase="failed", sentence="; ".join([str(error), *incomplete]), reason=error.reason)
         self._await_termination()
@@ -71,7 +72,7 @@ class Ending:
         self._report(phase="unhealthy", sentence=sentence, reason="service-failed")
         self._publish("instance reported unhealthy", sentence)
         self._notifier.stopping(sentence)
-        incomplete = release_all(self._instance, self._timeline, has_served=False)
+        incomplete = self._release_all()
         self._report(phase="failed", sentence="; ".join([sentence, *incomplete]), reason="service-failed")
         self._await_termination()
         return ExitCode.FAILED
@@ -80,7 +81,7 @@ class Ending:
         """Somebody else holds the lease, or it ran out unrenewed. The fence strikes whatever this does."""
         self._report(phase="failed", sentence=lost.sentence, reason=LOST)
         self._notifier.stopping(f"{LOST}: {lost.sentence}")
-        incomplete = release_all(self._instance, self._timeline, has_served=False)
+        incomplete = self._release_all()
         is_told = self._abandon()
         sentence = "; ".join([lost.sentence, *incomplete])
         self._publish("the lease was lost", sentence)
@@ -94,13 +95,17 @@ class Ending:
         """A stop that was asked for."""
         self._report(phase="stopping", sentence=sentence)
         self._notifier.stopping(sentence)
-        incomplete = release_all(self._instance, self._timeline, has_served=has_served)
+        incomplete = self._release_all(has_served=has_served)
         if self._watch.is_terminated:
             self._complete_terminate_hook()
         if incomplete:
             sentence = f"{sentence}; incomplete: {'; '.join(incomplete)}"
         self._report(phase="stopped", sentence=sentence, reason="incomplete" if incomplete else "")
         return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
+
+    def _release_all(self, *, has_served: bool = False) -> list[str]:
+        belongings, keeper = InstanceBelongings(self._instance), self._instance.lease.keeper
+        return release_all(belongings, keeper, self._timeline, has_served=has_served)
 
     def _abandon(self) -> bool:
         return abandon_instance(self._instance.auto_scaling, self._instance.document, self._instance.clock)

@@ -13,6 +13,7 @@ from bootstrap.base.clock import Clock
 from bootstrap.base.document import BootDocument, Zone
 from bootstrap.base.errors import BadBootDocument
 from bootstrap.base.paths import Paths
+from bootstrap.base.threads import Threads
 from bootstrap.claims.network_interface import Claim
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import Clients
@@ -23,6 +24,7 @@ from bootstrap.fence.client import Fence
 from bootstrap.lease.directory import LeaseDirectory, Worker
 from bootstrap.lease.evidence import LeaseEvidence
 from bootstrap.lease.keeper import LeaseKeeper
+from bootstrap.lease.parts import LeaseParts
 from bootstrap.lease.rules.record import Applicant
 from bootstrap.machine.commands import Commands
 from bootstrap.machine.file_system import FileSystems
@@ -40,6 +42,7 @@ class Machine:
     commands: Commands
     links: Links
     worker: Worker
+    threads: Threads
     fence: Fence
     nonce: Callable[[], str]
     boot_id: str
@@ -50,11 +53,9 @@ class Machine:
 class Lease:
     """The parts of the lease."""
 
-    directory: LeaseDirectory
+    parts: LeaseParts
     evidence: LeaseEvidence
-    fence: Fence
     keeper: LeaseKeeper
-    me: Applicant
     nonce: Callable[[], str]
 
 
@@ -88,11 +89,6 @@ class Instance:
     route53: Route53
     wanted_record: RecordSet
 
-    @property
-    def data_mounts(self) -> tuple[str, ...]:
-        """Every place where the data can be written while it is mounted."""
-        return data_mounts(self.document, self.paths)
-
 
 def data_mounts(document: BootDocument, paths: Paths) -> tuple[str, ...]:
     """The data root, and where the service sees its parts."""
@@ -112,7 +108,8 @@ def build_instance(
         )
     record, paths, clock = document.record, machine.paths, machine.clock
     ec2, auto_scaling = Ec2(clients), AutoScaling(clients, document.group.name, identity.instance_id)
-    lease = _build_lease(document, identity, zone, machine, LeaseEvidence(ec2, auto_scaling, identity.instance_id))
+    evidence = LeaseEvidence(ec2, auto_scaling, identity.instance_id, machine.threads)
+    lease = _build_lease(document, identity, zone, machine, evidence)
     return Instance(
         document=document,
         identity=identity,
@@ -136,18 +133,11 @@ def build_instance(
 def _build_lease(
     document: BootDocument, identity: Identity, zone: Zone, machine: Machine, evidence: LeaseEvidence
 ) -> Lease:
-    directory = LeaseDirectory(machine.worker, str(machine.paths.lease_root), machine.clock)
-    return Lease(
-        directory=directory,
-        evidence=evidence,
+    parts = LeaseParts(
+        directory=LeaseDirectory(machine.worker, str(machine.paths.lease_root), machine.clock),
         fence=machine.fence,
-        keeper=LeaseKeeper(
-            directory=directory,
-            fence=machine.fence,
-            timing=document.lease.timing,
-            mounts=data_mounts(document, machine.paths),
-            clock=machine.clock,
-        ),
+        clock=machine.clock,
+        threads=machine.threads,
         me=Applicant(
             instance_id=identity.instance_id,
             zone=identity.zone,
@@ -156,5 +146,8 @@ def _build_lease(
             image_id=identity.image_id,
             agent_version=machine.image_version,
         ),
-        nonce=machine.nonce,
+        timing=document.lease.timing,
+        policy=document.lease.fence,
+        mounts=data_mounts(document, machine.paths),
     )
+    return Lease(parts=parts, evidence=evidence, keeper=LeaseKeeper(parts), nonce=machine.nonce)

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bootstrap.base.clock import Deadline
 from bootstrap.base.errors import FenceError
 from bootstrap.fence.cgroups import ServiceGroup
 from bootstrap.fence.guard import Guard
 from bootstrap.fence.mounts import GuardedMounts
 from bootstrap.fence.protocol import FenceAnswer, FenceRequest
 from bootstrap.fence.rules import FenceMemory
+from bootstrap.fence.run_files import RunFiles
+from bootstrap.fence.watchdog import WatchdogDevices
 from tests.kit.clock import FakeClock
 from tests.kit.fake_os import FakeOs
 
@@ -81,10 +82,10 @@ class FenceInProcess:
         self.is_dead = False
         self.requests: list[FenceRequest] = []
         self.guard = Guard(
-            run=run,
+            files=RunFiles(run),
             group=self.group,
             mounts=self.mounts,
-            watchdogs="",
+            watchdogs=WatchdogDevices(""),
             reset=self._count_reset,
             clock=clock.monotonic,
         )
@@ -96,7 +97,7 @@ class FenceInProcess:
 
     @property
     def memory(self) -> FenceMemory:
-        return self.guard._memory
+        return self.guard.memory
 
     def ask(self, request: FenceRequest) -> FenceAnswer:
         if self.is_dead:
@@ -104,9 +105,6 @@ class FenceInProcess:
         self.requests.append(request)
         self.guard.turn()
         return self.guard.answer(request)
-
-    def await_ready(self, deadline: Deadline) -> FenceAnswer:
-        return self.ask(FenceRequest(verb="look"))
 
     def verbs(self) -> list[str]:
         return [request.verb for request in self.requests]

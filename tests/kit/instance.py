@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bootstrap.base.threads import SystemThreads
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.imds import Identity
 from bootstrap.run.instance import Instance, Listeners, Machine, build_instance
@@ -20,6 +21,7 @@ def fake_machine(machine: FakeOs, clock: FakeClock) -> Machine:
         commands=machine,
         links=machine,
         worker=DirectWorker(),
+        threads=SystemThreads(),
         fence=FenceInProcess.of_machine(machine, clock),
         nonce=lambda: "nonce-1",
         boot_id="boot-1",

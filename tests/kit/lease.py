@@ -9,10 +9,12 @@ from typing import Any
 
 from bootstrap.base.clock import Deadline, StopRequest
 from bootstrap.base.member import Member
+from bootstrap.base.threads import SystemThreads
 from bootstrap.base.timing import FencePolicy, LeaseTiming
 from bootstrap.lease import child
 from bootstrap.lease.directory import LeaseDirectory
 from bootstrap.lease.keeper import LeaseKeeper
+from bootstrap.lease.parts import LeaseParts
 from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer
 from bootstrap.lease.rules.record import Applicant, LeaseRecord, file_name, new_record, parse_record, render_record
 from bootstrap.lease.rules.renew import Hold
@@ -102,16 +104,22 @@ class Newcomer:
 
     def takeover(self, policy: FencePolicy = "proof-or-lease", boot_id: str = "boot-1") -> Takeover:
         return Takeover(
-            directory=self.directory,
+            self.parts(policy, boot_id),
             evidence=self.evidence,  # type: ignore[arg-type]
+            stop_service=self.stop_service,
+            nonce=lambda: "mine",
+        )
+
+    def parts(self, policy: FencePolicy = "proof-or-lease", boot_id: str = "boot-1") -> LeaseParts:
+        return LeaseParts(
+            directory=self.directory,
             fence=self.fence,
+            clock=self.clock,
+            threads=SystemThreads(),
             me=applicant(boot_id=boot_id),
             timing=TIMING,
             policy=policy,
             mounts=("/data",),
-            stop_service=self.stop_service,
-            clock=self.clock,
-            nonce=lambda: "mine",
         )
 
     def take(self, policy: FencePolicy = "proof-or-lease", boot_id: str = "boot-1") -> Taken:
@@ -134,13 +142,7 @@ class Holder:
         self.worker: DirectWorker = newcomer.worker
         self.fence: FenceInProcess = newcomer.fence
         self.fence.requests.clear()
-        self.keeper = LeaseKeeper(
-            directory=LeaseDirectory(self.worker, str(self.root), clock),
-            fence=self.fence,
-            timing=TIMING,
-            mounts=("/data",),
-            clock=clock,
-        )
+        self.keeper = LeaseKeeper(newcomer.parts())
         self.lost: list[str] = []
         self.beats = 0
 

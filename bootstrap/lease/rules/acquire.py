@@ -29,7 +29,7 @@ from bootstrap.lease.rules.observation import (
     Seen,
 )
 from bootstrap.lease.rules.record import Applicant, LeaseRecord
-from bootstrap.lease.rules.watch import AcquireMemory, is_renewing, remember
+from bootstrap.lease.rules.watch import AcquireMemory, is_renewing, length_s, remember
 
 POLL_S = 1.5  # between two looks while something is expected soon
 FRESH_S = 2.0  # an expired lease is judged by a look at most this old: asking EC2 in vain takes longer
@@ -64,7 +64,7 @@ def acquire_step(
     free = _free_at_once(seen, observation, me, now_s)
     if free is not None:
         return memory, free
-    leaving = _not_current(memory, observation.group, timing, now_s)
+    leaving = _not_current(memory, observation.group, timing)
     if leaving is not None:
         return memory, leaving
     if seen.record is None:
@@ -116,15 +116,13 @@ def _own_remains(record: LeaseRecord, observation: Observation, following: int, 
     return Publish(generation=following, ground="own-restart", sentence=sentence)
 
 
-def _not_current(
-    memory: AcquireMemory, group: GroupAnswer | NoAnswer | None, timing: LeaseTiming, now_s: float
-) -> Action | None:
+def _not_current(memory: AcquireMemory, group: GroupAnswer | NoAnswer | None, timing: LeaseTiming) -> Action | None:
     """An instance the group is ending, or has never heard of, takes nothing from anybody."""
     if not isinstance(group, GroupAnswer):
         return None
     if group.me is None:
-        unlisted_s = now_s - (memory.unlisted_from_s if memory.unlisted_from_s is not None else now_s)
-        sentence = f"the group does not know this instance since {unlisted_s:.0f} s"
+        unlisted_s = length_s(memory.unlisted)
+        sentence = f"the group has not listed this instance for {unlisted_s:.0f} s"
         if unlisted_s >= timing.silence_s:
             return GiveUp(reason="not-in-group", sentence=f"{sentence}: it is not the one to take over")
         return Wait(pause_s=POLL_S, sentence=f"{sentence}: ask again")
@@ -145,8 +143,12 @@ def _held(
 ) -> Step:
     holder, group = observation.holder, observation.group
     name = f"generation {record.generation} of {record.instance_id}"
-    if isinstance(holder, HolderAnswer) and holder.state in (TERMINATED, GONE):
-        return _dead(memory, holder.state, name, timing, now_s)
+    if isinstance(holder, HolderAnswer) and holder.state == TERMINATED:
+        following = memory.generation + 1
+        sentence = f"{name} is terminated: publish generation {following}"
+        return memory, Publish(generation=following, ground="terminated", sentence=sentence)
+    if isinstance(holder, HolderAnswer) and holder.state == GONE and isinstance(group, GroupAnswer):
+        return _gone(memory, record, name, timing, now_s)
     if not isinstance(holder, HolderAnswer):
         return _without_proof(memory, record, timing, policy, now_s, f"{name}: EC2 does not answer{_why(holder)}")
     if not isinstance(group, GroupAnswer):
@@ -175,17 +177,26 @@ def _why(answer: NoAnswer | object) -> str:
     return f" ({answer.reason})" if isinstance(answer, NoAnswer) else ""
 
 
-def _dead(memory: AcquireMemory, state: str, name: str, timing: LeaseTiming, now_s: float) -> Step:
+def _gone(memory: AcquireMemory, record: LeaseRecord, name: str, timing: LeaseTiming, now_s: float) -> Step:
+    """EC2 does not know the holder. That word alone is weak: EC2 forgets an instance for moments. It counts only with a
+    second witness, the group, all through gone_confirm_s, and after the holder's own lease has run out."""
+    gone_s, need_s = length_s(memory.gone), record.lease_duration_s
+    if memory.gone is None:
+        return _patience(memory, timing, now_s, f"{name} is unknown to EC2, but listed by the group: ask again")
+    if gone_s < timing.gone_confirm_s or memory.unchanged_s < need_s:
+        sentence = (
+            f"{name} is unknown to EC2 and not in the group for {gone_s:.0f} of {timing.gone_confirm_s:.0f} s, "
+            f"unchanged for {memory.unchanged_s:.0f} of {need_s:.0f} s: ask again"
+        )
+        return _patience(memory, timing, now_s, sentence)
+    if now_s - memory.looked_s > FRESH_S:
+        return memory, Wait(pause_s=0.0, sentence=f"{name} is unknown to EC2: look once more before it is claimed")
     following = memory.generation + 1
-    if state == TERMINATED:
-        sentence = f"{name} is terminated: publish generation {following}"
-        return memory, Publish(generation=following, ground="terminated", sentence=sentence)
-    # An instance that renews is not gone, whatever EC2 has forgotten for a moment.
-    gone_s = min(memory.unchanged_s, now_s - (memory.gone_from_s if memory.gone_from_s is not None else now_s))
-    if gone_s >= timing.gone_confirm_s:
-        sentence = f"{name} is unknown to EC2 and unchanged for {gone_s:.0f} s: publish generation {following}"
-        return memory, Publish(generation=following, ground="gone", sentence=sentence)
-    return _patience(memory, timing, now_s, f"{name} is unknown to EC2: ask again, it may not have spread yet")
+    sentence = (
+        f"{name} is unknown to EC2 and not in the group for {gone_s:.0f} s, unchanged for {memory.unchanged_s:.0f} s: "
+        f"publish generation {following}"
+    )
+    return memory, Publish(generation=following, ground="gone", sentence=sentence)
 
 
 def _surplus(memory: AcquireMemory, name: str, timing: LeaseTiming, now_s: float) -> Step:
@@ -224,12 +235,16 @@ def _end(
     memory, action = _patience(memory, timing, now_s, "")
     if isinstance(action, GiveUp):
         return memory, action
-    how = "by force" if is_forced else "without its shutdown"
+    asked_s = observation.asked_s if observation.asked_s is not None else now_s
+    if now_s - memory.looked_s > FRESH_S or now_s - asked_s > timing.request_timeout_s + FRESH_S:
+        # Paused in between, this instance would shoot a holder that has recovered since.
+        return memory, Wait(pause_s=0.0, sentence=f"{name} is {state}; look once more before it is terminated")
+    how = "by force" if is_forced else "without the shutdown of its system"
     return memory, Terminate(
         instance_id=record.instance_id,
         is_forced=is_forced,
         pause_s=timing.retry_period_s if is_forced else POLL_S,
-        sentence=f"{name} is {state} and does not hold on rightly: terminate it {how}",
+        sentence=f"{name} is {state} and neither renews nor drains: terminate it {how}",
     )
 
 
@@ -247,7 +262,7 @@ def _without_proof(
     if policy == "proof":
         return _patience(memory, timing, now_s, f"{sentence}; fence: proof claims nothing without proof of death")
     need_s = record.lease_duration_s
-    silent_s = now_s - (memory.silent_from_s if memory.silent_from_s is not None else now_s)
+    silent_s = length_s(memory.silent)
     is_due = is_hopeless or silent_s >= timing.silence_s
     if is_due and memory.unchanged_s >= need_s and now_s - memory.looked_s > FRESH_S:
         return memory, Wait(pause_s=0.0, sentence=f"{sentence}; look once more before it is claimed")

@@ -64,10 +64,12 @@ class OwnRemains:
 @dataclass(frozen=True, kw_only=True)
 class Observation:
     """All that one acquire step judges. `holder` and `group` are None where `must_ask` said that they do not matter.
+    `asked_s`: when the questions to EC2 and the group were sent, on the looker's monotonic clock.
     `refusal`: EC2's words when it refused the last request to terminate for good (denied, protected), else ""."""
 
     seen: Seen | NoAnswer
     holder: HolderAnswer | NoAnswer | None = None
     group: GroupAnswer | NoAnswer | None = None
+    asked_s: float | None = None
     remains: OwnRemains = OwnRemains()
     refusal: str = ""

@@ -39,6 +39,7 @@ class LeaseRecord:
     lease_duration_s: float
     is_released: bool = False
     written_at: str = ""
+    ground: str = ""  # why the predecessor could not write any more, for people: released, terminated, lease-expired...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,9 @@ class Applicant:
     agent_version: str
 
 
-def new_record(applicant: Applicant, timing: LeaseTiming, *, generation: int, nonce: str, at: str = "") -> LeaseRecord:
+def new_record(
+    applicant: Applicant, timing: LeaseTiming, *, generation: int, nonce: str, ground: str = "", at: str = ""
+) -> LeaseRecord:
     """The record to publish."""
     return LeaseRecord(
         generation=generation,
@@ -63,6 +66,7 @@ def new_record(applicant: Applicant, timing: LeaseTiming, *, generation: int, no
         retry_period_s=timing.retry_period_s,
         renew_deadline_s=timing.renew_deadline_s,
         lease_duration_s=timing.lease_duration_s,
+        ground=ground,
         written_at=at,
     )
 
@@ -93,7 +97,7 @@ def parse_record(text: str, generation: int) -> LeaseRecord | None:
     values: dict[str, Any] = {}
     for item in fields(LeaseRecord):
         if item.name not in tree:
-            if item.name in ("is_released", "written_at"):
+            if item.name in ("is_released", "written_at", "ground"):
                 continue
             return None
         value = tree[item.name]

@@ -1,9 +1,11 @@
-"""What a newcomer remembers between two looks, and how long it has seen the same.
+"""What a newcomer remembers between two looks, and for how long it has seen the same.
 
-For: lease_acquire. Guarantees: "unchanged" counts from when the first read of a content *returned* to when the last one
+For: rules.acquire. Guarantees: "unchanged" counts from when the first read of a content *returned* to when the last one
 was *sent*, on the newcomer's own clock, so that no renewal can hide at either end; a new generation forgets all that
-was known about the holder before; a look that got no answer adds nothing to any wait.
-Does not: believe any time written in a record.
+was known about the holder before; a look that got no answer adds nothing to any wait. Every other "since" is a spell:
+it begins again after a look that did not bring the same answer, and after a gap of more than GAP_S between two such
+answers, because two sightings prove nothing about the time between them.
+Does not: believe any time written in a lease record.
 """
 
 from __future__ import annotations
@@ -13,7 +15,40 @@ from dataclasses import dataclass, replace
 from bootstrap.lease.rules.observation import GONE, GroupAnswer, HolderAnswer, NoAnswer, Observation, Seen
 from bootstrap.lease.rules.record import LeaseRecord
 
+GAP_S = 6.0  # two answers further apart than this do not belong to one spell
 RENEWALS_MISSED = 3  # a holder unchanged for this many of its periods is not renewing at the moment
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spell:
+    """The same answer from `from_s` to `until_s`, at questions never more than GAP_S apart."""
+
+    from_s: float
+    until_s: float
+
+    @property
+    def length_s(self) -> float:
+        return self.until_s - self.from_s
+
+
+def length_s(spell: Spell | None) -> float:
+    """For how long the answer has been the same, 0 where it was not so at the last look."""
+    return spell.length_s if spell else 0.0
+
+
+def _answered(spell: Spell | None, asked_s: float, now_s: float) -> Spell:
+    """`spell` with one more answer of the same kind, given at some moment between `asked_s` and `now_s`: it counts from
+    when the first one was there to when the last one was asked for."""
+    if spell is None or now_s - spell.until_s > GAP_S:
+        return Spell(from_s=now_s, until_s=now_s)
+    return replace(spell, until_s=max(spell.from_s, asked_s))
+
+
+def _unanswered(spell: Spell | None, asked_s: float, now_s: float) -> Spell:
+    """`spell` with one more question that had no answer from `asked_s` to `now_s`."""
+    if spell is None or asked_s - spell.until_s > GAP_S:
+        return Spell(from_s=asked_s, until_s=now_s)
+    return replace(spell, until_s=now_s)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,9 +60,9 @@ class AcquireMemory:
     same_from_s: float = 0.0
     same_until_s: float = 0.0
     looked_s: float = 0.0  # when the last look returned
-    gone_from_s: float | None = None
-    silent_from_s: float | None = None  # EC2 or the group give no answer
-    unlisted_from_s: float | None = None  # the group does not know me
+    gone: Spell | None = None  # EC2 does not know the holder, and the group does not list it
+    silent: Spell | None = None  # EC2 or the group gives no answer
+    unlisted: Spell | None = None  # the group does not list this instance
     asked_s: float | None = None  # first request to terminate this holder
     surplus_from_s: float | None = None
     drain_from_s: float | None = None  # the holder is leaving and renews
@@ -45,16 +80,21 @@ def remember(memory: AcquireMemory, observation: Observation, now_s: float) -> A
     if not isinstance(seen, NoAnswer):
         memory = _remember_record(memory, seen)
     holder, group = observation.holder, observation.group
+    asked_s = observation.asked_s if observation.asked_s is not None else now_s
     is_silent = isinstance(holder, NoAnswer) or isinstance(group, NoAnswer)
-    gone_s, unlisted_s = memory.gone_from_s, memory.unlisted_from_s
-    if isinstance(holder, HolderAnswer):
-        gone_s = _since(gone_s, now_s) if holder.state == GONE else None
-    if isinstance(group, GroupAnswer):
-        unlisted_s = _since(unlisted_s, now_s) if group.me is None else None
-    silent_s = _since(memory.silent_from_s, now_s) if is_silent else None
-    if (gone_s, unlisted_s, silent_s) == (memory.gone_from_s, memory.unlisted_from_s, memory.silent_from_s):
-        return memory
-    return replace(memory, gone_from_s=gone_s, unlisted_from_s=unlisted_s, silent_from_s=silent_s)
+    is_unlisted = isinstance(group, GroupAnswer) and group.me is None
+    return replace(
+        memory,
+        gone=_answered(memory.gone, asked_s, now_s) if is_gone(holder, group) else None,
+        silent=_unanswered(memory.silent, asked_s, now_s) if is_silent else None,
+        unlisted=_answered(memory.unlisted, asked_s, now_s) if is_unlisted else None,
+    )
+
+
+def is_gone(holder: HolderAnswer | NoAnswer | None, group: GroupAnswer | NoAnswer | None) -> bool:
+    """EC2 does not know the holder and, as a second witness, the group does not list it."""
+    is_unknown = isinstance(holder, HolderAnswer) and holder.state == GONE
+    return is_unknown and isinstance(group, GroupAnswer) and group.holder is None
 
 
 def _remember_record(memory: AcquireMemory, seen: Seen) -> AcquireMemory:
@@ -65,7 +105,7 @@ def _remember_record(memory: AcquireMemory, seen: Seen) -> AcquireMemory:
             same_from_s=seen.returned_s,
             same_until_s=seen.returned_s,
             looked_s=seen.returned_s,
-            unlisted_from_s=memory.unlisted_from_s,
+            unlisted=memory.unlisted,
             waiting_from_s=memory.waiting_from_s,
             surplus_from_s=memory.surplus_from_s,
         )
@@ -73,10 +113,6 @@ def _remember_record(memory: AcquireMemory, seen: Seen) -> AcquireMemory:
         returned_s = seen.returned_s
         return replace(memory, text=seen.text, same_from_s=returned_s, same_until_s=returned_s, looked_s=returned_s)
     return replace(memory, same_until_s=max(memory.same_until_s, seen.sent_s), looked_s=seen.returned_s)
-
-
-def _since(earlier_s: float | None, now_s: float) -> float:
-    return now_s if earlier_s is None else earlier_s
 
 
 def is_renewing(memory: AcquireMemory, record: LeaseRecord) -> bool:

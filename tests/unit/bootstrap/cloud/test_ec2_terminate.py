@@ -11,6 +11,7 @@ from botocore.stub import Stubber
 
 from bootstrap.base.clock import Deadline, SystemClock
 from bootstrap.base.errors import CloudError
+from bootstrap.base.threads import SystemThreads
 from bootstrap.base.timing import LeaseTiming
 from bootstrap.cloud.ec2 import Ec2
 from bootstrap.lease.evidence import LeaseEvidence
@@ -106,7 +107,7 @@ def test_a_stuck_holder_is_asked_without_its_shutdown_first_and_by_force_after_t
     expect(stub, is_forced=True)
     world, members = Newcomer(tmp_path, clock), Any
     world.put()
-    evidence: Any = StuckEvidence(world, LeaseEvidence(ec2_of(clients), members, ME))  # type: ignore[arg-type]
+    evidence: Any = StuckEvidence(world, LeaseEvidence(ec2_of(clients), members, ME, SystemThreads()))  # type: ignore[arg-type]
     takeover: Takeover = world.takeover("proof")
     takeover._evidence = evidence
     taken = takeover.run(clock.deadline(300))

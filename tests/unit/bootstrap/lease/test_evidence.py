@@ -11,6 +11,7 @@ import pytest
 from bootstrap.base.clock import Deadline, SystemClock
 from bootstrap.base.errors import CloudError
 from bootstrap.base.member import Member
+from bootstrap.base.threads import SystemThreads
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.ec2 import Ec2
 from bootstrap.lease.evidence import LeaseEvidence
@@ -56,34 +57,34 @@ def cloud() -> FakeCloud:
 
 
 def test_both_answers(cloud: FakeCloud) -> None:
-    holder, group = LeaseEvidence(cloud, cloud, ME).gather(OTHER, soon())
+    holder, group = LeaseEvidence(cloud, cloud, ME, SystemThreads()).gather(OTHER, soon())
     assert holder == HolderAnswer(state="running")
     assert group == GroupAnswer(me=None, holder=HEALTHY)
 
 
 def test_no_such_instance_is_an_answer(cloud: FakeCloud) -> None:
     cloud.state = None
-    assert LeaseEvidence(cloud, cloud, ME).gather(OTHER, soon())[0] == HolderAnswer(state=GONE)
+    assert LeaseEvidence(cloud, cloud, ME, SystemThreads()).gather(OTHER, soon())[0] == HolderAnswer(state=GONE)
 
 
 @pytest.mark.parametrize("code", ["Throttling", "UnauthorizedOperation", "EndpointConnectionError"])
 def test_error_is_no_answer_and_never_a_state(cloud: FakeCloud, code: str) -> None:
     cloud.error = cloud_error(code, retryable=code == "Throttling")
-    holder, group = LeaseEvidence(cloud, cloud, ME).gather(OTHER, soon())
+    holder, group = LeaseEvidence(cloud, cloud, ME, SystemThreads()).gather(OTHER, soon())
     assert (holder, group) == (NoAnswer(reason=f"call: {code}"), NoAnswer(reason=f"call: {code}"))
 
 
 def test_silence_is_no_answer_within_the_time_for_both(cloud: FakeCloud) -> None:
     cloud.answering.clear()
     deadline = soon(0.3)
-    holder, group = LeaseEvidence(cloud, cloud, ME).gather(OTHER, deadline)
+    holder, group = LeaseEvidence(cloud, cloud, ME, SystemThreads()).gather(OTHER, deadline)
     cloud.answering.set()
     assert holder == NoAnswer(reason="ask EC2 about the holder: no answer within 0 s")
     assert group == GroupAnswer(me=None, holder=HEALTHY)
 
 
 def test_only_a_refusal_that_will_not_change_is_handed_back(cloud: FakeCloud) -> None:
-    evidence = LeaseEvidence(cloud, cloud, ME)
+    evidence = LeaseEvidence(cloud, cloud, ME, SystemThreads())
     assert evidence.terminate(OTHER, soon(), is_forced=False) == ""
     cloud.error = cloud_error("RequestLimitExceeded", retryable=True)
     assert evidence.terminate(OTHER, soon(), is_forced=True) == ""
@@ -95,7 +96,7 @@ def test_only_a_refusal_that_will_not_change_is_handed_back(cloud: FakeCloud) ->
 # ------------------------------------------------------------------ against the strict AWS
 def test_strict_aws_holder_is_ended_without_its_operating_system(aws: Cloud) -> None:
     holder = aws.run_instance()
-    evidence = LeaseEvidence(Ec2(aws.clients), AutoScaling(aws.clients, "soloist-demo", ME), ME)
+    evidence = LeaseEvidence(Ec2(aws.clients), AutoScaling(aws.clients, "soloist-demo", ME), ME, SystemThreads())
     assert evidence.gather(holder, soon())[0] == HolderAnswer(state="running")
     assert evidence.terminate(holder, soon(), is_forced=False) == ""
     aws.aws.advance(30)
@@ -109,7 +110,7 @@ def test_strict_aws_protected_holder_is_a_refusal(aws: Cloud) -> None:
     boto3.client("ec2", region_name=REGION).modify_instance_attribute(
         InstanceId=holder, DisableApiTermination={"Value": True}
     )
-    evidence = LeaseEvidence(Ec2(aws.clients), AutoScaling(aws.clients, "soloist-demo", ME), ME)
+    evidence = LeaseEvidence(Ec2(aws.clients), AutoScaling(aws.clients, "soloist-demo", ME), ME, SystemThreads())
     assert "OperationNotPermitted" in evidence.terminate(holder, soon(), is_forced=True)
 
 

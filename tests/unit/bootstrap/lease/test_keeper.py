@@ -153,6 +153,6 @@ def test_only_the_last_generations_are_kept(world: Holder) -> None:
         (world.root / file_name(generation)).write_text("")
     (world.root / file_name(record.generation)).write_text(render_record(record))
     world.keeper._hold = Hold(record=record, deadline_s=world.hold.deadline_s)
-    world.keeper._directory.look(1)
-    assert world.keeper._directory.prune(record.generation, 1) == 5
+    world.keeper._parts.directory.look(1)
+    assert world.keeper._parts.directory.prune(record.generation, 1) == 5
     assert sorted(path.name for path in world.root.iterdir())[0] == file_name(6)

@@ -10,10 +10,11 @@ import pytest
 
 from bootstrap.base.timeline import Timeline
 from bootstrap.claims.network_interface import Claim
+from bootstrap.lease.release import release_all
 from bootstrap.machine.commands import Completed
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.run.instance import Instance
-from bootstrap.run.stop import release_all
+from bootstrap.run.stop import InstanceBelongings
 from tests.kit.clock import FakeClock
 from tests.kit.cloud import FakeInterfaces, held_by, permitted
 from tests.kit.documents import document
@@ -42,7 +43,9 @@ class World:
         self.instance.units.start(self.clock.deadline())
 
     def release(self) -> list[str]:
-        return release_all(self.instance, self.timeline, has_served=True)
+        return release_all(
+            InstanceBelongings(self.instance), self.instance.lease.keeper, self.timeline, has_served=True
+        )
 
     def outcomes(self) -> dict[str, str]:
         return {entry.name: entry.outcome for entry in self.timeline.entries()}

@@ -104,12 +104,12 @@ class World:
 
     @property
     def worker(self) -> DirectWorker:
-        worker: Any = self.instance.lease.directory._worker
+        worker: Any = self.instance.lease.parts.directory._worker
         return worker  # type: ignore[no-any-return]
 
     @property
     def fence(self) -> FenceInProcess:
-        fence: Any = self.instance.lease.fence
+        fence: Any = self.instance.lease.parts.fence
         return fence  # type: ignore[no-any-return]
 
     def take(self) -> None:
@@ -210,7 +210,7 @@ def test_the_timings_of_the_document_are_those_of_takeover_and_renewal(world: Wo
     world.take()
     assert world.clock.now_s - began_s == 2.0
     assert world.fence.memory.deadline_s == began_s + 50.0
-    record = world.instance.lease.directory.look(1)
+    record = world.instance.lease.parts.directory.look(1)
     assert not isinstance(record, NoAnswer)
     assert record.record is not None
     assert record.record.lease_duration_s == 99.0
