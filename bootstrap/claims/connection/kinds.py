@@ -10,7 +10,7 @@ from bootstrap.cloud.route53 import Route53
 
 
 def connection_of(document: BootDocument, clients: Clients, address: str, permit: Permit) -> Connection:
-    """The connection of the service to `address`. `permit` raises NotHolder unless this instance holds the lease now."""
+    """The connection that leads to `address`. `permit` raises NotHolder unless this instance holds the lease now."""
     record = document.record
     records = Route53(clients, record.hosted_zone_id)
     return Route53Connection(records, name=record.name, address=address, ttl_s=record.ttl_s, permit=permit)
