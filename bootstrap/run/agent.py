@@ -31,6 +31,7 @@ from bootstrap.run.boot import boot_steps
 from bootstrap.run.ending import Ending, abandon_instance
 from bootstrap.run.graph import Runner
 from bootstrap.run.instance import Instance, Listeners, MachineParts, build_instance
+from bootstrap.run.kinds import KINDS
 from bootstrap.run.pulse import Pulse
 from bootstrap.run.report import Report
 from bootstrap.run.supervise import Decision, ServiceAction, Supervisor
@@ -70,9 +71,8 @@ class Agent:
         self._clock = adapters.machine.clock
         self._paths = adapters.machine.paths
         self._stop = stop
-        events = EventFile(self._paths.run / "timeline.jsonl")
-        self.timeline = Timeline(self._clock, [log_event, events, *adapters.observers])
-        self._report = Report(self._clock, self.timeline, self._paths.run / "state.json")
+        self.timeline = Timeline(self._clock, [log_event, EventFile(self._paths.timeline), *adapters.observers])
+        self._report = Report(self._clock, self.timeline, self._paths.state)
         self._watch = LifecycleWatch(adapters.metadata, self._clock, stop)
         self._pulse = Pulse(self._clock, adapters.notifier.alive)
 
@@ -107,7 +107,7 @@ class Agent:
             metadata = Metadata(
                 identity=service.identity(deadline),
                 target_state=service.target_lifecycle_state(deadline),
-                document=parse_user_data(service.user_data(deadline)),
+                document=parse_user_data(service.user_data(deadline), KINDS),
             )
         except AgentError as error:
             self.timeline.finished("metadata", "failed", str(error))

@@ -11,6 +11,7 @@ how long; `Boot` says what each step does, in the same order. Guarantees: each s
 from __future__ import annotations
 
 from bootstrap.base.clock import Deadline
+from bootstrap.base.names import GENERATION_VARIABLE
 from bootstrap.claims.connection.contract import establish
 from bootstrap.claims.group import complete_launch_hook
 from bootstrap.claims.network_interface import make_usable
@@ -73,8 +74,8 @@ class Boot:
         ).run(deadline)
         generation = taken.hold.record.generation
         # For the service: its units read the first as their environment (ami/install.sh).
-        write_file(paths.run / "generation.env", f"SOLOIST_GENERATION={generation}")
-        write_file(paths.run / "generation", str(generation))
+        write_file(paths.generation_environment, f"{GENERATION_VARIABLE}={generation}")
+        write_file(paths.generation, str(generation))
         lease.keeper.start(taken.hold, listeners.on_lost, listeners.beat_lease)
         listeners.on_held(generation)
         return taken.sentence

@@ -1,30 +1,26 @@
 """AWS on one machine: the control plane of the lab, on moto with the gaps closed that would hide bugs.
 
-For: `ControlPlane` serves the lab over HTTP; `lab.aws.core.strict.strict_mock_aws` gives unit tests the same rules.
+For: `ControlPlane` serves the lab over HTTP; `strict_mock_aws` gives unit tests the same rules in process.
+Rooms: `http` and `in_process` (the two doors) -> `account` (rules in force, queries) and `calls` (what a request is) ->
+`cloudformation` -> `autoscaling` -> `ec2`, `route53`, `efs` -> `faults` -> `core`. Imports go in this direction only.
 Guarantees: what is exported here is stable. Does not: run machines (`Machines`), answer DNS or instance metadata.
 """
 
 from __future__ import annotations
 
-from lab.aws.core.control_plane import ControlPlane
-from lab.aws.core.engine import ManualClock
-from lab.aws.core.machines import MachineOrder, Machines, Nic, NoMachines
+from lab.aws.autoscaling.views import ActivityView, GroupView, MemberView
+from lab.aws.core.clockwork import ManualClock
+from lab.aws.core.cloud import Event
+from lab.aws.core.credentials import RoleCredentials
 from lab.aws.core.timing import AWS, FAST, Spread, Timing
-from lab.aws.core.views import (
-    AccessPointView,
-    ActivityView,
-    Event,
-    GroupView,
-    InstanceView,
-    MemberView,
-    MountTargetView,
-    NetworkInterfaceView,
-    RecordView,
-    RoleCredentials,
-    SubnetView,
-)
+from lab.aws.ec2.machines import MachineOrder, Machines, Nic, NoMachines
+from lab.aws.ec2.views import InstanceView, NetworkInterfaceView, SubnetView
+from lab.aws.efs.views import AccessPointView, MountTargetView
 from lab.aws.faults.faults import Fault
 from lab.aws.faults.presets import PRESETS, preset
+from lab.aws.http.control_plane import ControlPlane
+from lab.aws.in_process.strict import StrictAws, strict_mock_aws
+from lab.aws.route53.views import RecordView
 
 __all__ = [
     "AWS",
@@ -48,7 +44,9 @@ __all__ = [
     "RecordView",
     "RoleCredentials",
     "Spread",
+    "StrictAws",
     "SubnetView",
     "Timing",
     "preset",
+    "strict_mock_aws",
 ]

@@ -14,8 +14,8 @@ from typing import Any
 from moto.core.responses import EmptyResult
 
 from lab.aws.core import patches
-from lab.aws.core.limits import Bucket
 from lab.aws.route53.changes import submit_changes
+from lab.aws.route53.limits import Bucket
 
 _ENI = "moto.ec2.models.elastic_network_interfaces:NetworkInterface"
 _INSTANCE = "moto.ec2.models.instances:Instance"
@@ -159,8 +159,8 @@ DECISIONS_TURNED = [
     Broken("hook-global-timeout", "lab.aws.autoscaling.lifecycle_hooks:_GLOBAL_HEARTBEATS", 10_000),
     Broken("hook-launch-times-out", "lab.aws.autoscaling.group_decisions:_results", _always(answers=[""])),
     Broken("hook-heartbeat", "lab.aws.autoscaling.group_members_api:beat", _always(answers=None)),
-    Broken("record-throttled", "lab.aws.core.limits:Limits.refuses", _always(answers=False)),
-    Broken("record-throttled", "lab.aws.core.limits:Bucket.fill", _fills_up),
+    Broken("record-throttled", "lab.aws.route53.limits:Limits.refuses", _always(answers=False)),
+    Broken("record-throttled", "lab.aws.route53.limits:Bucket.fill", _fills_up),
     Broken("record-delete-differing", "lab.aws.route53.record_rules:_same_values", _always(answers=True)),
     Broken("record-cname-clash", "lab.aws.route53.record_rules:_clash", _always(answers="")),
     Broken("record-duplicate-value", "lab.aws.route53.record_rules:_bad_value", _always(answers="")),

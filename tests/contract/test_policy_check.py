@@ -8,9 +8,7 @@ from typing import Any
 
 import pytest
 
-from lab.aws.core.call_context import Resource
-from lab.aws.core.call_log import Call
-from lab.aws.core.state import Caller
+from lab.aws.core.call_log import Call, Caller, Resource
 from lab.base.errors import LabError
 from lab.policies.check import Reason, read_reasons, ungranted, unused
 from lab.policies.evaluator import Judgement, evaluate

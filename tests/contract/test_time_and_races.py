@@ -17,7 +17,7 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lab.aws import AWS, FAST, ControlPlane, ManualClock, NoMachines
-from lab.aws.core.state import Cloud
+from lab.aws.core.cloud import Cloud
 from lab.aws.ec2 import network_interfaces
 
 REGION = "us-east-1"

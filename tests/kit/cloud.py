@@ -10,7 +10,7 @@ import boto3
 from bootstrap.base.errors import CloudError
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.ec2 import NetworkInterface
-from lab.aws.core.strict import StrictAws
+from lab.aws import StrictAws
 from tests.kit.lease import ME
 
 REGION = "us-east-1"

@@ -22,7 +22,7 @@ import pytest
 from moto.server import ThreadedMotoServer
 
 from bootstrap.base.document import render_user_data
-from lab.aws.core.strict import StrictAws, strict_mock_aws
+from lab.aws import StrictAws, strict_mock_aws
 from tests.kit.documents import document_tree
 from tests.kit.fake_os import FakeOs
 

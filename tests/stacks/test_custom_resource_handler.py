@@ -19,7 +19,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from lab.aws.core.strict import strict_mock_aws
+from lab.aws import strict_mock_aws
 from stacks import custom_resource_handler as handler
 
 NAME = "monitor.example.internal"

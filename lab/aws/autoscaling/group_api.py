@@ -13,12 +13,13 @@ from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 
+from lab.aws.autoscaling.account_settings import maintenance_policy_from
 from lab.aws.autoscaling.group_records import Group, Member
 from lab.aws.autoscaling.lifecycle_hooks import hook_from
-from lab.aws.core.account_settings import maintenance_policy_from
-from lab.aws.core.aws_errors import group_refused, validation_error
+from lab.aws.autoscaling.state import AutoScaling
+from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.errors import group_refused, validation_error
 from lab.aws.core.patches import PROPERTY, original, replaces
-from lab.aws.core.state import Cloud, current
 from lab.aws.ec2.instances import begin_termination
 
 _RESPONSE = "moto.autoscaling.responses:AutoScalingResponse"
@@ -30,7 +31,7 @@ _INSTANT = "moto launches and terminates inside the call"
 # -------------------------------------------------------------------- lookups
 def group_named(cloud: Cloud, name: str | None) -> Group:
     """The group, or AWS's ValidationError."""
-    group = cloud.groups.get(name or "")
+    group = AutoScaling.of(cloud).groups.get(name or "")
     if group is None:
         raise validation_error(f"AutoScalingGroup name not found - AutoScalingGroup '{name}' not found")
     found: Group = group
@@ -39,7 +40,7 @@ def group_named(cloud: Cloud, name: str | None) -> Group:
 
 def member_of_any(cloud: Cloud, instance_id: str | None) -> tuple[Group, Member]:
     """The group and membership of an instance, or AWS's ValidationError."""
-    for group in cloud.groups.values():
+    for group in AutoScaling.of(cloud).groups.values():
         if instance_id in group.members:
             return group, group.members[instance_id]
     raise validation_error(f"Instance Id not found - No managed instance found for instance ID: {instance_id}")
@@ -49,13 +50,13 @@ def member_of_any(cloud: Cloud, instance_id: str | None) -> tuple[Group, Member]
 def create_group(cloud: Cloud, parameters: dict[str, Any]) -> Group:
     """CreateAutoScalingGroup from parameters in the API's shape. VPCZoneIdentifier is a comma-separated string."""
     name = parameters["AutoScalingGroupName"]
-    if name in cloud.groups:
+    if name in AutoScaling.of(cloud).groups:
         raise group_refused(
             "AlreadyExists",
             f"AutoScalingGroup by this name already exists - A group with the name {name} already exists",
         )
     _check_sizes(parameters.get("MinSize"), parameters.get("MaxSize"), parameters.get("DesiredCapacity"))
-    record = cloud.autoscaling.create_auto_scaling_group(
+    record = cloud.backend("autoscaling").create_auto_scaling_group(
         name=name,
         availability_zones=parameters.get("AvailabilityZones", []),
         desired_capacity=parameters.get("DesiredCapacity"),
@@ -84,7 +85,7 @@ def create_group(cloud: Cloud, parameters: dict[str, Any]) -> Group:
     group.capacity_cause = (
         f"a user request created an AutoScalingGroup changing the desired capacity from 0 to {record.desired_capacity}."
     )
-    cloud.groups[name] = group
+    AutoScaling.of(cloud).groups[name] = group
     cloud.event("group", name, "created")
     return group
 
@@ -168,9 +169,9 @@ def delete_group(cloud: Cloud, name: str, *, force: bool) -> None:
             "still in the group.",
         )
     for member in group.members.values():
-        begin_termination(cloud, cloud.ec2.get_instance(member.instance_id))
-    del cloud.groups[name]
-    cloud.autoscaling.autoscaling_groups.pop(name, None)
+        begin_termination(cloud, cloud.backend("ec2").get_instance(member.instance_id))
+    del AutoScaling.of(cloud).groups[name]
+    cloud.backend("autoscaling").autoscaling_groups.pop(name, None)
     cloud.event("group", name, "deleted")
 
 
@@ -230,7 +231,7 @@ def record_desired_capacity(self: Any, new_capacity: int | None) -> None:
 
 
 def _described_members(record: Any) -> list[dict[str, Any]]:
-    group = current().groups.get(record.name)
+    group = AutoScaling.of(current()).groups.get(record.name)
     return [member.describe() for member in group.members.values()] if group is not None else []
 
 
@@ -245,7 +246,7 @@ def describe_auto_scaling_instances(self: Any) -> Any:
     with cloud.lock:
         found = [
             member.describe() | {"AutoScalingGroupName": group.name, "HealthStatus": member.health.upper()}
-            for group in cloud.groups.values()
+            for group in AutoScaling.of(cloud).groups.values()
             for member in group.members.values()
             if not wanted or member.instance_id in wanted
         ]

@@ -14,11 +14,15 @@ from moto.core.exceptions import ServiceException
 
 from lab.aws.autoscaling.group_decisions import CAUSE_REPLACE, LEAVING, choose_zone
 from lab.aws.autoscaling.group_records import Group, Member, begin_activity, stamp, subnet_in
-from lab.aws.core.aws_errors import refused
-from lab.aws.core.calls import internal_launch
-from lab.aws.core.state import Cloud
+from lab.aws.autoscaling.state import AutoScaling
+from lab.aws.core.cloud import Cloud
+from lab.aws.core.errors import refused
+from lab.aws.faults.codes import Refusal
+from lab.aws.faults.faults import ApiCall
+from lab.aws.faults.strike import refusal, strike
 
 # Failures of one zone: the group tries another one at once.
+_ROLE = "arn:aws:iam::{account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
 _ZONAL_FAILURES = ("InsufficientInstanceCapacity", "Unavailable", "InternalError")
 
 
@@ -26,17 +30,17 @@ def launch(cloud: Cloud, group: Group) -> None:
     """Launch one instance in the zone AWS would choose; try the other zones when there is no capacity."""
     active = sum(1 for member in group.members.values() if member.lifecycle not in LEAVING)
     cause = _launch_cause(cloud, group, active)
-    excluded = set(cloud.places.unavailable)
+    excluded = set(AutoScaling.of(cloud).places.unavailable)
     while True:
         zone = choose_zone(
             tuple(dict.fromkeys(group.record.availability_zones)),
             in_use=_instances_per_zone(group),
-            preferred=cloud.places.preferred,
+            preferred=AutoScaling.of(cloud).places.preferred,
             excluded=frozenset(excluded),
         )
         if zone is None:
             group.launch_allowed_at = cloud.now() + cloud.timing.launch_retry_s
-            cloud.later(cloud.timing.launch_retry_s, lambda: None)
+            cloud.look_again_in(cloud.timing.launch_retry_s)
             cloud.event("group", group.name, "no zone can take a new instance; will try again")
             return
         try:
@@ -80,16 +84,16 @@ def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
     record = group.record
     version = record.ec2_launch_template.get_version(record.launch_template_version)
     instance_type = _instance_type(record, version)
-    struck = internal_launch(cloud, zone)
+    struck = _refusal_inside(cloud, zone)
     if struck is not None:
         raise refused(struck.code, struck.message)
-    if zone in cloud.places.without_capacity:
+    if zone in AutoScaling.of(cloud).places.without_capacity:
         raise refused(
             "InsufficientInstanceCapacity",
             f"We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested "
             f"({zone}). Our system will be working on provisioning additional capacity",
         )
-    reservation = cloud.ec2.run_instances(
+    reservation = cloud.backend("ec2").run_instances(
         image_id_of(cloud, version.image_id),
         1,
         None,
@@ -121,6 +125,16 @@ def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
     return member
 
 
+def _refusal_inside(cloud: Cloud, zone: str) -> Refusal | None:
+    """What Auto Scaling itself meets when it launches in a zone: the error, or None. Drops are errors to it too."""
+    caller = _ROLE.format(account=cloud.account_id)
+    call = ApiCall(service="ec2", action="RunInstances", caller=caller, zones=frozenset({zone}), is_internal=True)
+    fault = strike(cloud, call)
+    if fault is None:
+        return None
+    return refusal(fault, call) or Refusal("InternalError", 500, "An internal error has occurred")
+
+
 def _instance_type(record: Any, version: Any) -> str:
     policy = record.mixed_instances_policy or {}
     overrides = policy.get("LaunchTemplate", {}).get("Overrides") or [{}]
@@ -132,9 +146,7 @@ def image_id_of(cloud: Cloud, image_id: str) -> str:
     """Resolve `resolve:ssm:NAME` as the group does at launch. Source: reference/aws-facts.md 1.6."""
     if not image_id.startswith("resolve:ssm:"):
         return image_id
-    from moto.ssm.models import ssm_backends
-
-    parameter = ssm_backends[cloud.account_id][cloud.region].get_parameter(image_id.removeprefix("resolve:ssm:"))
+    parameter = cloud.backend("ssm").get_parameter(image_id.removeprefix("resolve:ssm:"))
     if parameter is None:
         raise refused("InvalidParameterValue", f"The SSM parameter in '{image_id}' does not exist")
     value: str = parameter.value

@@ -17,9 +17,10 @@ from lab.aws.autoscaling.group_decisions import CAUSE_USER_HEALTH, LEAVING, resp
 from lab.aws.autoscaling.group_records import Activity, Group, Member, begin_activity
 from lab.aws.autoscaling.groups import observe, retire
 from lab.aws.autoscaling.lifecycle_hooks import beat, find_wait, hook_from
-from lab.aws.core.aws_errors import validation_error
+from lab.aws.autoscaling.state import AutoScaling
+from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.errors import validation_error
 from lab.aws.core.patches import ABSENT, replaces
-from lab.aws.core.state import Cloud, current
 
 _RESPONSE = "moto.autoscaling.responses:AutoScalingResponse"
 _INSTANT = "moto launches and terminates inside the call"
@@ -143,7 +144,7 @@ def describe_scaling_activities(self: Any) -> Any:
     name, wanted = self._get_param("AutoScalingGroupName"), self._get_param("ActivityIds", [])
     cloud = current()
     with cloud.lock:
-        groups = [group_named(cloud, name)] if name else list(cloud.groups.values())
+        groups = [group_named(cloud, name)] if name else list(AutoScaling.of(cloud).groups.values())
         activities = [
             activity.describe()
             for group in groups
@@ -227,5 +228,5 @@ def record_lifecycle_action_heartbeat(self: Any) -> Any:
     with cloud.call():
         wait = _outstanding(self, cloud)
         beat(wait, cloud.now())
-        cloud.later(wait.hook.heartbeat_s, lambda: None)
+        cloud.look_again_in(wait.hook.heartbeat_s)
     return EmptyResult()

@@ -10,8 +10,9 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 
+from lab.aws.autoscaling.state import AutoScaling
+from lab.aws.core.cloud import current
 from lab.aws.core.patches import ABSENT, replaces
-from lab.aws.core.state import current
 
 _RESPONSE = "moto.autoscaling.responses:AutoScalingResponse"
 
@@ -24,7 +25,7 @@ def describe_notification_configurations(self: Any) -> Any:
     with cloud.lock:
         found = [
             {"AutoScalingGroupName": name, "TopicARN": topic, "NotificationType": kind}
-            for name, group in cloud.groups.items()
+            for name, group in AutoScaling.of(cloud).groups.items()
             if name in wanted or not wanted
             for one in group.notifications
             for topic in _topics(one)

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from lab.aws.autoscaling.lifecycle_hooks import Hook, Wait
-from lab.aws.core.state import Cloud
+from lab.aws.core.cloud import Cloud
 
 
 @dataclass
@@ -116,7 +116,7 @@ class Group:
 def subnet_in(cloud: Cloud, group: Group, zone: str) -> str | None:
     """The group's subnet in a zone, or None."""
     for subnet_id in (group.record.vpc_zone_identifier or "").split(","):
-        if subnet_id and cloud.ec2.get_subnet(subnet_id).availability_zone == zone:
+        if subnet_id and cloud.backend("ec2").get_subnet(subnet_id).availability_zone == zone:
             return subnet_id
     return None
 

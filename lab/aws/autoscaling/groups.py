@@ -23,14 +23,15 @@ from lab.aws.autoscaling.group_decisions import (
 from lab.aws.autoscaling.group_launch import launch
 from lab.aws.autoscaling.group_records import Activity, Group, Member, begin_activity
 from lab.aws.autoscaling.lifecycle_hooks import LAUNCHING, TERMINATING, begin_waits
-from lab.aws.core.account_settings import LAUNCH_FIRST
-from lab.aws.core.state import Cloud
+from lab.aws.autoscaling.state import LAUNCH_FIRST, AutoScaling
+from lab.aws.core.cloud import Cloud
 from lab.aws.ec2.instances import begin_termination
+from lab.aws.ec2.state import Ec2
 
 
 def run_groups(cloud: Cloud) -> bool:
     """One look at every group; True when anything was done."""
-    return any([_run_group(cloud, group) for group in list(cloud.groups.values())])
+    return any([_run_group(cloud, group) for group in list(AutoScaling.of(cloud).groups.values())])
 
 
 def _run_group(cloud: Cloud, group: Group) -> bool:
@@ -61,14 +62,14 @@ def observe(cloud: Cloud, group: Group, *, look_at_health: bool = True) -> Group
         launch_hooks=any(hook.transition == LAUNCHING for hook in group.hooks.values()),
         terminate_hooks=any(hook.transition == TERMINATING for hook in group.hooks.values()),
         look_at_health=look_at_health,
-        launch_first=group.launches_first(by_default=cloud.account_settings[LAUNCH_FIRST] == "enabled"),
+        launch_first=group.launches_first(by_default=AutoScaling.of(cloud).account_settings[LAUNCH_FIRST] == "enabled"),
         launch_allowed_at=group.launch_allowed_at,
     )
 
 
 def _observe_member(cloud: Cloud, member: Member) -> MemberSeen:
-    instance = cloud.ec2.get_instance_by_id(member.instance_id)
-    life = cloud.lives.get(member.instance_id)
+    instance = cloud.backend("ec2").get_instance_by_id(member.instance_id)
+    life = Ec2.of(cloud).lives.get(member.instance_id)
     impaired_since = life.impaired_since if life is not None else None
     return MemberSeen(
         instance_id=member.instance_id,
@@ -100,7 +101,7 @@ def _carry_out(cloud: Cloud, group: Group, decision: Decision) -> None:
         group.replacing += 1 if decision.replace else 0
         retire(cloud, group, member, decision.cause, abandoned=decision.abandoned)
     elif isinstance(decision, CutOut):
-        begin_termination(cloud, cloud.ec2.get_instance(member.instance_id))
+        begin_termination(cloud, cloud.backend("ec2").get_instance(member.instance_id))
     elif isinstance(decision, Forget):
         _forget(cloud, group, member)
 
@@ -111,7 +112,7 @@ def _move(cloud: Cloud, group: Group, member: Member, to: str) -> None:
     if transition is not None:
         member.waits = begin_waits(group.hooks, transition, cloud.now())
         for wait in member.waits.values():
-            cloud.later(wait.hook.heartbeat_s, lambda: None)
+            cloud.look_again_in(wait.hook.heartbeat_s)
     if to == "InService":
         member.in_service_since = cloud.now()
         if member.launch is not None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.aws.autoscaling.group_decisions import WaitSeen
-from lab.aws.core.aws_errors import validation_error
+from lab.aws.core.errors import validation_error
 
 LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"

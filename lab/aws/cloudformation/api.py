@@ -23,9 +23,10 @@ from lab.aws.cloudformation.resource_types import type_named
 from lab.aws.cloudformation.stack_operations import StackOperation
 from lab.aws.cloudformation.stack_templates import BadTemplate, creation_order
 from lab.aws.cloudformation.stack_updates import StackUpdate
-from lab.aws.core.aws_errors import stack_refused
+from lab.aws.cloudformation.state import CloudFormation
+from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.errors import stack_refused
 from lab.aws.core.patches import PROPERTY, original, replaces
-from lab.aws.core.state import Cloud, current
 
 _MODELS = "moto.cloudformation.models"
 _PARSING = "moto.cloudformation.parsing"
@@ -48,13 +49,13 @@ def _start(cloud: Cloud, stack: Any, work: Callable[[], object]) -> None:
             cloud.drain()
 
     thread = threading.Thread(target=run, name=f"stack-{stack.name}", daemon=True)
-    cloud.threads.append(thread)
+    CloudFormation.of(cloud).operations.append(thread)
     thread.start()
 
 
 def _note_hash(cloud: Cloud, name: str, template: str) -> None:
     """The text is the request's TemplateBody, or the object in S3 that its TemplateURL names."""
-    cloud.template_hashes[name] = hashlib.sha256(template.encode("utf-8")).hexdigest()
+    CloudFormation.of(cloud).template_hashes[name] = hashlib.sha256(template.encode("utf-8")).hexdigest()
 
 
 def refuse_template(template: dict[str, Any]) -> None:

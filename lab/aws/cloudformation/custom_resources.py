@@ -15,7 +15,6 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
 import uuid
 from functools import partial
 from pathlib import Path
@@ -30,8 +29,9 @@ from lab.aws.cloudformation.stack_resources import (
     StackContext,
     refuse_changes,
 )
+from lab.aws.cloudformation.state import CloudFormation
+from lab.aws.core.call_log import Caller
 from lab.aws.core.credentials import new_credentials
-from lab.aws.core.state import Caller
 
 RESPONSE_PATH = "/_lab/custom-resource/"
 _RUNNER = """
@@ -47,41 +47,6 @@ getattr(importlib.import_module(module), function)(event, context)
 _KEPT_ENVIRONMENT = ("PATH", "HOME", "LANG", "PYTHONPATH", "VIRTUAL_ENV")
 
 
-class ResponseDesk:
-    """Where handlers leave their answers; the HTTP server takes them in."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._answers: dict[str, dict[str, Any] | None] = {}
-
-    def open(self) -> str:
-        """A new token for a ResponseURL."""
-        token = uuid.uuid4().hex
-        with self._lock:
-            self._answers[token] = None
-        return token
-
-    def put(self, token: str, body: bytes) -> bool:
-        """Take an answer; False for an unknown token or a body that is not a JSON object."""
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            return False
-        with self._lock:
-            if token not in self._answers or not isinstance(answer, dict):
-                return False
-            self._answers[token] = answer
-            return True
-
-    def close(self, token: str) -> dict[str, Any] | None:
-        """The answer, or None; the token is void afterwards."""
-        with self._lock:
-            return self._answers.pop(token, None)
-
-
-DESK = ResponseDesk()
-
-
 class LambdaFunctionType(MotoType):
     """AWS::Lambda::Function: moto keeps the record; the code stays here for the custom resources."""
 
@@ -90,7 +55,7 @@ class LambdaFunctionType(MotoType):
         _inline_code(logical_id, properties)
         properties.get("LoggingConfig")
         deployed = super().create(context, logical_id, type_name, properties)
-        context.cloud.lambdas[deployed.get_cfn_attribute("Arn")] = deployed
+        CloudFormation.of(context.cloud).lambdas[deployed.get_cfn_attribute("Arn")] = deployed
         return deployed
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
@@ -177,10 +142,11 @@ def stringified(value: Any) -> Any:
 def _request(
     context: StackContext, deployed: Deployed, kind: str, properties: Properties, old: Properties | None = None
 ) -> dict[str, Any]:
-    function = context.cloud.lambdas.get(properties.get("ServiceToken", ""))
+    function = CloudFormation.of(context.cloud).lambdas.get(properties.get("ServiceToken", ""))
     if function is None:
         raise NotModelled(f"ServiceToken of {deployed.logical_resource_id} is not a function of this lab's stacks")
-    token = DESK.open()
+    desk = CloudFormation.of(context.cloud).desk
+    token = desk.open()
     event: dict[str, Any] = {
         "RequestType": kind,
         "ServiceToken": properties["ServiceToken"],
@@ -196,7 +162,7 @@ def _request(
     if old is not None:
         event["OldResourceProperties"] = stringified(old)
     output = _run(context, function, event)
-    answer = DESK.close(token)
+    answer = desk.close(token)
     return _checked(deployed, kind, event, answer, output)
 
 

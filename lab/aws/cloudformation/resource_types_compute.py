@@ -16,6 +16,7 @@ from moto.ec2.utils import parse_user_data
 
 from lab.aws.autoscaling.group_api import create_group, delete_group, update_group
 from lab.aws.autoscaling.lifecycle_hooks import hook_from
+from lab.aws.autoscaling.state import AutoScaling
 from lab.aws.cloudformation.stack_resources import (
     Deployed,
     MotoType,
@@ -57,7 +58,9 @@ class LaunchTemplateType(MotoType):
         tags = {"launch-template": context.tags_of(logical_id) | _launch_template_tags(properties)}
         with cloud.call():
             name = physical_name(context, logical_id, type_name, properties)
-            record = cloud.ec2.create_launch_template(name, properties.get("VersionDescription", ""), data, tags)
+            record = cloud.backend("ec2").create_launch_template(
+                name, properties.get("VersionDescription", ""), data, tags
+            )
         return Deployed(logical_id, type_name, record.id, record=record)
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
@@ -73,7 +76,7 @@ class LaunchTemplateType(MotoType):
 
 def _write_tags(context: StackContext, deployed: Deployed, new: Properties) -> None:
     """DescribeLaunchTemplates answers from a copy of the tags that moto makes on creation."""
-    record, ec2 = deployed.record, context.cloud.ec2
+    record, ec2 = deployed.record, context.cloud.backend("ec2")
     before, after = _launch_template_tags(deployed.properties), _launch_template_tags(new)
     ec2.delete_tags([record.id], dict.fromkeys(sorted(set(before) - set(after))))
     ec2.create_tags([record.id], after)
@@ -109,7 +112,7 @@ class GroupType:
         cloud, name = context.cloud, deployed.physical_resource_id
         parameters = _api_parameters(context, deployed.logical_resource_id, name, new)
         with cloud.call():
-            group = cloud.groups[name]
+            group = AutoScaling.of(cloud).groups[name]
             wanted = {key: parameters[key] for key in changed if key in parameters}
             update_group(cloud, name, wanted)
             if "LifecycleHookSpecificationList" in changed:
@@ -122,14 +125,14 @@ class GroupType:
     def delete(self, context: StackContext, deployed: Deployed) -> None:
         """Shrink to nothing, wait until the instances are gone, delete."""
         cloud, name = context.cloud, deployed.physical_resource_id
-        if name not in cloud.groups:
+        if name not in AutoScaling.of(cloud).groups:
             return
         with cloud.call():
             update_group(cloud, name, {"MinSize": 0, "MaxSize": 0, "DesiredCapacity": 0})
         deadline = time.monotonic() + cloud.timing.stack_settle_s
         while True:
             with cloud.call():
-                members = sorted(cloud.groups[name].members)
+                members = sorted(AutoScaling.of(cloud).groups[name].members)
                 if not members:
                     delete_group(cloud, name, force=False)
                     return

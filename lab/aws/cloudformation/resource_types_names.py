@@ -26,7 +26,7 @@ class HostedZoneType:
         cloud, vpcs = context.cloud, properties.get("VPCs") or []
         with cloud.call():
             name = properties["Name"].rstrip(".") + "."
-            zone = cloud.route53.create_hosted_zone(
+            zone = cloud.backend("route53").create_hosted_zone(
                 name, bool(vpcs), caller_reference=f"{context.stack_id}/{logical_id}"
             )
             for vpc in vpcs:
@@ -38,7 +38,9 @@ class HostedZoneType:
 
     def _write_tags(self, context: StackContext, deployed: Deployed, properties: Properties, gone: list[str]) -> None:
         tags = [{"Key": key, "Value": value} for key, value in tag_map(properties.get("HostedZoneTags")).items()]
-        context.cloud.route53.change_tags_for_resource("hostedzone", deployed.physical_resource_id, tags, gone)
+        context.cloud.backend("route53").change_tags_for_resource(
+            "hostedzone", deployed.physical_resource_id, tags, gone
+        )
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
         """Tags only."""
@@ -49,7 +51,7 @@ class HostedZoneType:
     def delete(self, context: StackContext, deployed: Deployed) -> None:
         """Refused while it has records (HostedZoneNotEmpty)."""
         with context.cloud.call():
-            context.cloud.route53.delete_hosted_zone(deployed.physical_resource_id)
+            context.cloud.backend("route53").delete_hosted_zone(deployed.physical_resource_id)
 
 
 class RecordSetType:

@@ -23,7 +23,7 @@ class NetworkInterfaceType(MotoType):
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
         """With its security groups, address and tags."""
-        ec2 = context.cloud.ec2
+        ec2 = context.cloud.backend("ec2")
         with context.cloud.call():
             eni = ec2.create_network_interface(
                 ec2.get_subnet(properties["SubnetId"]),
@@ -42,7 +42,7 @@ class NetworkInterfaceType(MotoType):
 
     def delete(self, context: StackContext, deployed: Deployed) -> None:
         """Refused while in use."""
-        context.cloud.ec2.delete_network_interface(deployed.physical_resource_id)
+        context.cloud.backend("ec2").delete_network_interface(deployed.physical_resource_id)
 
 
 class VpcType(MotoType):
@@ -53,7 +53,9 @@ class VpcType(MotoType):
         deployed = super().create(context, logical_id, type_name, properties)
         for name, attribute in _VPC_ATTRIBUTES.items():
             if name in properties:
-                context.cloud.ec2.modify_vpc_attribute(deployed.physical_resource_id, attribute, properties[name])
+                context.cloud.backend("ec2").modify_vpc_attribute(
+                    deployed.physical_resource_id, attribute, properties[name]
+                )
         return deployed
 
 
@@ -64,7 +66,9 @@ class SubnetType(MotoType):
         """With it."""
         deployed = super().create(context, logical_id, type_name, properties)
         is_public = str(properties.get("MapPublicIpOnLaunch", False)).lower()
-        context.cloud.ec2.modify_subnet_attribute(deployed.physical_resource_id, "map_public_ip_on_launch", is_public)
+        context.cloud.backend("ec2").modify_subnet_attribute(
+            deployed.physical_resource_id, "map_public_ip_on_launch", is_public
+        )
         return deployed
 
 
@@ -106,7 +110,7 @@ _DEFAULT_RULES: dict[str, list[Properties]] = {
 
 
 def _authorize(context: StackContext, deployed: Deployed, direction: str, rules: list[Properties]) -> None:
-    ec2 = context.cloud.ec2
+    ec2 = context.cloud.backend("ec2")
     is_egress = direction in _EGRESS
     authorize = ec2.authorize_security_group_egress if is_egress else ec2.authorize_security_group_ingress
     for rule in rules:
@@ -127,15 +131,15 @@ def _authorize(context: StackContext, deployed: Deployed, direction: str, rules:
 
 def _remove_route(context: StackContext, deployed: Deployed) -> None:
     properties = deployed.properties
-    context.cloud.ec2.delete_route(properties["RouteTableId"], properties["DestinationCidrBlock"])
+    context.cloud.backend("ec2").delete_route(properties["RouteTableId"], properties["DestinationCidrBlock"])
 
 
 def _remove_route_table(context: StackContext, deployed: Deployed) -> None:
-    context.cloud.ec2.delete_route_table(deployed.physical_resource_id)
+    context.cloud.backend("ec2").delete_route_table(deployed.physical_resource_id)
 
 
 def _remove_association(context: StackContext, deployed: Deployed) -> None:
-    ec2, properties = context.cloud.ec2, deployed.properties
+    ec2, properties = context.cloud.backend("ec2"), deployed.properties
     table = ec2.get_route_table(properties["RouteTableId"])
     for association_id, subnet_id in list(table._associations.items()):
         if subnet_id == properties["SubnetId"]:
@@ -143,16 +147,16 @@ def _remove_association(context: StackContext, deployed: Deployed) -> None:
 
 
 def _remove_gateway(context: StackContext, deployed: Deployed) -> None:
-    context.cloud.ec2.delete_internet_gateway(deployed.physical_resource_id)
+    context.cloud.backend("ec2").delete_internet_gateway(deployed.physical_resource_id)
 
 
 def _remove_gateway_attachment(context: StackContext, deployed: Deployed) -> None:
     properties = deployed.properties
-    context.cloud.ec2.detach_internet_gateway(properties["InternetGatewayId"], properties["VpcId"])
+    context.cloud.backend("ec2").detach_internet_gateway(properties["InternetGatewayId"], properties["VpcId"])
 
 
 def _remove_endpoint(context: StackContext, deployed: Deployed) -> None:
-    context.cloud.ec2.delete_vpc_endpoints([deployed.physical_resource_id])
+    context.cloud.backend("ec2").delete_vpc_endpoints([deployed.physical_resource_id])
 
 
 def _remove_with_its_group(context: StackContext, deployed: Deployed) -> None:

@@ -79,10 +79,8 @@ class ParameterType(MotoType):
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
         """Value, description and tags change in place; the version counts on."""
         refuse_changes(deployed, changed, ("Value", "Description", "Tags"))
-        from moto.ssm.models import ssm_backends
-
         with context.cloud.call():
-            ssm_backends[context.cloud.account_id][context.cloud.region].put_parameter(
+            context.cloud.backend("ssm").put_parameter(
                 name=deployed.physical_resource_id,
                 description=new.get("Description", ""),
                 value=new["Value"],
@@ -106,7 +104,7 @@ class SnsSubscriptionType:
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
         """Ref is the subscription's ARN."""
         with context.cloud.call():
-            subscription = _sns(context).subscribe(
+            subscription = context.cloud.backend("sns").subscribe(
                 properties["TopicArn"], properties.get("Endpoint", ""), properties["Protocol"]
             )
         return Deployed(logical_id, type_name, subscription.arn, record=subscription)
@@ -124,7 +122,7 @@ class SnsSubscriptionType:
     def delete(self, context: StackContext, deployed: Deployed) -> None:
         """Unsubscribe."""
         with context.cloud.call():
-            _sns(context).unsubscribe(deployed.physical_resource_id)
+            context.cloud.backend("sns").unsubscribe(deployed.physical_resource_id)
 
 
 @dataclass(frozen=True)
@@ -139,7 +137,7 @@ class TopicPolicyType:
     def _write(self, context: StackContext, properties: Properties) -> None:
         with context.cloud.call():
             for arn in properties["Topics"]:
-                _sns(context).set_topic_attribute(arn, "_policy_json", properties["PolicyDocument"])
+                context.cloud.backend("sns").set_topic_attribute(arn, "_policy_json", properties["PolicyDocument"])
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
         """The document changes in place."""
@@ -150,12 +148,6 @@ class TopicPolicyType:
         """The topics may be gone by then; a policy has no life of its own."""
 
 
-def _sns(context: StackContext) -> Any:
-    from moto.sns.models import sns_backends
-
-    return sns_backends[context.cloud.account_id][context.cloud.region]
-
-
 @dataclass(frozen=True)
 class LogGroupType:
     """AWS::Logs::LogGroup."""
@@ -164,7 +156,7 @@ class LogGroupType:
         """With retention and tags."""
         name = physical_name(context, logical_id, type_name, properties)
         with context.cloud.call():
-            group = _logs(context).create_log_group(name, tag_map(properties.get("Tags")))
+            group = context.cloud.backend("logs").create_log_group(name, tag_map(properties.get("Tags")))
             self._set_retention(context, name, properties)
         deployed = Deployed(logical_id, type_name, name, record=group)
         deployed.attributes = {
@@ -173,31 +165,23 @@ class LogGroupType:
         return deployed
 
     def _set_retention(self, context: StackContext, name: str, properties: Properties) -> None:
-        _logs(context).put_retention_policy(name, properties.get("RetentionInDays"))
+        context.cloud.backend("logs").put_retention_policy(name, properties.get("RetentionInDays"))
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
         """Retention and tags."""
         refuse_changes(deployed, changed, ("RetentionInDays", "Tags"))
         with context.cloud.call():
             self._set_retention(context, deployed.physical_resource_id, new)
-            _logs(context).groups[deployed.physical_resource_id].tags = tag_map(new.get("Tags"))
+            context.cloud.backend("logs").groups[deployed.physical_resource_id].tags = tag_map(new.get("Tags"))
 
     def delete(self, context: StackContext, deployed: Deployed) -> None:
         """Delete."""
         with context.cloud.call():
-            _logs(context).delete_log_group(deployed.physical_resource_id)
-
-
-def _logs(context: StackContext) -> Any:
-    from moto.logs.models import logs_backends
-
-    return logs_backends[context.cloud.account_id][context.cloud.region]
+            context.cloud.backend("logs").delete_log_group(deployed.physical_resource_id)
 
 
 def _remove_managed_policy(context: StackContext, deployed: Deployed) -> None:
-    from moto.iam.models import iam_backends
-
-    iam = iam_backends[context.cloud.account_id]["aws"]
+    iam = context.cloud.backend("iam")
     for role in deployed.properties.get("Roles", []):
         iam.detach_role_policy(deployed.physical_resource_id, role)
     iam.delete_policy(deployed.physical_resource_id)

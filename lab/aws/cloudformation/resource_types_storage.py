@@ -59,7 +59,7 @@ class AccessPointType(MotoType):
         """Ref is the id."""
         cloud = context.cloud
         with cloud.call():
-            point = cloud.efs.create_access_point(
+            point = cloud.backend("efs").create_access_point(
                 physical_name(context, logical_id, type_name, properties),
                 file_system_id=properties["FileSystemId"],
                 posix_user=properties.get("PosixUser", {}),
@@ -81,7 +81,7 @@ class MountTargetType(MotoType):
         """Its own interface comes with it."""
         deployed = super().create(context, logical_id, type_name, properties)
         record = deployed.record
-        context.cloud.ec2.get_network_interface(record.network_interface_id).status = "in-use"
+        context.cloud.backend("ec2").get_network_interface(record.network_interface_id).status = "in-use"
         deployed.attributes = {"IpAddress": lambda: record.ip_address, "Id": lambda: record.mount_target_id}
         context.cloud.event("file-system", record.file_system_id, f"mount target {record.ip_address} created")
         return deployed

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.aws.autoscaling.lifecycle_hooks import hook_from
+from lab.aws.autoscaling.state import AutoScaling
 from lab.aws.cloudformation.stack_resources import (
     Deployed,
     MotoType,
@@ -67,7 +68,7 @@ class AlarmType:
         parameters |= {parameter: properties.get(key, []) for key, parameter in _ALARM_LISTS.items()}
         enabled = str(properties.get("ActionsEnabled", True)).lower() == "true"
         with context.cloud.call():
-            alarm = _cloudwatch(context).put_metric_alarm(
+            alarm = context.cloud.backend("cloudwatch").put_metric_alarm(
                 name=deployed.physical_resource_id, actions_enabled=enabled, tags=properties.get("Tags"), **parameters
             )
         deployed.record = alarm
@@ -81,7 +82,7 @@ class AlarmType:
     def delete(self, context: StackContext, deployed: Deployed) -> None:
         """Delete."""
         with context.cloud.call():
-            _cloudwatch(context).delete_alarms([deployed.physical_resource_id])
+            context.cloud.backend("cloudwatch").delete_alarms([deployed.physical_resource_id])
 
 
 class DashboardType(MotoType):
@@ -101,7 +102,7 @@ class DashboardType(MotoType):
         except ValueError as error:
             raise ResourceFailed(f"The field DashboardBody must be a valid JSON object: {error}") from error
         with context.cloud.call():
-            deployed.record = _cloudwatch(context).put_dashboard(deployed.physical_resource_id, body)
+            deployed.record = context.cloud.backend("cloudwatch").put_dashboard(deployed.physical_resource_id, body)
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
         """The body changes in place."""
@@ -111,7 +112,7 @@ class DashboardType(MotoType):
     def delete(self, context: StackContext, deployed: Deployed) -> None:
         """Delete."""
         with context.cloud.call():
-            _cloudwatch(context).delete_dashboards([deployed.physical_resource_id])
+            context.cloud.backend("cloudwatch").delete_dashboards([deployed.physical_resource_id])
 
 
 @dataclass(frozen=True)
@@ -127,7 +128,7 @@ class LifecycleHookType:
     def _put(self, context: StackContext, name: str, properties: Properties) -> None:
         group_name = properties["AutoScalingGroupName"]
         with context.cloud.call():
-            group = context.cloud.groups.get(group_name)
+            group = AutoScaling.of(context.cloud).groups.get(group_name)
             if group is None:
                 raise ResourceFailed(f"AutoScalingGroup name not found - {group_name}")
             group.hooks[name] = hook_from(properties | {"LifecycleHookName": name})
@@ -140,19 +141,13 @@ class LifecycleHookType:
     def delete(self, context: StackContext, deployed: Deployed) -> None:
         """Delete; the group may be gone by then, and its hooks with it."""
         with context.cloud.call():
-            group = context.cloud.groups.get(deployed.properties["AutoScalingGroupName"])
+            group = AutoScaling.of(context.cloud).groups.get(deployed.properties["AutoScalingGroupName"])
             if group is not None:
                 group.hooks.pop(deployed.physical_resource_id, None)
 
 
 def _same(value: Any) -> Any:
     return value
-
-
-def _cloudwatch(context: StackContext) -> Any:
-    from moto.cloudwatch.models import cloudwatch_backends
-
-    return cloudwatch_backends[context.cloud.account_id][context.cloud.region]
 
 
 WATCH_TYPES: dict[str, ResourceType] = {

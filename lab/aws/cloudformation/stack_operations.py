@@ -28,7 +28,8 @@ from lab.aws.cloudformation.stack_resources import (
     StackContext,
 )
 from lab.aws.cloudformation.stack_templates import creation_order
-from lab.aws.core.state import Cloud
+from lab.aws.core.call_log import OK, Call, Caller, Resource
+from lab.aws.core.cloud import Cloud
 
 
 class StackOperation:
@@ -66,8 +67,21 @@ class StackOperation:
         )
         self.cloud.event("stack", self.stack.name, f"{name} ({type_name}) {status}{': ' + reason if reason else ''}")
         verb, _, end = status.partition("_")
-        if self.cloud.calls is not None and end in ("COMPLETE", "FAILED"):
-            self.cloud.calls.note_resource(self.stack.stack_id, verb, type_name, (name, physical_id), reason)
+        if end in ("COMPLETE", "FAILED"):
+            self.cloud.calls.add(
+                Call(
+                    at_s=round(self.cloud.now(), 3),
+                    caller=Caller(kind="cloudformation", arn="cloudformation.amazonaws.com"),
+                    action=f"cloudformation:{verb.capitalize()}Resource",
+                    resources=(Resource(arn=self.stack.stack_id),),
+                    keys={
+                        "cloudformation:ResourceTypes": [type_name],
+                        "logical-id": name,
+                        "physical-id": physical_id,
+                    },
+                    outcome=reason or OK,
+                )
+            )
 
     @property
     def parsed(self) -> dict[str, Any]:

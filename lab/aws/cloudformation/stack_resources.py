@@ -17,7 +17,7 @@ from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
 from moto.cloudformation.parsing import generate_resource_name, resource_name_property_from_type
 
 from lab.aws.cloudformation.stack_tags import TagWriter
-from lab.aws.core.state import Cloud
+from lab.aws.core.cloud import Cloud
 
 Properties = dict[str, Any]
 
@@ -211,7 +211,7 @@ class MotoType:
             return  # tags in the template stay unread, and fail by name
         tags = context.tags_of(deployed.logical_resource_id) | tag_map(properties.get(self.tag_property))
         if self.ec2_tags:
-            context.cloud.ec2.create_tags([deployed.physical_resource_id], tags)
+            context.cloud.backend("ec2").create_tags([deployed.physical_resource_id], tags)
         elif self.tags is not None:
             self.tags.write(context.cloud, deployed.physical_resource_id, tags)
 
@@ -219,7 +219,7 @@ class MotoType:
         before, after = tag_map(deployed.properties.get(self.tag_property)), tag_map(new.get(self.tag_property))
         gone = sorted(set(before) - set(after))
         if self.ec2_tags and gone:
-            context.cloud.ec2.delete_tags([deployed.physical_resource_id], dict.fromkeys(gone))
+            context.cloud.backend("ec2").delete_tags([deployed.physical_resource_id], dict.fromkeys(gone))
         elif self.tags is not None and gone:
             self.tags.erase(context.cloud, deployed.physical_resource_id, gone)
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from lab.aws.core.state import Cloud
+from lab.aws.core.cloud import Cloud
 
 Tags = dict[str, str]
 
@@ -25,22 +24,8 @@ class TagWriter:
     erase: Callable[[Cloud, str, list[str]], None]
 
 
-def _topics(cloud: Cloud) -> Any:
-    from moto.sns.models import sns_backends
-
-    return sns_backends[cloud.account_id][cloud.region]
-
-
-def _parameters(cloud: Cloud) -> Any:
-    from moto.ssm.models import ssm_backends
-
-    return ssm_backends[cloud.account_id][cloud.region]
-
-
 def _role(cloud: Cloud, name: str) -> Any:
-    from moto.iam.models import iam_backends
-
-    return iam_backends[cloud.account_id]["aws"].get_role(name)
+    return cloud.backend("iam").get_role(name)
 
 
 def _write_to_role(cloud: Cloud, name: str, tags: Tags) -> None:
@@ -56,9 +41,7 @@ def _erase_from_role(cloud: Cloud, name: str, keys: list[str]) -> None:
 
 
 def _function(cloud: Cloud, name: str) -> Any:
-    from moto.awslambda.models import lambda_backends
-
-    return lambda_backends[cloud.account_id][cloud.region].get_function(name)
+    return cloud.backend("lambda").get_function(name)
 
 
 def _erase_from_function(cloud: Cloud, name: str, keys: list[str]) -> None:
@@ -67,12 +50,12 @@ def _erase_from_function(cloud: Cloud, name: str, keys: list[str]) -> None:
 
 
 TOPIC_TAGS = TagWriter(
-    lambda cloud, arn, tags: _topics(cloud).tag_resource(arn, tags),
-    lambda cloud, arn, keys: _topics(cloud).untag_resource(arn, keys),
+    lambda cloud, arn, tags: cloud.backend("sns").tag_resource(arn, tags),
+    lambda cloud, arn, keys: cloud.backend("sns").untag_resource(arn, keys),
 )
 PARAMETER_TAGS = TagWriter(
-    lambda cloud, name, tags: _parameters(cloud).add_tags_to_resource("Parameter", name, tags),
-    lambda cloud, name, keys: _parameters(cloud).remove_tags_from_resource("Parameter", name, keys),
+    lambda cloud, name, tags: cloud.backend("ssm").add_tags_to_resource("Parameter", name, tags),
+    lambda cloud, name, keys: cloud.backend("ssm").remove_tags_from_resource("Parameter", name, keys),
 )
 ROLE_TAGS = TagWriter(_write_to_role, _erase_from_role)
 FUNCTION_TAGS = TagWriter(
@@ -80,6 +63,6 @@ FUNCTION_TAGS = TagWriter(
     _erase_from_function,
 )
 EFS_TAGS = TagWriter(
-    lambda cloud, name, tags: cloud.efs.tag_resource(name, tags),
-    lambda cloud, name, keys: cloud.efs.untag_resource(name, keys),
+    lambda cloud, name, tags: cloud.backend("efs").tag_resource(name, tags),
+    lambda cloud, name, keys: cloud.backend("efs").untag_resource(name, keys),
 )

@@ -1,8 +1,8 @@
-"""Temporary credentials of instance roles, and who a request comes from.
+"""Temporary credentials, and whose they are.
 
-For: the metadata service hands these out; the server recognises the caller by the access key. Guarantees: an access key
-belongs to one instance or Lambda role for the life of the control plane. Does not: check signatures or permissions.
-Source: IAM user guide, "Unique identifiers" (ASIA = temporary), EC2 user guide "Retrieve security credentials".
+For: instances and Lambda functions get theirs here; a request's caller is recognised by the access key. Guarantees: an
+access key belongs to one role session for the life of the control plane. Does not: check signatures or permissions.
+Source: IAM user guide, "Unique identifiers" (ASIA = temporary); EC2 user guide "Retrieve security credentials".
 """
 
 from __future__ import annotations
@@ -10,16 +10,28 @@ from __future__ import annotations
 import base64
 import secrets
 import string
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from lab.aws.core.call_log import Caller
+from lab.aws.core.cloud import Cloud, current
 from lab.aws.core.patches import original, replaces
-from lab.aws.core.state import Caller, Cloud, Life, current
-from lab.aws.core.views import RoleCredentials
 
 _LIFETIME = timedelta(hours=6)
 _STS = "moto.sts.models:STSBackend.get_caller_identity"
 _ALPHABET = string.ascii_uppercase + string.digits
+
+
+@dataclass(frozen=True, kw_only=True)
+class RoleCredentials:
+    """Temporary credentials of an instance's role, as the metadata service hands them out."""
+
+    access_key_id: str
+    secret_access_key: str
+    token: str
+    expiration: str  # ISO 8601, UTC, e.g. "2026-11-20T18:00:00Z"
+    last_updated: str
 
 
 def new_credentials(cloud: Cloud, caller: Caller) -> RoleCredentials:
@@ -34,22 +46,6 @@ def new_credentials(cloud: Cloud, caller: Caller) -> RoleCredentials:
     )
     cloud.callers[made.access_key_id] = caller
     return made
-
-
-def instance_profile(cloud: Cloud, instance_id: str) -> Any:
-    """The instance profile of an instance, moto's record, or None."""
-    association = cloud.ec2.iam_instance_profile_associations.get(instance_id)
-    return association.iam_instance_profile if association is not None else None
-
-
-def issue(cloud: Cloud, instance: Any, life: Life) -> None:
-    """Give the instance credentials of the role in its profile. No-op while it has no profile, or has credentials."""
-    profile = instance_profile(cloud, instance.id)
-    if profile is None or not profile.roles or life.credentials is not None:
-        return
-    life.role_name = profile.roles[0].name
-    arn = f"arn:aws:sts::{cloud.account_id}:assumed-role/{life.role_name}/{instance.id}"
-    life.credentials = new_credentials(cloud, Caller(kind="instance-role", arn=arn, instance_id=instance.id))
 
 
 @replaces(

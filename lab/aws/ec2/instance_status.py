@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from lab.aws.core.cloud import Cloud, current
 from lab.aws.core.patches import PROPERTY, original, replaces
-from lab.aws.core.state import Cloud, current
+from lab.aws.ec2.state import Ec2
 
 _INSTANCE = "moto.ec2.models.instances:Instance"
 
@@ -18,7 +19,7 @@ _INSTANCE = "moto.ec2.models.instances:Instance"
 def watch_status(cloud: Cloud) -> bool:
     """Status checks of running instances: a machine that is off unasked is impaired after `impaired_after_s`."""
     changed = False
-    for life in cloud.lives.values():
+    for life in Ec2.of(cloud).lives.values():
         if life.running_since is None or life.asked_off or life.impaired_since is not None:
             continue
         if life.seen_on or not life.ever_on:
@@ -28,7 +29,7 @@ def watch_status(cloud: Cloud) -> bool:
             life.off_unasked_at = cloud.now()
             delay_s = cloud.delay("impaired_after_s")
             life.impaired_due_at = cloud.now() + delay_s
-            cloud.later(delay_s, lambda: None)
+            cloud.look_again_in(delay_s)
             cloud.event("instance", life.instance_id, "its machine is off without anybody having asked")
         if life.impaired_due_at is not None and cloud.now() >= life.impaired_due_at:
             life.impaired_since = cloud.now()
@@ -39,7 +40,7 @@ def watch_status(cloud: Cloud) -> bool:
 
 def status_check(cloud: Cloud, instance: Any) -> str:
     """not-applicable, initializing, ok or impaired."""
-    life = cloud.lives.get(instance.id)
+    life = Ec2.of(cloud).lives.get(instance.id)
     if life is None or life.running_since is None or instance.state != "running":
         return "not-applicable"
     if life.impaired_since is not None:

@@ -16,13 +16,14 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 
-from lab.aws.core import credentials
-from lab.aws.core.aws_errors import refused
-from lab.aws.core.machines import MachineOrder
+from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.errors import refused
 from lab.aws.core.patches import original, replaces
-from lab.aws.core.state import Cloud, Life, current
+from lab.aws.ec2 import instance_credentials
 from lab.aws.ec2.launch_rules import apply_launch_template, default_subnet, refuse_image, refuse_profile
+from lab.aws.ec2.machines import MachineOrder
 from lab.aws.ec2.network_interfaces import nic_of, release_all
+from lab.aws.ec2.state import Ec2, Life
 
 _INSTANCE = "moto.ec2.models.instances:Instance"
 _BACKEND = "moto.ec2.models.instances:InstanceBackend"
@@ -73,8 +74,8 @@ def begin_launch(cloud: Cloud, instance: Any) -> None:
     """The record is pending, the machine is switched on, after `pending_s` the instance is running."""
     life = Life(instance_id=instance.id)
     instance.launch_time = datetime.fromtimestamp(cloud.now(), UTC)
-    cloud.lives[instance.id] = life
-    credentials.issue(cloud, instance, life)
+    Ec2.of(cloud).lives[instance.id] = life
+    instance_credentials.issue(cloud, instance, life)
     _switch_on(cloud, instance, life, f"{instance.image_id} in {instance.placement.zone}")
 
 
@@ -92,7 +93,7 @@ def _switch_on(cloud: Cloud, instance: Any, life: Life, text: str) -> None:
     def power_on() -> None:
         life.seen_on = True
         try:
-            cloud.machines.power_on(order)
+            Ec2.of(cloud).machines.power_on(order)
         finally:
             life.ever_on = True  # also when it failed: then the machine is off, and the status check will say so
 
@@ -116,7 +117,7 @@ def begin_termination(cloud: Cloud, instance: Any, *, cut_power: bool = False, r
     """Shutting-down: the machine gets its power button pressed, or its power cut. No-op for a terminated instance."""
     with cloud.call():
         previous = copy.copy(instance._state)
-        life = cloud.lives[instance.id]
+        life = Ec2.of(cloud).lives[instance.id]
         if instance.state == "terminated":
             return previous
         if instance.state != "shutting-down":
@@ -125,22 +126,22 @@ def begin_termination(cloud: Cloud, instance: Any, *, cut_power: bool = False, r
             message = reason or "Client.UserInitiatedShutdown: User initiated shutdown"
             instance.state_reason.message, instance.state_reason.code = message, message.partition(":")[0]
             set_state(cloud, instance, "shutting-down", message)
-            cloud.effect(lambda: cloud.machines.press_power_button(instance.id))
+            cloud.effect(lambda: Ec2.of(cloud).machines.press_power_button(instance.id))
         if cut_power:
             life.power_cut_at = cloud.now()
-            cloud.effect(lambda: cloud.machines.power_off(instance.id))
+            cloud.effect(lambda: Ec2.of(cloud).machines.power_off(instance.id))
         cloud.later(0.0, lambda: _watch_power(cloud, instance))
         return previous
 
 
 def _watch_power(cloud: Cloud, instance: Any) -> None:
     """While a machine is being switched off: look at it until it is off, then release what it held."""
-    life = cloud.lives[instance.id]
+    life = Ec2.of(cloud).lives[instance.id]
     if not life.asked_off or life.off_seen_at is not None:
         return
     overdue = life.power_cut_at is not None and cloud.now() >= life.power_cut_at
     if overdue:
-        cloud.effect(lambda: cloud.machines.power_off(instance.id))
+        cloud.effect(lambda: Ec2.of(cloud).machines.power_off(instance.id))
     if life.ever_on and life.seen_on and not overdue:
         cloud.later(max(cloud.timing.stopping_poll_s, 0.01), lambda: _watch_power(cloud, instance))
         return
@@ -149,28 +150,28 @@ def _watch_power(cloud: Cloud, instance: Any) -> None:
 
 
 def _finish_power_off(cloud: Cloud, instance: Any) -> None:
-    life = cloud.lives[instance.id]
+    life = Ec2.of(cloud).lives[instance.id]
     life.ever_on, life.running_since, life.impaired_since, life.off_unasked_at = False, None, None, None
     if life.becomes == "stopped":
         set_state(cloud, instance, "stopped", "")
         return
     release_all(cloud, instance)
     instance.teardown_defaults()
-    if cloud.ec2.iam_instance_profile_associations.get(instance.id):
-        association = cloud.ec2.iam_instance_profile_associations[instance.id]
-        cloud.ec2.disassociate_iam_instance_profile(association_id=association.association_id)
+    if cloud.backend("ec2").iam_instance_profile_associations.get(instance.id):
+        association = cloud.backend("ec2").iam_instance_profile_associations[instance.id]
+        cloud.backend("ec2").disassociate_iam_instance_profile(association_id=association.association_id)
     life.terminated_at = cloud.now()
     set_state(cloud, instance, "terminated", "")
     cloud.later(cloud.timing.terminated_visible_s, lambda: _forget(cloud, instance))
 
 
 def _forget(cloud: Cloud, instance: Any) -> None:
-    for key, reservation in list(cloud.ec2.reservations.items()):
+    for key, reservation in list(cloud.backend("ec2").reservations.items()):
         if instance in reservation.instances:
             reservation.instances.remove(instance)
             if not reservation.instances:
-                del cloud.ec2.reservations[key]
-    cloud.lives.pop(instance.id, None)
+                del cloud.backend("ec2").reservations[key]
+    Ec2.of(cloud).lives.pop(instance.id, None)
 
 
 @replaces(
@@ -219,11 +220,11 @@ def stop(self: Any) -> Any:
             raise refused(
                 "IncorrectInstanceState", f"The instance '{self.id}' is not in a state from which it can be stopped."
             )
-        life = cloud.lives[self.id]
+        life = Ec2.of(cloud).lives[self.id]
         life.asked_off, life.becomes = True, "stopped"
         life.power_cut_at = cloud.now() + cloud.timing.shutdown_deadline_s
         set_state(cloud, self, "stopping", "Client.UserInitiatedShutdown: User initiated shutdown")
-        cloud.effect(lambda: cloud.machines.press_power_button(self.id))
+        cloud.effect(lambda: Ec2.of(cloud).machines.press_power_button(self.id))
         cloud.later(0.0, lambda: _watch_power(cloud, self))
         return previous
 
@@ -240,7 +241,7 @@ def start(self: Any) -> Any:
             raise refused(
                 "IncorrectInstanceState", f"The instance '{self.id}' is not in a state from which it can be started."
             )
-        life = cloud.lives[self.id]
+        life = Ec2.of(cloud).lives[self.id]
         life.asked_off, life.off_seen_at, life.power_cut_at = False, None, None
         _switch_on(cloud, self, life, "started")
         return previous

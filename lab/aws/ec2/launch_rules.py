@@ -13,7 +13,7 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 from moto.ec2.utils import filter_iam_instance_profiles
 
-from lab.aws.core.aws_errors import refused
+from lab.aws.core.errors import refused
 from lab.aws.core.patches import replaces
 
 _FILTER = "moto.ec2.responses.instances:filter_iam_instance_profiles"

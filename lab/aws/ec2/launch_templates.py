@@ -13,9 +13,9 @@ from typing import Any
 
 from moto.ec2.utils import parse_user_data
 
-from lab.aws.core.aws_errors import refused
+from lab.aws.core.cloud import current
+from lab.aws.core.errors import refused
 from lab.aws.core.patches import original, replaces
-from lab.aws.core.state import current
 
 _RESPONSE = "moto.ec2.responses.launch_templates:LaunchTemplates"
 _TEMPLATE = "moto.ec2.models.launch_templates:LaunchTemplate"

@@ -11,9 +11,10 @@ from typing import Any
 
 from moto.core.responses import EmptyResult
 
-from lab.aws.core.aws_errors import refused
+from lab.aws.core.cloud import current
+from lab.aws.core.errors import refused
 from lab.aws.core.patches import PROPERTY, original, replaces
-from lab.aws.core.state import Attachment, current
+from lab.aws.ec2.state import Attachment, Ec2
 
 _ENI = "moto.ec2.models.elastic_network_interfaces:NetworkInterface"
 _RESPONSE = "moto.ec2.responses.elastic_network_interfaces:ElasticNetworkInterfaces"
@@ -21,7 +22,7 @@ _RESPONSE = "moto.ec2.responses.elastic_network_interfaces:ElasticNetworkInterfa
 
 def _attachment(eni: Any) -> Attachment | None:
     """The attachment as DescribeNetworkInterfaces shows it."""
-    return current().attachments.get(eni.id)
+    return Ec2.of(current()).attachments.get(eni.id)
 
 
 replaces(f"{_ENI}.attachment", expects=PROPERTY, reason="attachments have a status and take time")(
@@ -38,7 +39,7 @@ def get_filter_value(self: Any, filter_name: str, method_name: str | None = None
     """Filters of DescribeNetworkInterfaces, with the attachment.* family."""
     if not filter_name.startswith("attachment."):
         return original(f"{_ENI}.get_filter_value")(self, filter_name, method_name)
-    held = current().attachments.get(self.id)
+    held = Ec2.of(current()).attachments.get(self.id)
     field = filter_name.removeprefix("attachment.").replace("-", "_")
     if held is None or not hasattr(held, field):
         return None
@@ -60,7 +61,7 @@ def modify_network_interface_attribute(self: Any) -> Any:
     cloud = current()
     with cloud.call():
         eni = self.ec2_backend.get_network_interface(self._get_param("NetworkInterfaceId"))
-        held = cloud.attachments.get(eni.id)
+        held = Ec2.of(cloud).attachments.get(eni.id)
         if held is None or held.attachment_id != attachment_id:
             raise refused("InvalidAttachmentID.NotFound", f"The interface attachment '{attachment_id}' does not exist.")
         held.delete_on_termination = self._get_bool_param("Attachment.DeleteOnTermination", False)  # noqa: FBT003

@@ -16,10 +16,11 @@ from typing import Any
 from moto.ec2.exceptions import InvalidInstanceIdError
 from moto.ec2.utils import random_eni_attach_id
 
-from lab.aws.core.aws_errors import refused
-from lab.aws.core.machines import Nic
+from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.errors import refused
 from lab.aws.core.patches import original, replaces
-from lab.aws.core.state import Attachment, Cloud, current
+from lab.aws.ec2.machines import Nic
+from lab.aws.ec2.state import Attachment, Ec2
 
 _BACKEND = "moto.ec2.models.elastic_network_interfaces:NetworkInterfaceBackend"
 _CREATE_PARAMETERS = (
@@ -111,7 +112,7 @@ def delete_network_interface(self: Any, eni_id: str) -> None:
     cloud = current()
     with cloud.call():
         eni = self.get_network_interface(eni_id)
-        if eni_id in cloud.attachments:
+        if eni_id in Ec2.of(cloud).attachments:
             raise refused("InvalidParameterValue", f"Network interface '{eni_id}' is currently in use.")
         original(f"{_BACKEND}.delete_network_interface")(self, eni_id)
         eni.subnet.del_subnet_ip(eni.private_ip_address)
@@ -138,7 +139,7 @@ def attach_network_interface(self: Any, eni_id: str, instance_id: str, device_in
 
 def refuse_attachment(cloud: Cloud, eni: Any, instance: Any, index: int) -> None:
     """Raise AWS's error when the interface may not go to this instance at this index."""
-    if eni.id in cloud.attachments:
+    if eni.id in Ec2.of(cloud).attachments:
         raise refused(
             "InvalidNetworkInterface.InUse",
             f"Interface: [{eni.id}] in use.",
@@ -171,12 +172,12 @@ def begin_attachment(cloud: Cloud, eni: Any, instance: Any, index: int) -> Attac
     cloud.event("network-interface", eni.id, f"attaching to {instance.id} as device {index}")
 
     def complete() -> None:
-        if cloud.attachments.get(eni.id) is not attachment or attachment.status != "attaching":
+        if Ec2.of(cloud).attachments.get(eni.id) is not attachment or attachment.status != "attaching":
             return
         attachment.status = "attached"
         nic = nic_of(eni, index)
         if instance.state == "running":
-            cloud.effect(lambda: cloud.machines.plug(instance.id, nic))
+            cloud.effect(lambda: Ec2.of(cloud).machines.plug(instance.id, nic))
         cloud.event("network-interface", eni.id, f"attached to {instance.id} ({eni.private_ip_address})")
 
     cloud.later(cloud.delay("attach_s"), complete)
@@ -198,7 +199,7 @@ def record_attachment(cloud: Cloud, eni: Any, instance: Any, index: int, *, stat
         attach_time=eni.attach_time,
         metadata_lag_s=cloud.delay("metadata_lag_s") if index else 0.0,  # a primary interface is there from the start
     )
-    cloud.attachments[eni.id] = attachment
+    Ec2.of(cloud).attachments[eni.id] = attachment
     return attachment
 
 
@@ -212,7 +213,7 @@ def attach_eni(self: Any, eni: Any, device_index: int) -> str:
     cloud = current()
     with cloud.call():
         index = int(device_index)
-        if eni.id in cloud.attachments:
+        if eni.id in Ec2.of(cloud).attachments:
             raise refused("InvalidNetworkInterface.InUse", f"Interface: [{eni.id}] in use.")
         if index == 0:
             eni.delete_on_termination = True
@@ -230,7 +231,7 @@ def detach_network_interface(self: Any, attachment_id: str) -> None:
     cloud = current()
     with cloud.call():
         for eni in self.enis.values():
-            attachment = cloud.attachments.get(eni.id)
+            attachment = Ec2.of(cloud).attachments.get(eni.id)
             if attachment is not None and attachment.attachment_id == attachment_id:
                 begin_detachment(cloud, eni, attachment)
                 return
@@ -250,7 +251,7 @@ def begin_detachment(cloud: Cloud, eni: Any, attachment: Attachment) -> None:
     cloud.event("network-interface", eni.id, f"detaching from {attachment.instance_id}")
 
     def complete() -> None:
-        if cloud.attachments.get(eni.id) is attachment:
+        if Ec2.of(cloud).attachments.get(eni.id) is attachment:
             release(cloud, eni)
 
     cloud.later(cloud.delay("detach_s"), complete)
@@ -258,12 +259,12 @@ def begin_detachment(cloud: Cloud, eni: Any, attachment: Attachment) -> None:
 
 def release(cloud: Cloud, eni: Any) -> None:
     """Take the interface away from its instance, on the record and from the machine; it is available afterwards."""
-    attachment = cloud.attachments.pop(eni.id)
+    attachment = Ec2.of(cloud).attachments.pop(eni.id)
     instance = eni.instance
     if instance is not None:
         instance.nics.pop(attachment.device_index, None)
         nic = nic_of(eni, attachment.device_index)
-        cloud.effect(lambda: cloud.machines.unplug(attachment.instance_id, nic))
+        cloud.effect(lambda: Ec2.of(cloud).machines.unplug(attachment.instance_id, nic))
     eni.instance = eni.attachment_id = eni.attach_time = eni.device_index = None
     eni.status = "available"
     cloud.event("network-interface", eni.id, f"detached from {attachment.instance_id}, available")
@@ -272,8 +273,8 @@ def release(cloud: Cloud, eni: Any) -> None:
 def release_all(cloud: Cloud, instance: Any) -> None:
     """What termination does: interfaces with DeleteOnTermination go away, the others become available."""
     for eni in list(instance.nics.values()):
-        delete = cloud.attachments[eni.id].delete_on_termination
+        delete = Ec2.of(cloud).attachments[eni.id].delete_on_termination
         release(cloud, eni)
         if delete:
-            cloud.ec2.delete_network_interface(eni.id)
+            cloud.backend("ec2").delete_network_interface(eni.id)
     instance._private_ips = set()  # moto would free these addresses once more when the object is collected

@@ -14,9 +14,9 @@ from typing import Any
 
 from moto.efs.exceptions import FileSystemNotFound
 
-from lab.aws.core.aws_errors import file_system_refused
+from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.errors import file_system_refused
 from lab.aws.core.patches import original, replaces
-from lab.aws.core.state import Cloud, current
 
 _RESPONSE = "moto.efs.responses:EFSResponse"
 _AT_ONCE = "moto's file systems and mount targets are available at once"

@@ -9,36 +9,47 @@ Sources: EC2 API reference "Error codes" (RequestLimitExceeded, UnauthorizedOper
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 KINDS = ("throttled", "denied", "unavailable", "internal-error")
 
-Words = tuple[str, int, str]  # code, HTTP status, message
 
-_DEFAULT: dict[str, Words] = {
-    "throttled": ("Throttling", 400, "Rate exceeded"),
-    "denied": ("AccessDenied", 403, "User: {caller} is not authorized to perform: {call}"),
-    "unavailable": ("ServiceUnavailable", 503, "The request has failed due to a temporary failure of the server."),
-    "internal-error": ("InternalFailure", 500, "The request processing has failed because of an unknown error."),
+class Refusal(NamedTuple):
+    """An error answer: `status` is the HTTP status."""
+
+    code: str
+    status: int
+    message: str
+
+
+_DEFAULT: dict[str, Refusal] = {
+    "throttled": Refusal("Throttling", 400, "Rate exceeded"),
+    "denied": Refusal("AccessDenied", 403, "User: {caller} is not authorized to perform: {call}"),
+    "unavailable": Refusal(
+        "ServiceUnavailable", 503, "The request has failed due to a temporary failure of the server."
+    ),
+    "internal-error": Refusal("InternalFailure", 500, "The request processing has failed because of an unknown error."),
 }
-_JSON: dict[str, Words] = {
-    "throttled": ("ThrottlingException", 400, "Rate exceeded"),
-    "denied": ("AccessDeniedException", 400, "User: {caller} is not authorized to perform: {call}"),
-    "unavailable": ("ServiceUnavailableException", 503, "The service is unavailable."),
-    "internal-error": ("InternalServerError", 500, "An error occurred on the server side."),
+_JSON: dict[str, Refusal] = {
+    "throttled": Refusal("ThrottlingException", 400, "Rate exceeded"),
+    "denied": Refusal("AccessDeniedException", 400, "User: {caller} is not authorized to perform: {call}"),
+    "unavailable": Refusal("ServiceUnavailableException", 503, "The service is unavailable."),
+    "internal-error": Refusal("InternalServerError", 500, "An error occurred on the server side."),
 }
-_OWN: dict[str, dict[str, Words]] = {
+_OWN: dict[str, dict[str, Refusal]] = {
     "ec2": {
-        "throttled": ("RequestLimitExceeded", 503, "Request limit exceeded."),
-        "denied": ("UnauthorizedOperation", 403, "You are not authorized to perform this operation."),
-        "unavailable": ("Unavailable", 503, "The service is unavailable. Please try again shortly."),
-        "internal-error": ("InternalError", 500, "An internal error has occurred"),
+        "throttled": Refusal("RequestLimitExceeded", 503, "Request limit exceeded."),
+        "denied": Refusal("UnauthorizedOperation", 403, "You are not authorized to perform this operation."),
+        "unavailable": Refusal("Unavailable", 503, "The service is unavailable. Please try again shortly."),
+        "internal-error": Refusal("InternalError", 500, "An internal error has occurred"),
     },
     "ssm": _JSON,
     "logs": _JSON,
-    "elasticfilesystem": _JSON | {"denied": ("AccessDeniedException", 403, _JSON["denied"][2])},
+    "elasticfilesystem": _JSON | {"denied": _JSON["denied"]._replace(status=403)},
 }
 
 
-def words(kind: str, service: str, action: str, caller: str) -> Words:
-    """Code, status and message of a kind of error in the words of a service."""
+def words(kind: str, service: str, action: str, caller: str) -> Refusal:
+    """A kind of error in the words of a service."""
     code, status, message = _OWN.get(service, _DEFAULT).get(kind, _DEFAULT[kind])
-    return code, status, message.format(caller=caller or "unknown", call=f"{service}:{action}")
+    return Refusal(code, status, message.format(caller=caller or "unknown", call=f"{service}:{action}"))

@@ -1,7 +1,7 @@
 """Faults of the API: errors, delays, lost connections, and work done whose answer is lost.
 
 For: tests, chaos runs and the demo say `control_plane.faults.add(...)`, over HTTP `POST /_lab/faults`
-(`fault_endpoint`); ready-made ones are in `fault_presets`. The same book serves `strict_mock_aws`.
+(`endpoint`); ready-made ones are in `presets`. The same book serves `strict_mock_aws`.
 Guarantees: a fault hits only calls that match all it says, at most `count` of them, only inside its time window; of
 several that match, the oldest one applies; `clear` also releases calls that a fault is holding back.
 Does not: touch a machine's network (`lab.hardware.network_cuts` does), or the answers of IMDS and DNS.
@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from lab.aws.core.cloud import Cloud
 from lab.aws.faults.codes import KINDS
 
 _SERVICES = {"efs": "elasticfilesystem", "monitoring": "cloudwatch"}
@@ -42,7 +43,7 @@ class Fault:
     the call names); empty matches any. After `skip` matching calls, the next `count` (None: all) are hit, or of those a
     `share`, drawn with `seed`. In force from `starts_in_s` after `add`, for `lasts_s` (None: until removed).
 
-    What happens: the answer waits `delay_s`; then an error - `code` as given, or `kind` (`fault_codes.KINDS`) in the
+    What happens: the answer waits `delay_s`; then an error - `code` as given, or `kind` (`codes.KINDS`) in the
     service's own words - or the connection is closed (`drop`), or the work is done and then the connection is closed
     (`lose_answer`). Raises ValueError for one that says nothing or contradicts itself.
     """
@@ -137,6 +138,11 @@ class Faults:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._numbers = itertools.count(1)
+
+    @classmethod
+    def of(cls, cloud: Cloud) -> Faults:
+        """Those of this cloud."""
+        return cloud.room(cls, lambda: cls(cloud.now))
 
     def add(self, fault: Fault) -> Fault:
         """Put a fault in force; returns it, so that its `hits` can be read."""

@@ -21,14 +21,16 @@ from urllib.parse import quote
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
 from werkzeug.serving import make_server
 
-from lab.aws.cloudformation.custom_resources import DESK, RESPONSE_PATH
-from lab.aws.core import calls
-from lab.aws.core.call_log import CallLog
-from lab.aws.core.calls import Refusal
-from lab.aws.core.error_documents import error_document
-from lab.aws.core.state import Cloud
+from lab.aws.calls import admission
+from lab.aws.calls.error_documents import error_document
+from lab.aws.calls.recording import recording
+from lab.aws.cloudformation.custom_resources import RESPONSE_PATH
+from lab.aws.cloudformation.state import CloudFormation
+from lab.aws.core.cloud import Cloud
+from lab.aws.faults.codes import Refusal
 from lab.aws.faults.endpoint import FAULTS_PATH, answer_faults
-from lab.aws.faults.faults import ApiCall, Fault
+from lab.aws.faults.faults import ApiCall, Fault, Faults
+from lab.aws.faults.strike import refusal, strike
 
 _Environ = dict[str, Any]
 _StartResponse = Callable[..., Any]
@@ -54,9 +56,8 @@ class Handler(MotoRequestHandler):  # type: ignore[misc]
 class Application:
     """The WSGI application."""
 
-    def __init__(self, cloud: Cloud, log: CallLog) -> None:
+    def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._log = log
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
@@ -65,21 +66,21 @@ class Application:
         environ["wsgi.input"] = io.BytesIO(body)
         path = environ.get("PATH_INFO", "")
         if path.startswith(RESPONSE_PATH):
-            known = DESK.put(path.removeprefix(RESPONSE_PATH), body)
+            known = CloudFormation.of(self._cloud).desk.put(path.removeprefix(RESPONSE_PATH), body)
             return _answer(start_response, "200 OK" if known else "404 NOT FOUND", "text/plain", b"")
         if path.startswith(FAULTS_PATH):
-            status, document = answer_faults(self._cloud.faults, environ["REQUEST_METHOD"], path, body)
+            status, document = answer_faults(Faults.of(self._cloud), environ["REQUEST_METHOD"], path, body)
             return _answer(start_response, status, "application/json", json.dumps(document).encode())
         method, url, headers = _line_and_headers(environ)
-        with self._log.recording(method, url, headers, body) as answer:
-            call = calls.identify(self._cloud, answer.request, url, body)
+        with recording(self._cloud, method, url, headers, body) as answer:
+            call = admission.identify(self._cloud, answer.request, url, body)
             return answer.overhear(self._attend(environ, answer.listen(start_response), call))
 
     def _attend(self, environ: _Environ, start_response: _StartResponse, call: ApiCall) -> Iterable[bytes]:
-        refused = calls.limit(self._cloud, call)
+        refused = admission.limit(self._cloud, call)
         if refused is not None:
             return _refuse(environ, start_response, call, refused)
-        fault = calls.strike(self._cloud, call)
+        fault = strike(self._cloud, call)
         if fault is not None:
             answer = self._suffer(fault, call, environ, start_response)
             if answer is not None:
@@ -95,7 +96,7 @@ class Application:
             self._serve(environ, lambda *_: None, call.service)
         if fault.lose_answer or fault.drop:
             raise ConnectionLost
-        refused = calls.refusal(fault, call)
+        refused = refusal(fault, call)
         return None if refused is None else _refuse(environ, start_response, call, refused)
 
     def _serve(self, environ: _Environ, start_response: _StartResponse, service: str) -> Iterable[bytes]:

@@ -11,42 +11,24 @@ from __future__ import annotations
 
 import secrets
 import string
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from moto.core.responses import ActionResult
 
-from lab.aws.core.aws_errors import record_refused
+from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.errors import record_refused
 from lab.aws.core.patches import original, replaces
-from lab.aws.core.state import Cloud, current
 from lab.aws.route53.record_rules import Record, RecordKey, apply_changes, normal_name, record_from
+from lab.aws.route53.state import Change, Route53
 
 _BACKEND = "moto.route53.models:Route53Backend"
 _RESPONSE = "moto.route53.responses:Route53"
 _LETTERS = string.ascii_uppercase + string.digits
 
 
-@dataclass
-class Change:
-    """A submitted change batch."""
-
-    id: str
-    submitted_at: float
-    insync_at: float
-
-    def describe(self, now: float) -> dict[str, Any]:
-        """As ChangeInfo."""
-        return {
-            "Id": f"/change/{self.id}",
-            "Status": "INSYNC" if now >= self.insync_at else "PENDING",
-            "SubmittedAt": datetime.fromtimestamp(self.submitted_at, UTC),
-        }
-
-
 def submit_changes(cloud: Cloud, zone_id: str, changes: list[dict[str, Any]]) -> Change:
     """Check and apply a batch. Raises NoSuchHostedZone, InvalidChangeBatch or InvalidInput."""
-    zone = cloud.route53.get_hosted_zone(zone_id)
+    zone = cloud.backend("route53").get_hosted_zone(zone_id)
     for change in changes:
         if change["Action"] not in ("CREATE", "UPSERT", "DELETE"):
             raise record_refused(
@@ -67,7 +49,7 @@ def new_change(cloud: Cloud) -> Change:
     """A change that is in sync after `insync_s`."""
     identifier = "C" + "".join(secrets.choice(_LETTERS) for _ in range(20))
     change = Change(identifier, cloud.now(), cloud.now() + cloud.delay("insync_s"))
-    cloud.changes[identifier] = change
+    Route53.of(cloud).changes[identifier] = change
     return change
 
 
@@ -155,13 +137,13 @@ def change_resource_record_sets_response(self: Any) -> Any:
         raise record_refused("InvalidChangeBatch", "[Number of records limit of 1000 exceeded.]")
     zone_id = self._get_param("HostedZoneId").rpartition("/")[2]
     with cloud.call():
-        if cloud.now() < cloud.busy_zones.get(zone_id, 0.0):
+        if cloud.now() < Route53.of(cloud).busy_zones.get(zone_id, 0.0):
             raise record_refused(
                 "PriorRequestNotComplete",
                 "The request was rejected because Route 53 was still processing a prior request.",
             )
         change = self.backend.change_resource_record_sets(zone_id, changes)
-        cloud.busy_zones[zone_id] = cloud.now() + cloud.timing.change_busy_s
+        Route53.of(cloud).busy_zones[zone_id] = cloud.now() + cloud.timing.change_busy_s
     return ActionResult({"ChangeInfo": change.describe(cloud.now())})
 
 
@@ -170,7 +152,7 @@ def get_change(self: Any) -> Any:
     """GetChange: PENDING, later INSYNC; NoSuchChange for an id that was never given out."""
     cloud = current()
     identifier = self._get_param("Id").removeprefix("/change/")
-    change = cloud.changes.get(identifier)
+    change = Route53.of(cloud).changes.get(identifier)
     if change is None:
         raise record_refused("NoSuchChange", f"No change found with ID: {identifier}")
     return ActionResult({"ChangeInfo": change.describe(cloud.now())})

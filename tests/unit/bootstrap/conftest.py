@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from bootstrap.cloud.clients import Clients
-from lab.aws.core.strict import strict_mock_aws
+from lab.aws import strict_mock_aws
 from tests.kit.clock import FakeClock
 from tests.kit.cloud import IMAGE, REGION, Cloud
 from tests.kit.fake_os import FakeOs, fake_os

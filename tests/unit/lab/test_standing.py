@@ -9,8 +9,7 @@ from typing import Any, ClassVar, cast
 
 import pytest
 
-from lab.aws import ControlPlane
-from lab.aws.core.views import GroupView, MemberView, NetworkInterfaceView, RecordView
+from lab.aws import ControlPlane, GroupView, MemberView, NetworkInterfaceView, RecordView
 from lab.play.standing import Standing, read_standing
 
 NAME = "influxdb.example.internal"

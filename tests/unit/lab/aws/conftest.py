@@ -12,8 +12,8 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.aws.core.machines import NoMachines
-from lab.aws.core.strict import StrictAws, strict_mock_aws
+from lab.aws.ec2.machines import NoMachines
+from lab.aws.in_process.strict import StrictAws, strict_mock_aws
 from tests.kit.distinct_delays import DISTINCT
 
 REGION = "us-east-1"

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from botocore.exceptions import ClientError
 
-from lab.aws.core.call_context import principal_arn
-from lab.aws.core.call_log import NO_ANSWER, OK, Answer, Call, CallLog, read_calls
-from lab.aws.core.call_request import ApiRequest
+from lab.aws.calls.context import principal_arn
+from lab.aws.calls.recording import Answer, recording
+from lab.aws.calls.request import ApiRequest
+from lab.aws.core.call_log import NO_ANSWER, OK, Call, Caller, read_calls
 from lab.aws.core.credentials import new_credentials
-from lab.aws.core.state import Caller
 from tests.unit.lab.aws.conftest import REGION, ZONES, client, session
 
 if TYPE_CHECKING:
@@ -145,10 +145,10 @@ def test_lines_read_back_are_the_calls(world: World, tmp_path: Path) -> None:
 
 
 def test_what_was_never_answered_says_so(world: World) -> None:
-    log: CallLog = world.aws.calls
-    with pytest.raises(ConnectionError), log.recording("POST", "http://x/", {}, b"Action=DescribeVpcs"):
+    cloud = world.aws.cloud
+    with pytest.raises(ConnectionError), recording(cloud, "POST", "http://x/", {}, b"Action=DescribeVpcs"):
         raise ConnectionError
-    assert log.calls()[-1].outcome == NO_ANSWER
+    assert cloud.calls.calls()[-1].outcome == NO_ANSWER
 
 
 @pytest.mark.parametrize(

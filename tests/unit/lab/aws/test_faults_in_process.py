@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from lab.aws.core.limits import Limits
-from lab.aws.core.strict import strict_mock_aws
 from lab.aws.faults.faults import ApiCall, Fault, Faults
+from lab.aws.in_process.strict import strict_mock_aws
+from lab.aws.route53.limits import Limits
 from tests.kit.distinct_delays import DISTINCT
 
 from .conftest import ZONES, World, client

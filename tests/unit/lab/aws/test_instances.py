@@ -7,7 +7,7 @@ import base64
 import boto3
 import pytest
 
-from lab.aws.core.strict import strict_mock_aws
+from lab.aws.in_process.strict import strict_mock_aws
 
 from .conftest import IMAGE, REGION, ZONES, World, client, refusal
 

@@ -6,13 +6,12 @@ import inspect
 
 import pytest
 
-from lab.aws.core import patches, rules
+from lab.aws.core import patches
 from lab.aws.core.patches import Patch
-from lab.aws.core.strict import strict_mock_aws
+from lab.aws.in_process.strict import strict_mock_aws
 
 
 def test_the_rules_fit_the_installed_moto() -> None:
-    assert rules.RULE_MODULES
     assert len(patches.declared()) > 40
     assert patches.verify() == []
 

@@ -11,22 +11,14 @@ condition context keys"; Route 53 developer guide "Using IAM policy conditions f
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
-from lab.aws.core.call_request import ApiRequest
-from lab.aws.core.state import Caller, Cloud
-from lab.aws.core.view_records import tags_of
-
-Keys = dict[str, str | list[str]]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Resource:
-    """One resource of a call, with the condition keys that belong to it alone (its tags, its zone)."""
-
-    arn: str
-    keys: Keys = field(default_factory=dict)
+from lab.aws.autoscaling.state import AutoScaling
+from lab.aws.calls.request import ApiRequest
+from lab.aws.core.call_log import Caller, Keys, Resource
+from lab.aws.core.cloud import Cloud
+from lab.aws.ec2.state import Ec2
+from lab.aws.ec2.views import tags_of
 
 
 def operator(cloud: Cloud, access_key: str) -> Caller:
@@ -96,7 +88,7 @@ _EC2_NAMES = {
 
 def _ec2(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
     attachment_ids = [*_each(parameters, "AttachmentId"), *_each(parameters.get("Attachment") or {}, "AttachmentId")]
-    held = {one.attachment_id: (eni_id, one.instance_id) for eni_id, one in cloud.attachments.items()}
+    held = {one.attachment_id: (eni_id, one.instance_id) for eni_id, one in Ec2.of(cloud).attachments.items()}
     pairs = [held[attachment_id] for attachment_id in attachment_ids if attachment_id in held]
     for instance_id in [*_each(parameters, "InstanceId", "InstanceIds"), *(pair[1] for pair in pairs)]:
         yield _instance(cloud, instance_id)
@@ -111,7 +103,7 @@ def _ec2(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
 
 def _instance(cloud: Cloud, instance_id: str) -> Resource:
     arn = _arn(cloud, "ec2", f"instance/{instance_id}")
-    record: Any = cloud.ec2.get_instance_by_id(instance_id)
+    record: Any = cloud.backend("ec2").get_instance_by_id(instance_id)
     if record is None:
         return Resource(arn=arn)
     own: Keys = {
@@ -120,7 +112,7 @@ def _instance(cloud: Cloud, instance_id: str) -> Resource:
         "ec2:InstanceType": record.instance_type,
         "ec2:MetadataHttpTokens": record.metadata_options.http_tokens,
     }
-    association = cloud.ec2.iam_instance_profile_associations.get(instance_id)
+    association = cloud.backend("ec2").iam_instance_profile_associations.get(instance_id)
     if association is not None:
         own["ec2:InstanceProfile"] = association.iam_instance_profile.arn
     return Resource(arn=arn, keys=own | _ec2_tags(record))
@@ -128,7 +120,7 @@ def _instance(cloud: Cloud, instance_id: str) -> Resource:
 
 def _network_interface(cloud: Cloud, eni_id: str) -> Resource:
     arn = _arn(cloud, "ec2", f"network-interface/{eni_id}")
-    record: Any = cloud.ec2.enis.get(eni_id)
+    record: Any = cloud.backend("ec2").enis.get(eni_id)
     if record is None:
         return Resource(arn=arn)
     own: Keys = {
@@ -141,7 +133,7 @@ def _network_interface(cloud: Cloud, eni_id: str) -> Resource:
 
 
 def _launch_template(cloud: Cloud, name: str) -> Resource:
-    record = next((one for one in cloud.ec2.launch_templates.values() if name in (one.id, one.name)), None)
+    record = next((one for one in cloud.backend("ec2").launch_templates.values() if name in (one.id, one.name)), None)
     if record is None:
         return Resource(arn=_arn(cloud, "ec2", f"launch-template/{name}"))
     return Resource(arn=_arn(cloud, "ec2", f"launch-template/{record.id}"), keys=_ec2_tags(record))
@@ -154,10 +146,10 @@ def _ec2_tags(record: Any) -> Keys:
 def _autoscaling(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
     instance_ids = set(_each(parameters, "InstanceId", "InstanceIds"))
     names = {*_each(parameters, "AutoScalingGroupName", "AutoScalingGroupNames")}
-    names |= {name for name, group in cloud.groups.items() if instance_ids & set(group.members)}
+    names |= {name for name, group in AutoScaling.of(cloud).groups.items() if instance_ids & set(group.members)}
     for name in sorted(names):
-        if name in cloud.groups:
-            record = cloud.groups[name].record
+        if name in AutoScaling.of(cloud).groups:
+            record = AutoScaling.of(cloud).groups[name].record
             tags = {tag["Key"]: tag["Value"] for tag in record.tags}
             yield Resource(arn=record.arn, keys=_tag_keys(tags, "aws:ResourceTag", "autoscaling:ResourceTag"))
         else:

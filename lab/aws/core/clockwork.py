@@ -11,7 +11,7 @@ import threading
 import time
 import traceback
 
-from lab.aws.core.state import Cloud
+from lab.aws.core.cloud import Cloud
 
 _IDLE_S = 0.2
 _STEP_S = 1.0
@@ -43,7 +43,8 @@ class SteadyClock:
 
 def tick(cloud: Cloud) -> None:
     """Look at the machines, then do everything that is due."""
-    cloud.observe_machines()
+    for observe in cloud.observers:
+        observe(cloud)
     with cloud.call():
         cloud.work()
 

@@ -1,7 +1,7 @@
-"""The lab's AWS: one object to start, ask and stop.
+"""The lab's AWS over HTTP: one object to start, ask and stop.
 
-For: the lab (`lab.demo`), its tests, the metadata service and the DNS server. Guarantees: `stop` leaves moto as it was,
-whatever happened; only one control plane runs in a process. Does not: run machines; `Machines` does.
+For: `lab.play`, the metadata service, the DNS server, tests. Guarantees: `stop` leaves moto as it was, whatever
+happened; only one control plane runs in a process. Does not: run machines; `Machines` does.
 """
 
 from __future__ import annotations
@@ -10,13 +10,17 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from typing import Self
 
-from lab.aws.core.call_log import CallLog
-from lab.aws.core.engine import ManualClock, SteadyClock, Ticker, advance
-from lab.aws.core.machines import Machines
-from lab.aws.core.query import CloudQueries
-from lab.aws.core.rules import in_force
-from lab.aws.core.state import Cloud
+from moto.core.base_backend import BackendDict
+
+from lab.aws.account.queries import CloudQueries
+from lab.aws.account.rules import in_force
+from lab.aws.autoscaling.state import AutoScaling
+from lab.aws.cloudformation.state import CloudFormation
+from lab.aws.core.clockwork import ManualClock, SteadyClock, Ticker, advance
+from lab.aws.core.cloud import Cloud
 from lab.aws.core.timing import FAST, Timing
+from lab.aws.ec2.machines import Machines
+from lab.aws.ec2.state import Ec2
 from lab.aws.http.server import Application, HttpServer
 
 
@@ -43,10 +47,10 @@ class ControlPlane(CloudQueries):
     ) -> None:
         self._address, self._wanted_port = address, port
         self._clock = clock or SteadyClock()
-        self.cloud = Cloud(machines=machines, timing=timing, now=self._clock, region=region, seed=seed)
-        self.cloud.places.preferred = tuple(zones)
-        self.calls = CallLog(self.cloud)
-        self._application = Application(self.cloud, self.calls)
+        super().__init__(Cloud(timing=timing, now=self._clock, region=region, seed=seed))
+        Ec2.of(self.cloud).machines = machines
+        AutoScaling.of(self.cloud).places.preferred = tuple(zones)
+        self._application = Application(self.cloud)
         self._running = ExitStack()
 
     @property
@@ -62,7 +66,7 @@ class ControlPlane(CloudQueries):
             starting.enter_context(in_force(self.cloud))
             _empty_account()
             starting.callback(_empty_account)
-            starting.callback(self._finish_operations)
+            starting.callback(CloudFormation.of(self.cloud).finish)
             server.start()
             starting.callback(server.stop)
             if not isinstance(self._clock, ManualClock):
@@ -74,7 +78,7 @@ class ControlPlane(CloudQueries):
     def stop(self) -> None:
         """Stop answering and forget everything. Machines are left to their owner. No-op when stopped."""
         self.cloud.stopping.set()
-        self.cloud.faults.clear()  # a call that one is holding back must not outlive us
+        self.faults.clear()  # a call that one is holding back must not outlive us
         self._running.close()
 
     def __enter__(self) -> Self:
@@ -92,15 +96,9 @@ class ControlPlane(CloudQueries):
 
     def template_sha256(self, stack_name: str) -> str | None:
         """SHA-256 of the template last received for this stack by CreateStack or UpdateStack, or None."""
-        return self.cloud.template_hashes.get(stack_name)
-
-    def _finish_operations(self) -> None:
-        for thread in self.cloud.threads:
-            thread.join(10.0)
+        return CloudFormation.of(self.cloud).template_hashes.get(stack_name)
 
 
 def _empty_account() -> None:
-    from moto.core.base_backend import BackendDict
-
     for backends in list(BackendDict._instances):
         backends.reset()

@@ -12,11 +12,11 @@ from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
 
-from lab.aws.core.aws_errors import validation_error
+from lab.aws.autoscaling.state import AutoScaling
+from lab.aws.core.cloud import current
+from lab.aws.core.errors import validation_error
 from lab.aws.core.patches import ABSENT, replaces
-from lab.aws.core.state import current
 
-LAUNCH_FIRST = "launchBeforeTerminate"
 _RESPONSE = "moto.autoscaling.responses:AutoScalingResponse"
 
 
@@ -42,11 +42,13 @@ def put_account_setting(self: Any) -> Any:
     name, value = self._get_param("Name"), self._get_param("Value")
     cloud = current()
     with cloud.call():
-        if name not in cloud.account_settings:
-            raise validation_error(f"{name} is not an account setting: choose from {', '.join(cloud.account_settings)}")
+        if name not in AutoScaling.of(cloud).account_settings:
+            raise validation_error(
+                f"{name} is not an account setting: choose from {', '.join(AutoScaling.of(cloud).account_settings)}"
+            )
         if value not in ("enabled", "disabled"):
             raise validation_error(f"The value of {name} must be enabled or disabled: {value}")
-        cloud.account_settings[name] = value
+        AutoScaling.of(cloud).account_settings[name] = value
         cloud.event("account", name, value)
     return EmptyResult()
 
@@ -57,5 +59,9 @@ def describe_account_settings(self: Any) -> Any:
     name = self._get_param("Name")
     cloud = current()
     with cloud.lock:
-        found = [{"Name": key, "Value": value} for key, value in cloud.account_settings.items() if name in (None, key)]
+        found = [
+            {"Name": key, "Value": value}
+            for key, value in AutoScaling.of(cloud).account_settings.items()
+            if name in (None, key)
+        ]
     return ActionResult({"Settings": found})

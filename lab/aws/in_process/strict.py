@@ -19,23 +19,23 @@ from contextlib import contextmanager
 
 from moto import mock_aws
 
-from lab.aws.core.call_log import CallLog
-from lab.aws.core.engine import ManualClock, advance, tick
-from lab.aws.core.machines import Machines, NoMachines
-from lab.aws.core.query import CloudQueries
-from lab.aws.core.rules import in_force
-from lab.aws.core.state import Cloud
+from lab.aws.account.queries import CloudQueries
+from lab.aws.account.rules import in_force
+from lab.aws.core.clockwork import ManualClock, advance, tick
+from lab.aws.core.cloud import Cloud
 from lab.aws.core.timing import BY_HAND, INSTANT, Timing
+from lab.aws.ec2.machines import Machines, NoMachines
+from lab.aws.ec2.state import Ec2
+from lab.aws.in_process.door import Waits
 
 
 class StrictAws(CloudQueries):
     """The query API of the lab, and the hand on the clock."""
 
     def __init__(self, cloud: Cloud, clock: ManualClock) -> None:
-        self.cloud = cloud
-        self.calls = CallLog(cloud)
+        super().__init__(cloud)
         self._clock = clock
-        cloud.pass_time = self.advance
+        Waits.of(cloud).pass_time = self.advance
 
     def advance(self, seconds: float) -> None:
         """Let time pass for AWS."""
@@ -48,7 +48,7 @@ class StrictAws(CloudQueries):
     @property
     def machines(self) -> Machines:
         """What runs behind the records; `NoMachines` unless another was given."""
-        return self.cloud.machines
+        return Ec2.of(self.cloud).machines
 
 
 @contextmanager
@@ -64,13 +64,8 @@ def strict_mock_aws(
     Every boto3 client made inside (with any region; state is per region, groups work in `region`) is served in process.
     """
     clock = ManualClock()
-    cloud = Cloud(
-        machines=machines or NoMachines(),
-        timing=INSTANT if instant else timing,
-        now=clock,
-        region=region,
-        instant=instant,
-    )
+    cloud = Cloud(timing=INSTANT if instant else timing, now=clock, region=region, instant=instant)
+    Ec2.of(cloud).machines = machines or NoMachines()
     before = os.environ.get("AWS_DEFAULT_REGION")
     os.environ["AWS_DEFAULT_REGION"] = region
     try:

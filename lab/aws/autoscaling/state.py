@@ -1,0 +1,37 @@
+"""What the lab keeps of Auto Scaling: its groups, the account's settings, and what launches find in each zone.
+
+For: the modules of this room, and CloudFormation's group types. Guarantees: all is read and written under the cloud's
+lock. Does not: decide anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lab.aws.autoscaling.group_records import Group
+from lab.aws.core.cloud import Cloud
+
+LAUNCH_FIRST = "launchBeforeTerminate"
+
+
+@dataclass
+class Places:
+    """What the lab was told about zones."""
+
+    unavailable: set[str] = field(default_factory=set)
+    without_capacity: set[str] = field(default_factory=set)
+    preferred: tuple[str, ...] = ()
+
+
+@dataclass
+class AutoScaling:
+    """Auto Scaling of one cloud."""
+
+    groups: dict[str, Group] = field(default_factory=dict)  # by name
+    account_settings: dict[str, str] = field(default_factory=lambda: {LAUNCH_FIRST: "disabled"})
+    places: Places = field(default_factory=Places)
+
+    @classmethod
+    def of(cls, cloud: Cloud) -> AutoScaling:
+        """The one of this cloud."""
+        return cloud.room(cls, cls)

@@ -1,0 +1,139 @@
+"""Auto Scaling as the rest of the lab sees it: frozen records of groups, and the zones that launches may use.
+
+For: metadata service, live display, checkers, scenes. Guarantees: a view is a copy taken under the lock at one moment
+and never changes; times are seconds of the control plane's clock. Does not: change AWS; the API does. Only what the lab
+itself decides, such as zones without capacity, is set here.
+Source: EC2 user guide "Instance metadata categories", autoscaling/target-lifecycle-state.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.aws.autoscaling.group_records import Group
+from lab.aws.autoscaling.state import AutoScaling
+from lab.aws.core.cloud import Cloud
+
+_TARGETS = {"Pending": "InService", "InService": "InService", "Terminating": "Terminated", "Standby": "Standby"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemberView:
+    """An instance as its Auto Scaling group sees it."""
+
+    instance_id: str
+    zone: str
+    lifecycle_state: str
+    health_status: str
+    launch_template_version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActivityView:
+    """One scaling activity, newest first in lists."""
+
+    id: str
+    description: str
+    cause: str
+    status: str
+    status_message: str
+    started_at: float
+    ended_at: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupView:
+    """An Auto Scaling group."""
+
+    name: str
+    minimum: int
+    maximum: int
+    desired: int
+    zones: tuple[str, ...]
+    suspended: tuple[str, ...]
+    launch_template_id: str
+    launch_template_version: str  # as configured: number, $Default or $Latest
+    members: tuple[MemberView, ...]
+    activities: tuple[ActivityView, ...]
+
+
+class AutoScalingQueries:
+    """What can be asked of Auto Scaling, and the lab's say on zones. Thread-safe."""
+
+    cloud: Cloud
+
+    def group(self, name: str) -> GroupView | None:
+        """One group, or None."""
+        return next((view for view in self.groups() if view.name == name), None)
+
+    def groups(self) -> list[GroupView]:
+        """All groups."""
+        with self.cloud.lock:
+            return [_group(group) for group in AutoScaling.of(self.cloud).groups.values()]
+
+    def target_lifecycle_state(self, instance_id: str) -> str | None:
+        """What IMDS says at autoscaling/target-lifecycle-state; None (404) when the instance is in no group.
+
+        It is the state that the instance is going to, never the one that it is in.
+        """
+        with self.cloud.lock:
+            for group in AutoScaling.of(self.cloud).groups.values():
+                member = group.members.get(instance_id)
+                if member is not None:
+                    return _TARGETS.get(member.lifecycle.partition(":")[0])
+            return None
+
+    def set_zone_available(self, zone: str, *, available: bool) -> None:
+        """Groups launch nothing in a zone that is not available; what runs there is not touched."""
+        self._put(AutoScaling.of(self.cloud).places.unavailable, zone, is_in=not available)
+
+    def no_capacity(self, zone: str, *, empty: bool = True) -> None:
+        """Launches in this zone fail with InsufficientInstanceCapacity, until told otherwise."""
+        self._put(AutoScaling.of(self.cloud).places.without_capacity, zone, is_in=empty)
+
+    def _put(self, zones: set[str], zone: str, *, is_in: bool) -> None:
+        with self.cloud.call():
+            (zones.add if is_in else zones.discard)(zone)
+
+    def prefer_zones(self, zones: Sequence[str]) -> None:
+        """The next launches go to these zones, first one first, before any balancing. Empty: AWS's own order."""
+        with self.cloud.call():
+            AutoScaling.of(self.cloud).places.preferred = tuple(zones)
+
+
+def _group(group: Group) -> GroupView:
+    record = group.record
+    template = record.ec2_launch_template
+    return GroupView(
+        name=group.name,
+        minimum=int(record.min_size or 0),
+        maximum=int(record.max_size or 0),
+        desired=int(record.desired_capacity or 0),
+        zones=tuple(record.availability_zones),
+        suspended=tuple(sorted(process["ProcessName"] for process in record.suspended_processes)),
+        launch_template_id=template.id if template is not None else "",
+        launch_template_version=str(record.launch_template_version) if template is not None else "",
+        members=tuple(
+            MemberView(
+                instance_id=member.instance_id,
+                zone=member.zone,
+                lifecycle_state=member.lifecycle,
+                health_status=member.health,
+                launch_template_version=(member.template or {}).get("Version", ""),
+            )
+            for member in group.members.values()
+        ),
+        activities=tuple(
+            ActivityView(
+                id=activity.id,
+                description=activity.description,
+                cause=activity.cause,
+                status=activity.status,
+                status_message=activity.message,
+                started_at=activity.started_at,
+                ended_at=activity.ended_at,
+            )
+            for activity in group.activities
+        ),
+    )

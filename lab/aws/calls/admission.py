@@ -1,0 +1,72 @@
+"""What a request is before AWS does its work: the call that faults match, and whether it is one too many.
+
+For: both doors, HTTP and in process, so that both refuse the same. Guarantees: the same request is the same `ApiCall`
+at both doors. Does not: carry out delays and hang-ups; each door does that in its own way.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import unquote
+
+from lab.aws.calls.request import ApiRequest
+from lab.aws.core.cloud import Cloud
+from lab.aws.ec2.state import Ec2
+from lab.aws.faults.codes import Refusal, words
+from lab.aws.faults.faults import ApiCall
+from lab.aws.route53.state import Route53
+
+_IDENTIFIERS = re.compile(r"\b(?:i|eni|eni-attach|subnet|fsmt)-[0-9a-f]{8,17}\b")
+_ZONES = re.compile(r"\b[a-z]{2}-[a-z]+-\d[a-f]\b")
+_ZONAL_SERVICES = ("ec2", "elasticfilesystem")  # the others are regional or global, whatever they are told
+
+
+def identify(cloud: Cloud, request: ApiRequest, url: str, body: bytes) -> ApiCall:
+    """The call that a request is, with the zones of what its URL and its body name."""
+    caller = cloud.callers.get(request.access_key)
+    text = unquote(url + " " + body[:20_000].decode("utf-8", "replace"))
+    with cloud.lock:
+        return ApiCall(
+            service=request.service,
+            action=request.operation,
+            caller=caller.arn if caller is not None else request.access_key,
+            caller_zone=_zone_of(cloud, caller.instance_id) if caller is not None else "",
+            zones=_zones_in(cloud, text) if request.service in _ZONAL_SERVICES else frozenset(),
+        )
+
+
+def _zones_in(cloud: Cloud, text: str) -> frozenset[str]:
+    named = {_zone_of(cloud, identifier) for identifier in set(_IDENTIFIERS.findall(text))}
+    return frozenset((named | set(_ZONES.findall(text))) - {""})
+
+
+def _zone_of(cloud: Cloud, identifier: str) -> str:
+    ec2 = cloud.backend("ec2")
+    zone: Any = ""
+    if identifier.startswith("i-"):
+        instance = ec2.get_instance_by_id(identifier)
+        zone = instance.placement.zone if instance is not None else ""
+    elif identifier.startswith("eni-attach-"):
+        held = [eni_id for eni_id, one in Ec2.of(cloud).attachments.items() if one.attachment_id == identifier]
+        zone = _zone_of(cloud, held[0]) if held else ""
+    elif identifier.startswith("fsmt-"):
+        target = cloud.backend("efs").mount_targets_by_id.get(identifier)
+        zone = _zone_of(cloud, target.subnet_id) if target is not None else ""
+    elif identifier.startswith("eni-"):
+        eni = ec2.enis.get(identifier)
+        zone = eni.subnet.availability_zone if eni is not None else ""
+    else:
+        found = [group[identifier] for group in ec2.subnets.values() if identifier in group]
+        zone = found[0].availability_zone if found else ""
+    return str(zone)
+
+
+def limit(cloud: Cloud, call: ApiCall) -> Refusal | None:
+    """The refusal of a call that is one too many, or None."""
+    with cloud.lock:
+        refused = Route53.of(cloud).limits.refuses(call, cloud.timing)
+    if not refused:
+        return None
+    cloud.event("limit", f"{call.service}:{call.action}", "one request too many")
+    return words("throttled", call.service, call.action, call.caller)

@@ -1,0 +1,69 @@
+"""What the lab keeps of CloudFormation: running operations, template hashes, functions, answers of custom resources.
+
+For: the modules of this room; the HTTP server puts answers on the desk. Guarantees: thread-safe. Does not: hold stacks;
+those are moto's.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.aws.core.cloud import Cloud
+
+_FINISH_S = 10.0
+
+
+class ResponseDesk:
+    """Where handlers leave their answers, each under a token of its own. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answers: dict[str, dict[str, Any] | None] = {}
+
+    def open(self) -> str:
+        """A new token for a ResponseURL."""
+        token = uuid.uuid4().hex
+        with self._lock:
+            self._answers[token] = None
+        return token
+
+    def put(self, token: str, body: bytes) -> bool:
+        """Take an answer; False for an unknown token or a body that is not a JSON object."""
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            return False
+        with self._lock:
+            if token not in self._answers or not isinstance(answer, dict):
+                return False
+            self._answers[token] = answer
+            return True
+
+    def close(self, token: str) -> dict[str, Any] | None:
+        """The answer, or None; the token is void afterwards."""
+        with self._lock:
+            return self._answers.pop(token, None)
+
+
+@dataclass
+class CloudFormation:
+    """CloudFormation of one cloud."""
+
+    desk: ResponseDesk = field(default_factory=ResponseDesk)
+    lambdas: dict[str, Any] = field(default_factory=dict)  # function ARN to its deployed resource
+    template_hashes: dict[str, str] = field(default_factory=dict)  # stack name to SHA-256 of what was received
+    operations: list[threading.Thread] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, cloud: Cloud) -> CloudFormation:
+        """The one of this cloud."""
+        return cloud.room(cls, cls)
+
+    def finish(self) -> None:
+        """Wait for every operation to end, at most 10 s each."""
+        for thread in self.operations:
+            thread.join(_FINISH_S)

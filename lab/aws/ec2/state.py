@@ -1,0 +1,74 @@
+"""What the lab keeps of EC2 beyond moto's records: instance lives, attachments, and the machines behind them.
+
+For: the modules of this room, and `autoscaling`, which looks at `lives`. Guarantees: all is read and written under the
+cloud's lock, the machines outside of it. Does not: decide anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from lab.aws.core.cloud import DEFAULT_ACCOUNT, Cloud
+from lab.aws.core.credentials import RoleCredentials
+from lab.aws.ec2.machines import Machines, NoMachines
+
+
+@dataclass
+class Life:
+    """What the lab knows of an instance beyond moto's record."""
+
+    instance_id: str
+    ever_on: bool = False  # power_on has been carried out
+    seen_on: bool = True  # what the machine said when it was last looked at
+    asked_off: bool = False  # somebody asked for it: shutting down or stopping
+    becomes: str = "terminated"  # what a machine that was asked off ends as
+    power_cut_at: float | None = None
+    off_seen_at: float | None = None  # asked off, and off it is
+    off_unasked_at: float | None = None
+    impaired_due_at: float | None = None  # when the status check will have noticed
+    running_since: float | None = None
+    impaired_since: float | None = None
+    terminated_at: float | None = None
+    role_name: str = ""
+    credentials: RoleCredentials | None = None
+
+
+@dataclass
+class Attachment:
+    """An attachment of a network interface; field names are those of AWS's Attachment in snake case."""
+
+    attachment_id: str
+    instance_id: str
+    device_index: int
+    delete_on_termination: bool
+    status: str
+    attach_time: Any
+    instance_owner_id: str = DEFAULT_ACCOUNT
+    network_card_index: int = 0
+    metadata_lag_s: float = 0.0  # from attached until its instance's metadata service shows it in full
+
+
+@dataclass
+class Ec2:
+    """EC2 of one cloud."""
+
+    machines: Machines = field(default_factory=NoMachines)
+    lives: dict[str, Life] = field(default_factory=dict)  # by instance id
+    attachments: dict[str, Attachment] = field(default_factory=dict)  # by network interface id
+
+    @classmethod
+    def of(cls, cloud: Cloud) -> Ec2:
+        """The one of this cloud."""
+        return cloud.room(cls, cls)
+
+
+def observe_machines(cloud: Cloud) -> None:
+    """Ask every machine whether it is on. Not under the lock, because a machine may be asking us something."""
+    ec2 = Ec2.of(cloud)
+    with cloud.lock:
+        ids = [life.instance_id for life in ec2.lives.values() if life.ever_on and life.terminated_at is None]
+    seen = {instance_id: ec2.machines.is_on(instance_id) for instance_id in ids}
+    with cloud.lock:
+        for instance_id, is_on in seen.items():
+            ec2.lives[instance_id].seen_on = is_on
