@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bootstrap.base.names import stack_name, state_parameter
 from rollout.errors import PreconditionError, RolloutError
 
 TEMPLATE_VERSIONS_PER_PAGE = 200
@@ -71,19 +72,9 @@ class Observed:
         raise PreconditionError(f"{self.service}: launch template has no version {number}; it has {known}")
 
 
-def group_name(service: str) -> str:
-    """The name the stack gives the group of `service`."""
-    return f"soloist-{service}"
-
-
-def state_parameter(service: str) -> str:
-    """The SSM parameter the instance reports its state in."""
-    return f"/soloist/{service}/state"
-
-
 def observe(clients: Clients, service: str) -> Observed:
     """Read launch template versions, group, instances and reported state of `service`."""
-    name = group_name(service)
+    name = stack_name(service)
     group = _group(clients, name)
     template = group["LaunchTemplate"]
     versions = _versions(clients, template["LaunchTemplateId"])

@@ -20,6 +20,7 @@ from typing import Any, Literal, Protocol
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from bootstrap.base.names import rollouts_parameter
 from rollout.errors import IncompleteError, NotReadyInTime, PreconditionError
 from rollout.observe import Clients, Observed, ReportedState, read_state
 
@@ -53,11 +54,6 @@ class Plan:
     to_version: int
     image_id: str
     steps: tuple[Step, ...]
-
-
-def history_parameter(service: str) -> str:
-    """The SSM parameter in which promotions are remembered, newest last."""
-    return f"/soloist/{service}/rollouts"
 
 
 def plan_promotion(seen: Observed, version: int | None = None, *, replace: bool = True) -> Plan:
@@ -102,7 +98,7 @@ def previous_version(clients: Clients, seen: Observed) -> int:
         if entry["to_version"] == seen.default_version:
             return int(entry["from_version"])
     raise PreconditionError(
-        f"{seen.service}: no promotion of version {seen.default_version} in {history_parameter(seen.service)}; "
+        f"{seen.service}: no promotion of version {seen.default_version} in {rollouts_parameter(seen.service)}; "
         "name the version to go back to"
     )
 
@@ -169,7 +165,7 @@ def wait_until_ready(
 
 def _history(clients: Clients, service: str) -> list[dict[str, Any]]:
     try:
-        text = clients.ssm.get_parameter(Name=history_parameter(service))["Parameter"]["Value"]
+        text = clients.ssm.get_parameter(Name=rollouts_parameter(service))["Parameter"]["Value"]
     except clients.ssm.exceptions.ParameterNotFound:
         return []
     return list(json.loads(text))
@@ -182,5 +178,5 @@ def _remember(clients: Clients, plan: Plan, now: datetime) -> None:
         return  # noted already by a run that was interrupted afterwards
     history = [*history, {"at": now.isoformat(timespec="seconds"), **moved}][-HISTORY_KEPT:]
     clients.ssm.put_parameter(
-        Name=history_parameter(plan.service), Value=json.dumps(history), Type="String", Overwrite=True
+        Name=rollouts_parameter(plan.service), Value=json.dumps(history), Type="String", Overwrite=True
     )

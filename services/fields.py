@@ -1,4 +1,4 @@
-"""The kinds of values a service file is made of, each with the description and example that findings quote.
+"""The types of single values in a service file, each with the description and example that findings quote.
 
 For: services.spec and its parts. Guarantees: a value that passes has the form AWS or the instance accepts; every
 string is printable, so that the boot document stays one line. Does not: know how values relate (services.rules does).
@@ -9,13 +9,10 @@ from __future__ import annotations
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, str) and not value.isprintable():
-        raise ValueError("holds a line break or another control character")
-    return value
+from bootstrap.base import values
+from services.derived import From
 
 
 def _network(shortest: int, longest: int) -> AfterValidator:
@@ -41,18 +38,11 @@ def _text(pattern: str, description: str, example: str) -> Any:
     return Field(pattern=pattern, description=description, examples=[example])
 
 
-class Part(BaseModel):
-    """A part of the service file: typed strictly, closed against unknown keys, immutable."""
-
-    model_config = ConfigDict(strict=True, extra="forbid", frozen=True, allow_inf_nan=False)
-
-
-Text = Annotated[str, BeforeValidator(_printable), Field(min_length=1, max_length=1000)]
-Argv = Annotated[
-    tuple[Text, ...],
-    Field(min_length=1, description="A command as a list, program first", examples=[["/usr/bin/true"]]),
-]
-Seconds = Annotated[float, Field(gt=0, le=7200, description="Seconds, more than 0 and at most 7200", examples=[60])]
+# What the instance reads again has its limits in bootstrap.base.values.
+Argv = Annotated[tuple[str, ...], From(values.Argv)]
+Seconds = Annotated[float, From(values.Seconds)]
+PortNumber = Annotated[int, From(values.Port)]
+Target = Annotated[str, From(values.AbsolutePath)]
 
 # Auto Scaling: heartbeat time-outs are 30 to 7200 s (API reference, PutLifecycleHook).
 HeartbeatSeconds = Annotated[int, Field(ge=30, le=7200, description="Whole seconds from 30 to 7200", examples=[900])]
@@ -98,10 +88,4 @@ Source = Annotated[
     str,
     _text(r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", "A path below the data root, without leading slash", "lib"),
 ]
-Target = Annotated[
-    str,
-    _text(r"^(/[A-Za-z0-9._-]+)+$", "An absolute path on the instance, without trailing slash", "/var/lib/opscenter"),
-]
 Email = Annotated[str, _text(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "An e-mail address", "operations@example.com")]
-Url = Annotated[str, BeforeValidator(_printable), _text(r"^https?://\S+$", "An http or https URL", "http://127.0.0.1/")]
-PortNumber = Annotated[int, Field(ge=1, le=65535, description="A port from 1 to 65535", examples=[8888])]

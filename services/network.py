@@ -22,7 +22,6 @@ from services.fields import (
     Cidr,
     DomainName,
     HostedZoneId,
-    Part,
     PortNumber,
     SubnetCidr,
     SubnetId,
@@ -30,6 +29,7 @@ from services.fields import (
     VpcId,
     ZoneName,
 )
+from services.part import Part
 
 DEFAULT_HOST = 10  # the last number of a network interface's address in its service subnet
 

@@ -12,9 +12,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from services.fields import Address, AmiId, Email, InstanceType, Part, Region, ServiceName, ZoneName
+from bootstrap.base.names import stack_name
+from services.fields import Address, AmiId, Email, InstanceType, Region, ServiceName, ZoneName
 from services.lease import Lease
 from services.network import DEFAULT_HOST, Dns, ExistingVpc, NewVpc, Port, ZonePlan
+from services.part import Part
 from services.storage import FileSystem
 from services.workload import Deadlines, LifecycleHooks, Workload
 
@@ -49,8 +51,8 @@ class ServiceFile(Part):
 
     @property
     def stack_name(self) -> str:
-        """Name of stack, group, launch template and topic."""
-        return f"soloist-{self.name}"
+        """The name of stack, group, launch template and topic."""
+        return stack_name(self.name)
 
     @property
     def vpc_cidr(self) -> str:

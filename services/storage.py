@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from services.fields import AccountName, Address, FileSystemId, Mode, Part, SecurityGroupId, Source, Target, ZoneName
+from services.fields import AccountName, Address, FileSystemId, Mode, SecurityGroupId, Source, Target, ZoneName
+from services.part import Part
 
 
 class Directory(Part):

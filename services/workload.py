@@ -6,49 +6,26 @@ Does not: know the image; that the units exist there is verified when the image 
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field
 
-from services.fields import Argv, HeartbeatSeconds, Part, PortNumber, Seconds, Text, UnitName, Url
-
-
-class HttpCheck(Part):
-    """Healthy when `url` answers `expect_status`."""
-
-    kind: Literal["http"]
-    url: Url
-    expect_status: Annotated[int, Field(ge=100, le=599)] = 200
-    timeout_s: Seconds = 5.0
-
-
-class TcpCheck(Part):
-    """Healthy when `host`:`port` accepts a connection."""
-
-    kind: Literal["tcp"]
-    port: PortNumber
-    host: Text = "127.0.0.1"
-    timeout_s: Seconds = 5.0
-
-
-class CommandCheck(Part):
-    """Healthy when `argv` exits 0."""
-
-    kind: Literal["command"]
-    argv: Argv
-    timeout_s: Seconds = 5.0
-
+from bootstrap.base.document import Check
+from bootstrap.machine import health
+from services.derived import OneOf
+from services.fields import Argv, HeartbeatSeconds, Seconds, UnitName
+from services.part import Part
 
 CHECK_EXAMPLE = {"kind": "tcp", "port": 8888}
-Check = Annotated[
-    HttpCheck | TcpCheck | CommandCheck, Field(discriminator="kind", description="A check", examples=[CHECK_EXAMPLE])
-]
 
 
 class Health(Part):
     """All checks must pass, first within `start_allowance_s`, later never `unhealthy_after` misses in a row."""
 
-    checks: Annotated[tuple[Check, ...], Field(min_length=1, examples=[[CHECK_EXAMPLE]])]
+    checks: Annotated[
+        tuple[Annotated[Check, OneOf(health.KINDS, description="A health check", examples=[CHECK_EXAMPLE])], ...],
+        Field(min_length=1, examples=[[CHECK_EXAMPLE]]),
+    ]
     start_allowance_s: Seconds = 120.0
     interval_s: Seconds = 10.0
     unhealthy_after: Annotated[int, Field(ge=1, le=100)] = 3

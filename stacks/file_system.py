@@ -17,6 +17,7 @@ from aws_cdk import aws_efs as efs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from bootstrap.base.names import Use, access_point_path
 from services.spec import ServiceFile
 from stacks.network import Network
 
@@ -26,6 +27,7 @@ CLIENT_ACTIONS = [
     "elasticfilesystem:ClientRootAccess",
 ]
 NFS_PORT = 2049
+USES: tuple[Use, ...] = ("data", "lease")
 
 
 class FileSystem(Construct):
@@ -47,12 +49,8 @@ class FileSystem(Construct):
                 self, "LetInstanceIn", group_id=existing.security_group_id, **self._nfs_from(network)
             )
         self.arn = self._arn("file-system", self.id)
-        self.access_point_ids = {use: self._access_point(service, use) for use in ("data", "lease")}
+        self.access_point_ids: dict[Use, str] = {use: self._access_point(service, use) for use in USES}
         self.access_point_arns = [self._arn("access-point", each) for each in self.access_point_ids.values()]
-
-    def path(self, service: ServiceFile, use: str) -> str:
-        """Root directory of access point `use` on the file system."""
-        return f"/{service.name}/{use}"
 
     def _new_file_system(self, service: ServiceFile, role: iam.IRole) -> str:
         file_system = efs.CfnFileSystem(
@@ -123,14 +121,14 @@ class FileSystem(Construct):
             "source_security_group_id": network.instance_security_group_id,
         }
 
-    def _access_point(self, service: ServiceFile, use: str) -> str:
+    def _access_point(self, service: ServiceFile, use: Use) -> str:
         # No posixUser: the agent is root there and gives each directory its owner.
         return efs.CfnAccessPoint(
             self,
             f"{use.capitalize()}AccessPoint",
             file_system_id=self.id,
             root_directory=efs.CfnAccessPoint.RootDirectoryProperty(
-                path=self.path(service, use),
+                path=access_point_path(service.name, use),
                 creation_info=efs.CfnAccessPoint.CreationInfoProperty(owner_uid="0", owner_gid="0", permissions="0755"),
             ),
         ).ref

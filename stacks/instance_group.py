@@ -20,11 +20,11 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct, IDependable
 
+from bootstrap.base.names import LAUNCH_HOOK, TERMINATE_HOOK
 from services.spec import ServiceFile
 from stacks.inline_resource import InlineResource
 from stacks.instance_role import group_acknowledgment, group_arn_pattern
 from stacks.network import Network
-from stacks.user_data import LAUNCH_HOOK, TERMINATE_HOOK
 
 SUSPENDED = ["AZRebalance"]
 

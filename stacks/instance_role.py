@@ -11,6 +11,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from bootstrap.base.names import SERVICE_TAG
 from services.spec import ServiceFile
 from stacks.file_system import CLIENT_ACTIONS, FileSystem
 from stacks.network_interfaces import NetworkInterfaces
@@ -83,7 +84,7 @@ class InstanceRole(Construct):
             iam.PolicyStatement(
                 actions=actions,
                 resources=[self._arn("ec2", "instance", "*")],
-                conditions={"StringEquals": {"aws:ResourceTag/soloist:service": self._service.name}},
+                conditions={"StringEquals": {f"aws:ResourceTag/{SERVICE_TAG}": self._service.name}},
             ),
         ]
 
@@ -112,7 +113,7 @@ class InstanceRole(Construct):
         return iam.PolicyStatement(
             actions=["ec2:TerminateInstances"],
             resources=[self._arn("ec2", "instance", "*")],
-            conditions={"StringEquals": {"aws:ResourceTag/soloist:service": self._service.name}},
+            conditions={"StringEquals": {f"aws:ResourceTag/{SERVICE_TAG}": self._service.name}},
         )
 
     def _arn(self, service: str, resource: str, name: str) -> str:

@@ -15,6 +15,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from constructs import Construct
 
+from bootstrap.base.names import ZONE_TAG
 from services.spec import ServiceFile
 from stacks.network import Network
 
@@ -57,7 +58,7 @@ class NetworkInterfaces(Construct):
                 group_set=[group.attr_group_id],
                 description=f"{service.stack_name} in {zone.zone}",
             )
-            cdk.Tags.of(interface).add("soloist:zone", zone.zone)
+            cdk.Tags.of(interface).add(ZONE_TAG, zone.zone)
             interfaces.append(
                 ZoneInterface(
                     zone=zone.zone, id=interface.ref, address=zone.address, subnet_cidr=zone.service_subnet_cidr

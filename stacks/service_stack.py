@@ -12,6 +12,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
+from bootstrap.base import names
 from services.spec import ServiceFile
 from stacks.file_system import FileSystem
 from stacks.instance_group import InstanceGroup
@@ -41,8 +42,8 @@ class ServiceStack(cdk.Stack):
         )
         # The service file names the zones, because a fixed address belongs to one zone for ever.
         self.template_options.metadata = {"cfn-lint": {"config": {"ignore_checks": ["W3010"]}}}
-        cdk.Tags.of(self).add("soloist:service", service.name)
-        state_parameter = f"/soloist/{service.name}/state"
+        cdk.Tags.of(self).add(names.SERVICE_TAG, service.name)
+        state_parameter = names.state_parameter(service.name)
 
         network = Network(self, "Network", service=service)
         interfaces = NetworkInterfaces(self, "NetworkInterfaces", service=service, network=network)

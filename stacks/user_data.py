@@ -9,14 +9,12 @@ import aws_cdk as cdk
 
 from bootstrap.base import document as boot
 from bootstrap.base.codec import to_tree
+from bootstrap.base.names import LAUNCH_HOOK, TERMINATE_HOOK, access_point_path
 from services.spec import ServiceFile
 from services.workload import Workload
 from stacks.file_system import FileSystem
 from stacks.network_interfaces import NetworkInterfaces
 from stacks.service_record import ServiceRecord
-
-LAUNCH_HOOK = "boot"
-TERMINATE_HOOK = "drain"
 
 
 def boot_user_data(
@@ -69,7 +67,7 @@ def _workload(name: str, workload: Workload) -> boot.Service:
         start_timeout_s=workload.start_timeout_s,
         stop_timeout_s=workload.stop_timeout_s,
         health=boot.Health(
-            checks=tuple(boot.HealthCheck(**check.model_dump()) for check in health.checks),
+            checks=health.checks,
             start_allowance_s=health.start_allowance_s,
             interval_s=health.interval_s,
             unhealthy_after=health.unhealthy_after,
@@ -85,7 +83,7 @@ def _file_system(stack: cdk.Stack, service: ServiceFile, file_system: FileSystem
         transport=service.file_system.transport,
         data_access_point_id=file_system.access_point_ids["data"],
         lease_access_point_id=file_system.access_point_ids["lease"],
-        data_path=file_system.path(service, "data"),
-        lease_path=file_system.path(service, "lease"),
+        data_path=access_point_path(service.name, "data"),
+        lease_path=access_point_path(service.name, "lease"),
         directories=tuple(boot.Directory(**each.model_dump()) for each in service.file_system.directories),
     )

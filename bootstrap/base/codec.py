@@ -8,8 +8,9 @@ Does not: read files or sockets, check meanings (that is for whoever knows the d
 taken for a number, nor a boolean for an integer. An integer is accepted where a float is declared.
 
 Supported field types: str, int, float (finite), bool, Literal, tuple[T, ...], dataclasses, `T | None`, and unions
-of dataclasses, each of which has a field `kind` declared as a Literal of its own. Any other type is a TypeError at the
-first use of the dataclass.
+of dataclasses, each of which has a field `kind` declared as a Literal of its own. An abstract dataclass is such a union
+of those of its subclasses that the caller names in `members`. Any other type is a TypeError at the first use of the
+dataclass.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import json
 import math
 import types
 import typing
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
 from typing import Any, Literal, TypeVar
@@ -30,6 +31,7 @@ TAG = "kind"  # the field that tells the members of a union apart
 
 Value = TypeVar("Value")
 UnknownKeys = Literal["refuse", "ignore"]
+Members = Mapping[type, tuple[type, ...]]  # abstract dataclass -> its subclasses that may be read
 
 
 class DecodeError(ValueError):
@@ -40,7 +42,14 @@ class DecodeError(ValueError):
         super().__init__("; ".join(self.findings))
 
 
-def decode(kind: type[Value], text: str | bytes, *, unknown_keys: UnknownKeys, largest: int = LARGEST_TEXT) -> Value:
+def decode(
+    kind: type[Value],
+    text: str | bytes,
+    *,
+    unknown_keys: UnknownKeys,
+    members: Members | None = None,
+    largest: int = LARGEST_TEXT,
+) -> Value:
     """The value of dataclass `kind` that JSON `text` (UTF-8 if bytes, at most `largest` long) holds.
 
     `unknown_keys`: "refuse" reports them; "ignore" lets an older program read what a newer one wrote.
@@ -53,14 +62,14 @@ def decode(kind: type[Value], text: str | bytes, *, unknown_keys: UnknownKeys, l
         raise DecodeError(["the text is nested too deeply"]) from None
     except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, an integer of too many digits
         raise DecodeError([f"the text is not JSON: {error}"]) from None
-    return decode_tree(kind, tree, unknown_keys=unknown_keys)
+    return decode_tree(kind, tree, unknown_keys=unknown_keys, members=members)
 
 
-def decode_tree(kind: type[Value], tree: object, *, unknown_keys: UnknownKeys) -> Value:
+def decode_tree(kind: type[Value], tree: object, *, unknown_keys: UnknownKeys, members: Members | None = None) -> Value:
     """Like `decode`, from a JSON tree of dicts, lists and scalars. Raises DecodeError."""
     if _is_deeper(tree, DEEPEST):
         raise DecodeError([f"nested deeper than {DEEPEST} levels"])
-    report = _Report(refuses_unknown=unknown_keys == "refuse")
+    report = _Report(refuses_unknown=unknown_keys == "refuse", members=members or {})
     value = _reader(typing.cast(Any, kind))(tree, "", report)
     if report.findings:
         raise DecodeError(report.findings)
@@ -84,8 +93,9 @@ def to_tree(value: Any) -> Any:
 class _Report:
     """What is wrong with the input so far. Readers return None where they have added a finding."""
 
-    def __init__(self, *, refuses_unknown: bool) -> None:
+    def __init__(self, *, refuses_unknown: bool, members: Members) -> None:
         self.refuses_unknown = refuses_unknown
+        self.members = members
         self.findings: list[str] = []
 
     def add(self, path: str, problem: str) -> None:
@@ -99,7 +109,8 @@ _Reader = Callable[[Any, str, _Report], Any]
 def _reader(kind: Any) -> _Reader:
     """The function that reads a value of type `kind`. Raises TypeError for a type that is not supported."""
     if is_dataclass(kind):
-        return _dataclass_reader(typing.cast(type, kind))
+        is_abstract = bool(getattr(kind, "__abstractmethods__", ()))
+        return _abstract_reader(kind) if is_abstract else _dataclass_reader(typing.cast(type, kind))
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return _tuple_reader(arguments[0])
@@ -182,6 +193,15 @@ def _tagged_reader(kinds: list[Any]) -> _Reader:
             return report.add(path, f"must be an object, not {_word(tree)}")
         found = tag(tree.get(TAG), f"{path}.{TAG}" if path else TAG, report)
         return None if found is None else by_tag[found](tree, path, report)
+
+    return read
+
+
+def _abstract_reader(kind: Any) -> _Reader:
+    def read(tree: Any, path: str, report: _Report) -> Any:
+        if not report.members.get(kind):
+            raise TypeError(f"the caller names no members of {kind.__name__}")
+        return _tagged_reader(list(report.members[kind]))(tree, path, report)
 
     return read
 

@@ -10,18 +10,21 @@ Does not: look at AWS, at the machine or at the clock. Values that only AWS know
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Literal
 
 from bootstrap.base import timing as lease_timing
-from bootstrap.base.codec import DecodeError, decode, decode_tree
+from bootstrap.base.clock import Deadline
+from bootstrap.base.codec import DecodeError, Members, decode, decode_tree
 from bootstrap.base.errors import BadBootDocument
+from bootstrap.base.paths import BOOT_DOCUMENT
 from bootstrap.base.timing import FencePolicy, LeaseTiming
+from bootstrap.base.values import Seconds, require
 
 DOCUMENT_VERSION = 1
 METADATA_S = 60.0  # how long an instance may ask for its boot document
-DOCUMENT_PATH = "/run/soloist/boot-document.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,24 +86,30 @@ class FileSystem:
     directories: tuple[Directory, ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class HealthCheck:
-    """One probe. http: `url` must answer `expect_status`. tcp: `host`:`port` accepts. command: `argv` exits 0."""
+# Runs a program until the deadline: "" when it exits 0, else the reason. Raises StopRequested.
+RunCommand = Callable[[tuple[str, ...], Deadline], str]
 
-    kind: Literal["http", "tcp", "command"]
-    url: str = ""
-    expect_status: int = 200
-    host: str = "127.0.0.1"
-    port: int = 0
-    argv: tuple[str, ...] = ()
-    timeout_s: float = 5.0
+
+@dataclass(frozen=True, kw_only=True)
+class Check(ABC):
+    """One health check. Its kinds are the modules of bootstrap.machine.probes: fields, their limits, and the probe."""
+
+    kind: str
+    timeout_s: Seconds = 5.0
+
+    def __post_init__(self) -> None:
+        require(self)
+
+    @abstractmethod
+    def failure(self, limit: Deadline, run: RunCommand, /) -> str:
+        """Why the check fails now, in one line; "" when it passes. Done before `limit`. Raises StopRequested."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """All probes must pass. `start_allowance_s` bounds the first time; afterwards `unhealthy_after` misses in a row."""
+    """All checks must pass. `start_allowance_s` bounds the first time; afterwards `unhealthy_after` misses in a row."""
 
-    checks: tuple[HealthCheck, ...]
+    checks: tuple[Check, ...]
     start_allowance_s: float
     interval_s: float
     unhealthy_after: int
@@ -170,26 +179,28 @@ def render_user_data(document_json: str) -> str:
     return (
         "#cloud-config\n"
         "write_files:\n"
-        f"  - path: {DOCUMENT_PATH}\n"
+        f"  - path: {BOOT_DOCUMENT}\n"
         "    permissions: '0600'\n"
         "    content: |\n"
         f"      {document_json}\n"
     )
 
 
-def parse_user_data(user_data: str) -> BootDocument:
-    """The boot document in `user_data`. Raises BadBootDocument naming every path that is wrong."""
+def parse_user_data(user_data: str, members: Members) -> BootDocument:
+    """The boot document in `user_data`. `members`: the kinds of check there are (bootstrap.run.kinds).
+
+    Raises BadBootDocument naming every path that is wrong."""
     lines = [line.strip() for line in user_data.splitlines() if line.strip().startswith("{")]
     if not user_data.startswith("#cloud-config") or len(lines) != 1:
         raise BadBootDocument(
             "user data holds no boot document", remedy="Launch this image from a soloist stack's launch template"
         )
-    return _checked(lambda: decode(BootDocument, lines[0], unknown_keys="refuse"))
+    return _checked(lambda: decode(BootDocument, lines[0], unknown_keys="refuse", members=members))
 
 
-def parse_tree(tree: object) -> BootDocument:
-    """The boot document in an already decoded JSON tree. Raises BadBootDocument naming every path that is wrong."""
-    return _checked(lambda: decode_tree(BootDocument, tree, unknown_keys="refuse"))
+def parse_tree(tree: object, members: Members) -> BootDocument:
+    """Like `parse_user_data`, from an already decoded JSON tree. Raises BadBootDocument."""
+    return _checked(lambda: decode_tree(BootDocument, tree, unknown_keys="refuse", members=members))
 
 
 def _checked(read: Callable[[], BootDocument]) -> BootDocument:

@@ -1,9 +1,16 @@
-"""Where things are on the instance; one place, so that tests can put all of them elsewhere."""
+"""Where files and directories are on the instance. No other module of the product spells one of these paths.
+
+For: agent, fence and boot document. Tests give `Paths` other places. Guarantees: pure. ami/install.sh and the units in
+ami/units repeat some of these paths; tests/unit/bootstrap/base/test_names.py compares them.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+
+RUN = Path("/run/soloist")
+BOOT_DOCUMENT = RUN / "boot-document.json"  # a copy that cloud-init leaves for people; the agent does not read it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -12,9 +19,29 @@ class Paths:
 
     data_root: Path = Path("/srv/soloist/data")
     lease_root: Path = Path("/srv/soloist/lease")
-    run: Path = Path("/run/soloist")
+    run: Path = RUN
     factory: Path = Path("/opt/soloist/defaults")  # what packages shipped in data directories, by ami/install.sh
     image: Path = Path("/etc/soloist/image.json")
     mountinfo: Path = Path("/proc/self/mountinfo")
     network_devices: Path = Path("/sys/class/net")
     boot_id: Path = Path("/proc/sys/kernel/random/boot_id")
+
+    @property
+    def state(self) -> Path:
+        """The state of this run of the agent, as JSON."""
+        return self.run / "state.json"
+
+    @property
+    def timeline(self) -> Path:
+        """One JSON line when a step of the boot starts, and one when it ends."""
+        return self.run / "timeline.jsonl"
+
+    @property
+    def generation(self) -> Path:
+        """The generation of the lease, as a number."""
+        return self.run / "generation"
+
+    @property
+    def generation_environment(self) -> Path:
+        """The generation of the lease, as the environment file of the service's units."""
+        return self.run / "generation.env"

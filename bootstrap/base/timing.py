@@ -10,36 +10,84 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from typing import Literal
+from typing import Annotated, Literal
+
+from bootstrap.base.values import Limits, Seconds
 
 FencePolicy = Literal["proof", "proof-or-lease"]
-# proof: never without proof of death; as long as EC2 cannot say that the holder is terminated, nobody serves.
-# proof-or-lease: where no proof is to be had, the holder's lease has to run out first; a guest that was paused together
-# with its clock is then not excluded, and may write for as long as docs/failure-modes.md says.
+POLICY_SAYS = (
+    "When a newcomer may take the lease of a holder that has not released it. proof: only when EC2 says that the "
+    "holder is terminated; as long as EC2 does not say so, nobody serves. proof-or-lease: also when EC2 gives no "
+    "answer or cannot terminate the holder, once the holder's lease has run out unrenewed. The service then comes back "
+    "without proof, and one case is not excluded: a machine that was paused together with its clock may still write "
+    "for a while after it wakes (docs/failure-modes.md says for how long)"
+)
 DEFAULT_POLICY: FencePolicy = "proof-or-lease"
 RENEWALS_WITHIN_DEADLINE = 3  # tries that must fit before the deadline, the last one with its whole time-out
 
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseTiming:
-    """All in seconds, on the monotonic clock of whoever waits. The first eight are a ladder: see `findings`."""
+    """All in seconds, on the monotonic clock of whoever waits. The first eight are a ladder: see `findings`.
 
-    retry_period_s: float = 5.0  # from one renewal to the next
-    request_timeout_s: float = 10.0  # one renewal is given up after this; it may still land later
-    renew_deadline_s: float = 45.0  # from before the last confirmed renewal was sent: then the service is stopped
-    stop_timeout_s: float = 10.0  # TERM to KILL
-    kill_timeout_s: float = 5.0  # KILL to reset of the machine
-    watchdog_timeout_s: float = 10.0  # the device's own: resets when the fence process itself is dead
-    clock_margin_s: float = 10.0  # clock rate error, scheduling, timer granularity, of both sides together
-    lease_duration_s: float = 90.0  # a newcomer without proof may claim after this long without any change
-    settle_s: float = 1.0  # from the publication to the second look
-    gone_confirm_s: float = 10.0  # EC2 says "no such instance" for this long (its answers are eventually consistent)
-    silence_s: float = 30.0  # no answer for this long is "no answer", less is a hiccup
-    terminate_deadline_s: float = 60.0  # from the first request to terminate to the first one with Force
-    force_deadline_s: float = 120.0  # from the first request to terminate: after this no proof is expected any more
-    drain_deadline_s: float = 150.0  # patience with a holder that is leaving and still renews: it stops gracefully
-    surplus_deadline_s: float = 300.0  # a newcomer beside a healthy holder ends itself after this
-    takeover_deadline_s: float = 300.0  # a newcomer that may take over and does not get there ends itself after this
+    The service file takes fields, defaults and descriptions from here (services.lease)."""
+
+    retry_period_s: Annotated[Seconds, Limits(says="From one renewal to the next")] = 5.0
+    request_timeout_s: Annotated[
+        Seconds, Limits(says="A request to the file system is given up after this; a renewal may still land later")
+    ] = 10.0
+    renew_deadline_s: Annotated[
+        Seconds,
+        Limits(
+            says="The service is stopped this long after the last confirmed renewal was sent; longer than a stall of "
+            "the file system"
+        ),
+    ] = 45.0
+    stop_timeout_s: Annotated[
+        Seconds, Limits(says="How long the service may take to stop then (SIGTERM), before it is killed (SIGKILL)")
+    ] = 10.0
+    kill_timeout_s: Annotated[
+        Seconds,
+        Limits(says="This long after SIGKILL the machine is reset if anything of the service or its mounts is left"),
+    ] = 5.0
+    watchdog_timeout_s: Annotated[
+        Seconds, Limits(says="Time-out of the watchdog device, which resets the machine when the fence process is dead")
+    ] = 10.0
+    clock_margin_s: Annotated[
+        Seconds,
+        Limits(says="Reserve of both sides together for clocks that run at different rates, scheduling and timers"),
+    ] = 10.0
+    lease_duration_s: Annotated[
+        Seconds,
+        Limits(
+            says="A newcomer without proof may claim after it has seen no change of the lease record for this long, "
+            "where the policy allows it and EC2 gives no answer"
+        ),
+    ] = 90.0
+    settle_s: Annotated[Seconds, Limits(says="From the publication of a generation to the second look")] = 1.0
+    gone_confirm_s: Annotated[
+        Seconds,
+        Limits(says="EC2 must say 'no such instance' for this long; its answers are eventually consistent"),
+    ] = 10.0
+    silence_s: Annotated[
+        Seconds, Limits(says="EC2 gives no answer when it has been silent for this long; less is a hiccup")
+    ] = 30.0
+    terminate_deadline_s: Annotated[
+        Seconds, Limits(says="From the first request to terminate the holder to the first one with Force")
+    ] = 60.0
+    force_deadline_s: Annotated[
+        Seconds,
+        Limits(says="This long after the first request to terminate, no proof of its end is expected any more"),
+    ] = 120.0
+    drain_deadline_s: Annotated[
+        Seconds, Limits(says="Patience with a holder that leaves, still renews and stops its service gracefully")
+    ] = 150.0
+    surplus_deadline_s: Annotated[Seconds, Limits(says="A newcomer beside a healthy holder ends itself after this")] = (
+        300.0
+    )
+    takeover_deadline_s: Annotated[
+        Seconds, Limits(says="A newcomer that may take over and does not get there ends itself after this")
+    ] = 300.0
 
     @property
     def ladder_s(self) -> float:

@@ -23,6 +23,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from bootstrap.base.paths import RUN
 from bootstrap.fence.cgroups import SERVICE_GROUP, ServiceGroup
 from bootstrap.fence.guard import Guard
 from bootstrap.fence.last_resort import SYSRQ_TRIGGER, lock_memory, raise_priority, reset_machine
@@ -32,8 +33,6 @@ from bootstrap.fence.run_files import RunFiles
 from bootstrap.fence.watchdog import DEVICES, WatchdogDevices
 
 log = logging.getLogger("fence")
-
-RUN = Path("/run/soloist")
 
 
 def serve(guard: Guard, listener: socket.socket, stopping: Callable[[], bool], wakeup: int) -> None:

@@ -30,6 +30,7 @@ from bootstrap.run.boot import boot_steps
 from bootstrap.run.ending import Ending, abandon_instance
 from bootstrap.run.graph import Runner
 from bootstrap.run.instance import Instance, Listeners, Machine, build_instance
+from bootstrap.run.kinds import KINDS
 from bootstrap.run.pulse import Pulse
 from bootstrap.run.report import BackgroundWriter, Phase, State, reassert, render_state, report, write_file
 from bootstrap.run.supervise import Action, Supervisor
@@ -61,7 +62,7 @@ class Agent:
         self._clock = adapters.machine.clock
         self._paths = adapters.machine.paths
         self._stop = stop
-        self._events = EventFile(self._paths.run / "timeline.jsonl")
+        self._events = EventFile(self._paths.timeline)
         self.timeline = Timeline(self._clock, [log_event, self._events, *adapters.observers])
         self._watch = LifecycleWatch(adapters.metadata, self._clock, stop)
         self._pulse = Pulse(self._clock, adapters.notifier.alive)
@@ -161,7 +162,7 @@ class Agent:
         try:
             identity = metadata.identity(deadline)
             target = metadata.target_lifecycle_state(deadline)
-            document = parse_user_data(metadata.user_data(deadline))
+            document = parse_user_data(metadata.user_data(deadline), KINDS)
         except AgentError as error:
             self.timeline.finished("metadata", "failed", str(error))
             raise
@@ -202,7 +203,7 @@ class Agent:
         self._state = replace(self._known_state(), phase=phase, sentence=sentence, reason=reason)
         log.info("%s: %s", f"{phase} ({reason})" if reason else phase, sentence)
         text = render_state(self._state, self.timeline.entries(), self._clock.utc_text())
-        write_file(self._paths.run / "state.json", text)
+        write_file(self._paths.state, text)
         if self._writer is not None:
             self._writer.offer(text)
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from bootstrap.base.clock import Deadline
+from bootstrap.base.names import GENERATION_VARIABLE
 from bootstrap.claims.dns import move_record
 from bootstrap.claims.group import complete_launch_hook
 from bootstrap.claims.network_interface import make_usable
@@ -84,8 +85,8 @@ class Boot:
         ).run(deadline)
         generation = taken.hold.record.generation
         # For the service: its units read the first as their environment (ami/install.sh).
-        write_file(instance.paths.run / "generation.env", f"SOLOIST_GENERATION={generation}")
-        write_file(instance.paths.run / "generation", str(generation))
+        write_file(instance.paths.generation_environment, f"{GENERATION_VARIABLE}={generation}")
+        write_file(instance.paths.generation, str(generation))
         lease.keeper.start(taken.hold, instance.listeners.on_lost, instance.listeners.beat_lease)
         instance.listeners.on_held(generation)
         return taken.sentence

@@ -28,8 +28,8 @@ from bootstrap.lease.parts import LeaseParts
 from bootstrap.lease.rules.record import Applicant
 from bootstrap.machine.commands import Commands
 from bootstrap.machine.file_system import FileSystems
+from bootstrap.machine.health import Prober
 from bootstrap.machine.links import Links
-from bootstrap.machine.probes import Prober
 from bootstrap.machine.units import ServiceUnits
 
 

@@ -8,6 +8,7 @@ import pwd
 from typing import Any
 
 from bootstrap.base.document import BootDocument, parse_tree
+from bootstrap.run.kinds import KINDS
 
 
 def document_tree(target: str = "/var/lib/demo", **changes: Any) -> dict[str, Any]:
@@ -73,7 +74,7 @@ def document_tree(target: str = "/var/lib/demo", **changes: Any) -> dict[str, An
 
 
 def document(target: str = "/var/lib/demo", **changes: Any) -> BootDocument:
-    return parse_tree(document_tree(target, **changes))
+    return parse_tree(document_tree(target, **changes), KINDS)
 
 
 def merged(tree: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
+import os
+import re
 import socket
 import threading
 import time
@@ -13,10 +14,10 @@ from pathlib import Path
 import pytest
 
 from bootstrap.base.clock import Deadline, SystemClock
-from bootstrap.base.document import Health, HealthCheck
-from bootstrap.machine import probes as health
-from bootstrap.machine.probes import Prober
-from tests.kit.fake_os import FakeOs
+from bootstrap.base.document import Health
+from bootstrap.machine.commands import ChildCommands
+from bootstrap.machine.health import KINDS, Prober
+from bootstrap.machine.probes.http import Connections
 
 TIMEOUT_S = 0.6
 SLACK_S = 3.0  # of a busy machine
@@ -88,17 +89,18 @@ def closed_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def probe(root: Path, **check: object) -> tuple[list[str], float]:
+def probe(**check: object) -> tuple[list[str], float]:
     """What the prober says, and how long it took."""
-    one = HealthCheck(timeout_s=TIMEOUT_S, **check)  # type: ignore[arg-type]
-    prober = Prober(FakeOs(root), Health(checks=(one,), start_allowance_s=9, interval_s=1, unhealthy_after=3))
+    (kind,) = (kind for kind in KINDS if kind.kind == check["kind"])
+    one = kind(**{"timeout_s": TIMEOUT_S, **check})  # type: ignore[arg-type]
+    prober = Prober(ChildCommands(), Health(checks=(one,), start_allowance_s=9, interval_s=1, unhealthy_after=3))
     started_s = time.monotonic()
     found = prober.failures(Deadline(SystemClock(), 60, "test"))
     return found, time.monotonic() - started_s
 
 
-def http_probe(root: Path, port: int, *, scheme: str = "http") -> list[str]:
-    found, took_s = probe(root, kind="http", url=f"{scheme}://127.0.0.1:{port}/ping")
+def http_probe(port: int, *, scheme: str = "http") -> list[str]:
+    found, took_s = probe(kind="http", url=f"{scheme}://127.0.0.1:{port}/ping")
     assert took_s < TIMEOUT_S + SLACK_S
     return found
 
@@ -106,84 +108,154 @@ def http_probe(root: Path, port: int, *, scheme: str = "http") -> list[str]:
 OK = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
-def test_an_endpoint_that_is_well_is_asked_once_for_exactly_its_path(tmp_path: Path, serve: Serve) -> None:
+def test_an_endpoint_that_is_well_is_asked_once_for_exactly_its_path(serve: Serve) -> None:
     endpoint = serve(says(OK))
-    found, _ = probe(tmp_path, kind="http", url=f"http://127.0.0.1:{endpoint.port}/ping?deep=1")
+    found, _ = probe(kind="http", url=f"http://127.0.0.1:{endpoint.port}/ping?deep=1")
     assert (found, endpoint.requests) == ([], ["GET /ping?deep=1 HTTP/1.1"])
 
 
 @pytest.mark.parametrize("status", [204, 301, 400, 401, 404, 500, 502, 503])
-def test_every_other_status_is_named(tmp_path: Path, serve: Serve, status: int) -> None:
+def test_every_other_status_is_named(serve: Serve, status: int) -> None:
     endpoint = serve(says(f"HTTP/1.1 {status} Some Words\r\nContent-Length: 0\r\n\r\n"))
-    assert http_probe(tmp_path, endpoint.port) == [
-        f"GET http://127.0.0.1:{endpoint.port}/ping: status {status}, not 200"
-    ]
+    assert http_probe(endpoint.port) == [f"GET http://127.0.0.1:{endpoint.port}/ping: status {status}, not 200"]
 
 
-def test_a_redirect_to_what_is_well_is_not_followed(tmp_path: Path, serve: Serve) -> None:
+def test_a_redirect_to_what_is_well_is_not_followed(serve: Serve) -> None:
     well = serve(says(OK))
     away = f"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:{well.port}/\r\nContent-Length: 0\r\n\r\n"
-    (found,) = http_probe(tmp_path, serve(says(away)).port)
+    (found,) = http_probe(serve(says(away)).port)
     assert found.endswith("status 302, not 200")
     assert well.requests == []
 
 
-def test_a_refused_connection_is_named(tmp_path: Path) -> None:
-    (found,) = http_probe(tmp_path, closed_port())
+def test_a_refused_connection_is_named() -> None:
+    (found,) = http_probe(closed_port())
     assert "Connection refused" in found
 
 
 @pytest.mark.parametrize("answer", [silent, drips])
-def test_an_answer_that_does_not_come_costs_no_more_than_the_time_out(
-    tmp_path: Path, serve: Serve, answer: Answerer
-) -> None:
-    (found,) = http_probe(tmp_path, serve(answer).port)
+def test_an_answer_that_does_not_come_costs_no_more_than_the_time_out(serve: Serve, answer: Answerer) -> None:
+    (found,) = http_probe(serve(answer).port)
     assert "timed out" in found
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0"), ("", ""), ("HTTP/1.1 well\r\n", "well")]
+    ("text", "words"),
+    [
+        ("SSH-2.0-OpenSSH_9.2\r\n", "BadStatusLine: SSH-2.0"),
+        ("HTTP/1.1 well\r\n", "BadStatusLine: HTTP/1.1 well"),
+        ("", "RemoteDisconnected: "),
+    ],
 )
-def test_what_is_no_http_is_a_reason_too(tmp_path: Path, serve: Serve, text: str, words: str) -> None:
-    (found,) = http_probe(tmp_path, serve(says(text)).port)
-    assert "BadStatusLine" in found
+def test_what_is_no_http_is_a_reason_too(serve: Serve, text: str, words: str) -> None:
+    (found,) = http_probe(serve(says(text)).port)
     assert words in found
 
 
-def test_https_to_a_port_that_speaks_none_is_a_reason_too(tmp_path: Path, serve: Serve) -> None:
-    (found,) = http_probe(tmp_path, serve(says(OK)).port, scheme="https")
+def test_https_to_a_port_that_speaks_none_is_a_reason_too(serve: Serve) -> None:
+    (found,) = http_probe(serve(says(OK)).port, scheme="https")
     assert "SSL" in found
 
 
-def test_tcp_accepts_or_is_named(tmp_path: Path, serve: Serve) -> None:
-    assert probe(tmp_path, kind="tcp", port=serve(silent).port)[0] == []
+def test_tcp_accepts_or_is_named(serve: Serve) -> None:
+    assert probe(kind="tcp", port=serve(silent).port)[0] == []
     port = closed_port()
-    (found,) = probe(tmp_path, kind="tcp", port=port)[0]
+    (found,) = probe(kind="tcp", port=port)[0]
     assert found.startswith(f"connect 127.0.0.1:{port}: ")
     assert "refused" in found
 
 
-def test_tcp_to_a_port_that_takes_nobody_more_is_bounded(tmp_path: Path) -> None:
+def test_tcp_to_a_port_that_takes_nobody_more_is_bounded() -> None:
     with contextlib.ExitStack() as held:
         full = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         for _ in range(4):  # the kernel drops what the queue of those not yet accepted has no place for
             waiting = held.enter_context(socket.socket())
             waiting.settimeout(0)
             waiting.connect_ex(full.getsockname())
-        found, took_s = probe(tmp_path, kind="tcp", port=full.getsockname()[1])
+        found, took_s = probe(kind="tcp", port=full.getsockname()[1])
     assert "timed out" in found[0]
     assert took_s < TIMEOUT_S + SLACK_S
 
 
 def test_a_probe_whose_time_out_counts_from_the_last_byte_is_seen(
-    tmp_path: Path, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def patient(connection: http.client.HTTPConnection, _: Deadline) -> int:
-        return connection.getresponse().status
-
-    monkeypatch.setattr(health, "_status", patient)
+    """Without the cut, the library alone would wait for as long as the server sends."""
+    monkeypatch.setattr(Connections, "cut", lambda _: None)
     endpoint = serve(drips)
     threading.Timer(TIMEOUT_S * 4, endpoint.close).start()
-    found, took_s = probe(tmp_path, kind="http", url=f"http://127.0.0.1:{endpoint.port}/ping")
+    found, took_s = probe(kind="http", url=f"http://127.0.0.1:{endpoint.port}/ping")
     assert found
     assert took_s > TIMEOUT_S * 3
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_no_descriptor_is_left_open(serve: Serve, scheme: str) -> None:
+    endpoint = serve(drips)
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(3):
+        http_probe(endpoint.port, scheme=scheme)
+    endpoint.close()
+    deadline = Deadline(SystemClock(), 10, "the endpoint to close its connections")
+    while len(os.listdir("/proc/self/fd")) > before:
+        deadline.pause(0.05)
+
+
+def test_a_body_of_any_size_is_not_read(serve: Serve) -> None:
+    """The status is all that counts: a body that goes on for ever costs nothing."""
+
+    def endless(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        while not over.is_set():
+            connection.sendall(b"400\r\n" + b"x" * 1024 + b"\r\n")
+
+    found, took_s = probe(kind="http", url=f"http://127.0.0.1:{serve(endless).port}/ping", timeout_s=20.0)
+    assert found == []
+    assert took_s < 10
+
+
+def test_a_command_that_exits_0_is_well_and_another_says_why() -> None:
+    assert probe(kind="command", argv=("true",))[0] == []
+    (found,) = probe(kind="command", argv=("sh", "-c", "echo no seats; exit 3"), timeout_s=20.0)[0]
+    assert found == "sh -c echo no seats; exit 3: exit code 3: no seats"
+
+
+def test_a_command_that_does_not_end_is_killed_at_the_time_out() -> None:
+    found, took_s = probe(kind="command", argv=("sleep", "60"))
+    assert found == ["sleep 60: killed at its deadline"]
+    assert took_s < TIMEOUT_S + SLACK_S
+
+
+def test_a_file_that_is_young_is_well(tmp_path: Path) -> None:
+    file = tmp_path / "heartbeat"
+    file.touch()
+    assert probe(kind="file", path=str(file), younger_than_s=60.0, timeout_s=20.0)[0] == []
+
+
+def test_a_file_that_is_too_old_or_missing_is_named(tmp_path: Path) -> None:
+    file = tmp_path / "heartbeat"
+    (missing,) = probe(kind="file", path=str(file), younger_than_s=60.0, timeout_s=20.0)[0]
+    assert missing.startswith(f"{file}: exit code 1: [Errno 2] No such file or directory")
+    file.touch()
+    os.utime(file, (time.time() - 90, time.time() - 90))
+    (old,) = probe(kind="file", path=str(file), younger_than_s=60.0, timeout_s=20.0)[0]
+    assert re.fullmatch(rf"{file}: exit code 1: 9\d s old, not younger than 60 s", old)
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ({"kind": "tcp", "port": 0}, "port: is 0; expected: A port from 1 to 65535"),
+        ({"kind": "tcp", "port": 80, "host": "a\nb"}, "host: holds a line break"),
+        ({"kind": "http", "url": "ftp://x"}, "url: not of the right form; expected: An http or https URL"),
+        ({"kind": "http", "url": "http://x", "expect_status": 99}, "expect_status: is 99"),
+        ({"kind": "command", "argv": ()}, "argv: has length 0"),
+        ({"kind": "command", "argv": ("a", "")}, "argv: has length 0"),
+        ({"kind": "file", "path": "etc/x", "younger_than_s": 1.0}, "path: not of the right form"),
+        ({"kind": "file", "path": "/etc/x", "younger_than_s": 0.0}, "younger_than_s: is 0"),
+        ({"kind": "tcp", "port": 80, "timeout_s": float("nan")}, "timeout_s: is nan"),
+    ],
+)
+def test_a_check_outside_its_limits_cannot_be_made(check: dict[str, object], words: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(words)):
+        probe(**check)

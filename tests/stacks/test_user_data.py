@@ -8,6 +8,7 @@ import pytest
 
 from bootstrap.base.document import parse_user_data
 from bootstrap.base.timing import LeaseTiming
+from bootstrap.run.kinds import KINDS
 
 ATTRIBUTES = {"IpAddress": "10.0.0.200"}
 PSEUDO = {"AWS::URLSuffix": "amazonaws.com", "AWS::Partition": "aws", "AWS::AccountId": "123456789012"}
@@ -33,7 +34,7 @@ def document(template):
     data = template.properties("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"]
     text = resolve(data, template)
     assert len(text.encode()) <= 16_384, "user data is at most 16 KiB"
-    return parse_user_data(text)
+    return parse_user_data(text, KINDS)
 
 
 def test_the_agent_reads_back_what_the_stack_wrote(any_template):

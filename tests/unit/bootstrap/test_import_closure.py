@@ -16,7 +16,9 @@ BOOTSTRAP = Path(__file__).resolve().parents[3] / "bootstrap"
 
 # Standard library only, and of the agent what the fence shares with it: words, timings, the parser of mountinfo.
 FENCE_OWN = {
+    "base.paths",
     "base.timing",
+    "base.values",
     "fence.__main__",
     "fence.cgroups",
     "fence.guard",
@@ -56,6 +58,7 @@ CORE = {
     "base.codec",
     "base.member",
     "base.timing",
+    "base.values",
     "fence.rules",
     *(f"lease.rules.{path.stem}" for path in (BOOTSTRAP / "lease/rules").glob("*.py") if path.stem != "__init__"),
 }
@@ -67,7 +70,9 @@ def imported(module: str, root: Path) -> tuple[set[str], set[str]]:
     """Modules of the agent, and others by their first name, that `module` imports anywhere in its text."""
     own: set[str] = set()
     others: set[str] = set()
-    for node in ast.walk(ast.parse((root / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))):
+    path = root / module.replace(".", "/")
+    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
             names = [name.name for name in node.names]

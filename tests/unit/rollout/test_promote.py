@@ -11,9 +11,10 @@ import boto3
 import pytest
 from moto import mock_aws
 
+from bootstrap.base.names import rollouts_parameter, stack_name, state_parameter
 from rollout.errors import IncompleteError, NotReadyInTime, PreconditionError
 from rollout.observe import Observed, ReportedState, StagedVersion, observe
-from rollout.promote import execute, history_parameter, plan_promotion, previous_version, wait_until_ready
+from rollout.promote import execute, plan_promotion, previous_version, wait_until_ready
 
 OLD, NEW = "ami-0000000000000001a", "ami-0000000000000002b"
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
@@ -47,11 +48,11 @@ def clients(monkeypatch: pytest.MonkeyPatch) -> Any:
     with mock_aws():
         made = Clients(boto3.client("ec2"), boto3.client("autoscaling"), boto3.client("ssm"))
         template = made.ec2.create_launch_template(
-            LaunchTemplateName="soloist-demo", LaunchTemplateData={"ImageId": OLD, "InstanceType": "t3.micro"}
+            LaunchTemplateName=stack_name("demo"), LaunchTemplateData={"ImageId": OLD, "InstanceType": "t3.micro"}
         )["LaunchTemplate"]["LaunchTemplateId"]
         subnet = made.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
         made.autoscaling.create_auto_scaling_group(
-            AutoScalingGroupName="soloist-demo",
+            AutoScalingGroupName=stack_name("demo"),
             MinSize=1,
             MaxSize=1,
             VPCZoneIdentifier=subnet,
@@ -68,7 +69,7 @@ def say_nothing(sentence: str) -> None:
 
 
 def report(clients: Clients, **state: str) -> None:
-    clients.ssm.put_parameter(Name="/soloist/demo/state", Value=json.dumps(state), Type="String", Overwrite=True)
+    clients.ssm.put_parameter(Name=state_parameter("demo"), Value=json.dumps(state), Type="String", Overwrite=True)
 
 
 def actions(seen: Observed, version: int | None = None) -> list[str]:
@@ -78,7 +79,7 @@ def actions(seen: Observed, version: int | None = None) -> list[str]:
 def seen_with(*, default: int, group: str, running_image: str) -> Observed:
     return Observed(
         service="demo",
-        group_name="soloist-demo",
+        group_name=stack_name("demo"),
         launch_template_id="lt-1",
         versions=(StagedVersion(number=1, image_id=OLD), StagedVersion(number=2, image_id=NEW)),
         default_version=default,
@@ -125,7 +126,7 @@ def test_rollback_goes_to_the_version_promoted_before_even_after_an_interruption
         execute(clients, seen, plan_promotion(seen, 2), say_nothing, now=NOW)
     seen = observe(clients, "demo")
     assert previous_version(clients, seen) == 1
-    history = json.loads(clients.ssm.get_parameter(Name=history_parameter("demo"))["Parameter"]["Value"])
+    history = json.loads(clients.ssm.get_parameter(Name=rollouts_parameter("demo"))["Parameter"]["Value"])
     assert history == [{"at": NOW.isoformat(), "from_version": 1, "to_version": 2, "image_id": NEW}]
 
 
@@ -137,7 +138,7 @@ def test_rollback_without_history_asks_for_a_version(clients: Clients) -> None:
 def test_failed_step_says_what_was_done_and_how_to_go_on(clients: Clients) -> None:
     seen = observe(clients, "demo")
     plan = plan_promotion(seen)
-    clients.autoscaling.delete_auto_scaling_group(AutoScalingGroupName="soloist-demo", ForceDelete=True)
+    clients.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=stack_name("demo"), ForceDelete=True)
     with pytest.raises(IncompleteError, match=r"step set-group failed after: record; set-default.*same command again"):
         execute(clients, seen, plan, say_nothing, now=NOW)
 

@@ -108,7 +108,7 @@ ONE_MISTAKE = [
     ([("file_system.directories.0.source", "/lib")], "file_system.directories[0].source", "without leading slash"),
     ([("file_system.directories.0", "lib")], "file_system.directories[0]", "needs source, target"),
     ([("service.units.0", "monitor")], "service.units[0]", "with its suffix"),
-    ([("service.health.checks.0.kind", "ping")], "service.health.checks[0]", "Use one of http, tcp, command"),
+    ([("service.health.checks.0.kind", "ping")], "service.health.checks[0]", "Use one of command, file, http, tcp"),
     ([("service.health.checks.0.url", "ftp://x")], "service.health.checks[0].url", "http or https"),
     ([("service.health.interval_s", -1)], "service.health.interval_s", "greater than 0"),
     ([("service.hooks.before_start", ["ls -l"])], "service.hooks.before_start[0]", "as a list"),

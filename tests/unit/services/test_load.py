@@ -57,7 +57,7 @@ def test_opscenter_keeps_its_factory_paths_and_ports():
 
 # For each policy what it says of itself and what it costs, in the words of the schema and of the shipped files alike.
 CONSEQUENCES = {
-    "proof": ("only when EC2 says that the other one is terminated", "nobody serves"),
+    "proof": ("only when EC2 says that the holder is terminated", "nobody serves"),
     "proof-or-lease": ("lease has run out unrenewed", "paused together with its clock", "may still write for a while"),
 }
 

@@ -10,7 +10,7 @@ import pytest
 from bootstrap.base.clock import Deadline, StopRequest
 from bootstrap.base.errors import DeadlineExceeded, HookError, ServiceError, StopRequested
 from bootstrap.machine.commands import Completed
-from bootstrap.machine.probes import Prober
+from bootstrap.machine.health import Prober
 from bootstrap.machine.units import ServiceUnits, run_hooks
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document

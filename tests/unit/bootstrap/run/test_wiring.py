@@ -22,6 +22,7 @@ from bootstrap.lease.rules.record import HISTORY, file_name, new_record, release
 from bootstrap.lease.rules.renew import Hold
 from bootstrap.run.boot import Boot
 from bootstrap.run.instance import Instance, Listeners, build_instance
+from bootstrap.run.kinds import KINDS
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document_tree
 from tests.kit.fake_os import FakeOs
@@ -84,7 +85,7 @@ class World:
         tree = document_tree(lease={"fence": fence, "timing": timing_s})
         clients: Any = SimpleNamespace(ec2=lambda: self.api, route53=lambda: self.api)
         plain = build_instance(
-            parse_tree(tree),
+            parse_tree(tree, KINDS),
             identity(),
             machine=fake_machine(self.machine, self.clock),
             clients=clients,

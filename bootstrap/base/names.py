@@ -1,0 +1,38 @@
+"""Every name that two programs must spell alike: what a service is called on AWS and what its units are told.
+
+For: the stacks, which create these things; the agent, which uses them; the operator's command, which reads and changes
+them. Each imports the name from here. Guarantees: pure; the same service always has the same names, and two services
+of one account and Region share none of them. `service` is the name in the service file (services.fields.ServiceName).
+Does not: know directories and files of the instance (bootstrap.base.paths does), or ask whether a thing exists.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+SERVICE_TAG = "soloist:service"  # on everything of a stack; policies allow changes only where it has the right value
+ZONE_TAG = "soloist:zone"  # on each network interface
+LAUNCH_HOOK = "boot"
+TERMINATE_HOOK = "drain"
+GENERATION_VARIABLE = "SOLOIST_GENERATION"  # the service's fencing token, in its environment
+Use = Literal["data", "lease"]  # what a part of the file system is for
+
+
+def stack_name(service: str) -> str:
+    """The name of the stack, and also of its Auto Scaling group, launch template and topic."""
+    return f"soloist-{service}"
+
+
+def state_parameter(service: str) -> str:
+    """The SSM parameter in which the instance reports its state."""
+    return f"/soloist/{service}/state"
+
+
+def rollouts_parameter(service: str) -> str:
+    """The SSM parameter in which the operator's command keeps the history of promotions."""
+    return f"/soloist/{service}/rollouts"
+
+
+def access_point_path(service: str, use: Use) -> str:
+    """The root directory of the access point for `use`, absolute on the file system."""
+    return f"/{service}/{use}"
