@@ -14,34 +14,9 @@ from lab.base.errors import LabPreconditionError
 from lab.client.check import Verdict
 from lab.play import program
 from lab.play.synthesis import Template
-from lab.report.model import Event, Phase, Report, Scene
+from lab.report.model import Event, Report, Scene
 from lab.report.report_json import to_tree
-from tests.unit.lab.edges.conftest import crash, report
-
-
-def whole_run() -> Report:
-    deploy = Scene(name="deploy", happened="stack deployed", healed=True, outage_s=0.0, start_s=0.0, event_s=0.0,
-                   end_s=2.0, zone_to="", ami_to="", phases=(Phase(name="synthesize", start_s=0, duration_s=1,
-                                                                   outcome="ok"),))  # fmt: skip
-    played = tuple(
-        replace(crash(), name=name, generation_from=number, generation_to=number + 1)
-        for number, name in enumerate(("first boot", "crash", "upgrade", "rollback"))
-    )
-    return replace(report(), scenes=(deploy, *played), planned=demo.SCENES)
-
-
-def without(name: str) -> Report:
-    return replace(whole_run(), scenes=tuple(scene for scene in whole_run().scenes if scene.name != name))
-
-
-def changed(name: str, **changes: object) -> Report:
-    return replace(
-        whole_run(),
-        scenes=tuple(
-            replace(scene, **changes) if scene.name == name else scene  # type: ignore[arg-type]
-            for scene in whole_run().scenes
-        ),
-    )
+from tests.kit.reports import changed, whole_run, without
 
 
 def conclude(run: Report, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
