@@ -10,13 +10,11 @@ import pytest
 
 from lab import demo
 from lab.base.checkout import BUILD
-from lab.base.errors import LabPreconditionError
 from lab.client.check import Verdict
-from lab.play import program
 from lab.play.synthesis import Template
 from lab.report.model import Event, Report, Scene
 from lab.report.report_json import to_tree
-from tests.kit.reports import changed, whole_run, without
+from tests.kit.lab_report import changed, whole_run, without
 
 
 def conclude(run: Report, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -113,17 +111,3 @@ def test_the_demo_plays_every_scene(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_after_a_scene_that_did_not_heal_the_rest_is_reported_as_not_played(monkeypatch: pytest.MonkeyPatch) -> None:
     run = played(monkeypatch, {scene.name: scene for scene in changed("crash", healed=False).scenes})
     assert run.findings == ("crash: did not heal", "upgrade: not played", "rollback: not played")
-
-
-def test_without_a_kernel_that_boots_nothing_is_built(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    def no_kernel(_cache: Path) -> None:
-        raise LabPreconditionError("User Mode Linux is missing: apt-get install user-mode-linux")
-
-    monkeypatch.setattr(program, "CACHE", tmp_path)
-    monkeypatch.setattr(program.namespace, "inside", lambda: True)
-    monkeypatch.setattr(program, "probe_kernel", no_kernel)
-    monkeypatch.setattr(program, "build_images", lambda *_: pytest.fail("images are built all the same"))
-    assert demo.main() == LabPreconditionError.exit_code
-    assert capsys.readouterr().err.splitlines() == ["demo: User Mode Linux is missing: apt-get install user-mode-linux"]
