@@ -15,13 +15,12 @@ from bootstrap.base.clock import Deadline, StopRequest
 from bootstrap.base.document import Zone
 from bootstrap.base.errors import AgentError, FenceError, StopRequested
 from bootstrap.base.timeline import Timeline
-from bootstrap.claims.dns import move_record
+from bootstrap.claims.connection.contract import establish
+from bootstrap.claims.connection.route53 import Route53Connection, record_ttl_s
 from bootstrap.claims.group import abandon, complete_hook, complete_launch_hook
 from bootstrap.claims.network_interface import Claim
-from bootstrap.cloud.route53 import RecordSet
 from bootstrap.lease.directory import LeaseDirectory
 from bootstrap.lease.parts import LeaseParts
-from bootstrap.lease.rules.permission import record_ttl_s
 from bootstrap.lease.takeover import Taken
 from bootstrap.lease.tenure import Tenure
 from lab.simulation.control_plane import Address, ControlPlane
@@ -37,7 +36,6 @@ LEASE_SPARE_S = 30.0
 LONG_S = 3600.0
 RELEASE_S = 40.0
 TTL_S = 10
-ATTEMPT_S = 10.0
 
 
 class Agent:
@@ -68,6 +66,7 @@ class Agent:
         evidence = Evidence(machine, self._ec2, self._group, self._threads)
         self._tenure = Tenure(self._parts, evidence, lambda: frame.new_nonce(machine.id))
         self._keeper = machine.keeper = self._tenure.keeper
+        machine.has_asked_to_let_go = False
         zone = Zone(
             name=machine.zone,
             network_interface_id=f"eni-{machine.zone}",
@@ -150,14 +149,18 @@ class Agent:
         self._tried(lambda: self._claim.acquire(self._deadline(LONG_S, "network interface")))
 
     def _move_record(self) -> None:
-        machine, generation = self._machine, self._keeper.generation
-        ttl_s = TTL_S if "constant-ttl" in self._frame.defects else record_ttl_s(TTL_S, generation)
-        wanted = RecordSet(name="service", values=(machine.zone,), ttl_s=ttl_s)
-        dns, deadline = Dns(self._frame, machine, self._cloud), self._deadline(LONG_S, "record")
-        permit = (lambda: None) if "no-dns-guard" in self._frame.defects else self._tenure.permit
-        if self._tried(lambda: move_record(dns, wanted, deadline, ATTEMPT_S, permit)):
+        machine, frame = self._machine, self._frame
+        connection = Route53Connection(
+            Dns(frame, machine, self._cloud),
+            name="service",
+            address=machine.zone,
+            ttl_s=TTL_S,
+            permit=_granted if "no-dns-guard" in frame.defects else self._tenure.permit,
+        )
+        generation = self._keeper.generation
+        if self._tried(lambda: establish(connection, generation, self._deadline(LONG_S, "record"))):
             # A record that was right already is that of this generation from now on.
-            self._cloud.adopt(Address(zone=machine.zone, ttl_s=ttl_s, generation=generation))
+            self._cloud.adopt(Address(zone=machine.zone, ttl_s=record_ttl_s(TTL_S, generation), generation=generation))
 
     def _continue(self) -> None:
         self._tried(lambda: complete_launch_hook(self._group, "boot", self._deadline(LONG_S, "launch hook")))
@@ -172,6 +175,10 @@ class Agent:
 
     def _deadline(self, seconds: float, what: str) -> Deadline:
         return Deadline(self._clock, seconds, what, self._stop)
+
+
+def _granted() -> None:
+    """A permission that nobody looked for."""
 
 
 class Belongings:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from bootstrap.claims.connection import route53
 from bootstrap.fence import guard
 from bootstrap.fence.guard import Guard
 from bootstrap.lease import keeper, release
@@ -110,6 +111,10 @@ def fence_forgets() -> Places:
 
 def no_permission() -> Places:
     return [(LeaseKeeper, "permit", lambda real: lambda self: None)]
+
+
+def constant_ttl() -> Places:
+    return [(route53, "record_ttl_s", lambda real: lambda ttl_s, generation: ttl_s)]
 
 
 def release_first() -> Places:

@@ -255,10 +255,7 @@ class Checker:
 
     def detached(self, owner: Machine, by: Machine) -> None:
         """The network interface of `owner` is detached by `by`."""
-        hold = owner.hold
-        if owner is by and hold is not None and hold.record.nonce not in self._released:
-            held = self.files.files.get(hold.record.generation)
-            if held is not None and held.nonce == hold.record.nonce and not owner.is_running and not owner.is_cut:
-                self.violation(f"{by.id} detached its network interface before it released its lease")
+        if owner is by and owner.hold is not None and not owner.has_asked_to_let_go:
+            self.violation(f"{by.id} detached its network interface before it released its lease")
         if owner is not by and owner.is_up:
             self.violation(f"{by.id} took the network interface from {owner.id}, which runs")

@@ -162,7 +162,11 @@ DEFECTS: dict[str, Defect] = {
         plant=holding.no_permission,
     ),
     "no-dns-guard": Defect(rule="the record moves by look and compare-and-swap", seen_as=("the record went back",)),
-    "constant-ttl": Defect(rule="each generation's record differs from the last", seen_as=("the record went back",)),
+    "constant-ttl": Defect(
+        rule="each generation's record differs from the last",
+        seen_as=("the record went back",),
+        plant=holding.constant_ttl,
+    ),
 }
 
 

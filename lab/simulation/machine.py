@@ -66,6 +66,7 @@ class Machine:
         self.is_stubborn = False  # ignores TERM
         self.generation = 0  # of the service that runs or ran last
         self.is_pausing_at_word = False
+        self.has_asked_to_let_go = False  # the present run of the agent
         self.agent_hit_s = -1e9  # killed or stopped
         self.renewal_landed_s = -1.0
         # what it did as a newcomer, for the checker

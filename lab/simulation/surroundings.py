@@ -147,6 +147,8 @@ class Fence:
         if request.verb == "hold" and machine.is_pausing_at_word:
             machine.pause_at_word()
             machine.engine.wait(0.0)
+        if request.verb == "let-go":
+            machine.has_asked_to_let_go = True
         before = machine.guard.memory
         answer = machine.guard.answer(request)
         if request.verb == "hold":
