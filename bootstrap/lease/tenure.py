@@ -33,8 +33,8 @@ class Tenure:
 
     def __init__(self, parts: LeaseParts, evidence: LeaseEvidence, nonce: Callable[[], str]) -> None:
         """`nonce` makes a new text for each publication."""
-        self._parts = parts
-        self._evidence = evidence
+        self.parts = parts
+        self.evidence = evidence
         self._nonce = nonce
         self.keeper = LeaseKeeper(parts)
 
@@ -45,7 +45,7 @@ class Tenure:
         def end_service() -> list[str]:
             return [*belongings.stop_service(), *belongings.unmount()]
 
-        takeover = Takeover(self._parts, evidence=self._evidence, stop_service=end_service, nonce=self._nonce)
+        takeover = Takeover(self.parts, evidence=self.evidence, stop_service=end_service, nonce=self._nonce)
         return takeover.run(deadline)
 
     def keep(self, taken: Taken, on_lost: Callable[[str], None], beat: Callable[[], None]) -> None:

@@ -6,7 +6,6 @@ Each part has its own tests; here a part that is right and not connected is seen
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -94,7 +93,8 @@ class World:
             listeners=self.listeners,
         )
         evidence: Any = self.evidence
-        self.instance = replace(plain, lease=replace(plain.lease, evidence=evidence))
+        plain.lease.evidence = evidence
+        self.instance = plain
         return self.instance
 
     def _start(self, hold: Hold, on_lost: Callable[[str], None], beat: Callable[[], None]) -> None:
@@ -107,12 +107,12 @@ class World:
 
     @property
     def worker(self) -> DirectWorker:
-        worker: Any = self.instance.lease._parts.directory._worker
+        worker: Any = self.instance.lease.parts.directory._worker
         return worker  # type: ignore[no-any-return]
 
     @property
     def fence(self) -> FenceInProcess:
-        fence: Any = self.instance.lease._parts.fence
+        fence: Any = self.instance.lease.parts.fence
         return fence  # type: ignore[no-any-return]
 
     def take(self) -> None:
@@ -213,7 +213,7 @@ def test_the_timings_of_the_document_are_those_of_takeover_and_renewal(world: Wo
     world.take()
     assert world.clock.now_s - began_s == 2.0
     assert world.fence.memory.deadline_s == began_s + 50.0
-    record = world.instance.lease._parts.directory.look(1)
+    record = world.instance.lease.parts.directory.look(1)
     assert not isinstance(record, NoAnswer)
     assert record.record is not None
     assert record.record.lease_duration_s == 99.0
