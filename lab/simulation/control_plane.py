@@ -1,7 +1,8 @@
 """EC2, Auto Scaling and Route 53 of the simulated world: slow, sometimes silent, eventually consistent.
 
 Guarantees, which are the assumptions the lease rests on: EC2 says `terminated` only after the guest has ended; an
-existing instance is unknown for at most FORGETFUL_S in a row; a change batch is all or nothing.
+existing instance is unknown to EC2 for at most FORGETFUL_S in a row, and never to EC2 and the group at once; a change
+batch is all or nothing.
 Does not: promise anything else: a request may be performed without an answer, or land long after its caller gave up.
 """
 
@@ -19,7 +20,7 @@ from lab.simulation.frame import Frame
 from lab.simulation.judge import Judge
 from lab.simulation.machine import Machine
 
-FORGETFUL_S = 6.0
+FORGETFUL_S = 30.0
 STALE_S = 3.0
 LOST = 0.5  # share of answers that do not arrive (fault "lost_replies")
 REMEMBERED_S = 200.0  # how long a terminated instance is described (an hour on AWS)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from lab.simulation.control_plane import ControlPlane
+from lab.simulation.control_plane import FORGETFUL_S, ControlPlane
 from lab.simulation.file_server import FileServer
 from lab.simulation.fleet import Fleet
 from lab.simulation.frame import Frame
@@ -167,7 +167,7 @@ class Faults:
         self._cloud.lossy_until_s = max(self._cloud.lossy_until_s, until_s)
 
     def forgetful(self, machine: Machine, length_s: float) -> None:
-        self._cloud.forgetful_until_s = self._engine.now + min(length_s, 6.0)
+        self._cloud.forgetful_until_s = self._engine.now + min(length_s, FORGETFUL_S)
 
     def denied(self, machine: Machine, length_s: float) -> None:
         """EC2 refuses to terminate anybody."""

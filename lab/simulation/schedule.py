@@ -264,7 +264,44 @@ def _by_default(seed: int, zones: tuple[str, ...], *faults: Fault) -> Schedule:
     )
 
 
-RARE: dict[int, Callable[[random.Random, int], Schedule]] = {22: _stale_attach, 23: _stale_agent, 24: _slow_holder}
+def _twice_unknown(rng: random.Random, seed: int) -> Schedule:
+    """EC2 forgets a holder that cannot renew for a while, twice for moments, and nobody asks in between."""
+    start_s = START_S + rng.uniform(0.0, 10.0)
+    first_s, between_s = start_s + rng.uniform(6.0, 10.0), rng.uniform(7.0, 12.0)
+    return replace(
+        _by_default(
+            seed,
+            ("a", "b"),
+            _fault(start_s - 20.0, "launch_first"),
+            _fault(start_s, "cut_files", length_s=rng.uniform(36.0, 44.0)),
+            _fault(first_s, "forgetful", "", rng.choice((6.0, rng.uniform(12.0, 25.0)))),
+            _fault(first_s + rng.uniform(2.0, 5.0), "cut_files", "newest", between_s),
+            _fault(first_s + 6.0 + rng.uniform(2.0, 8.0), "forgetful", "", 6.0),
+        ),
+        policy=rng.choice(("proof", "proof-or-lease")),
+    )
+
+
+def _paused_marksman(rng: random.Random, seed: int) -> Schedule:
+    """A newcomer is paused just when the sleeping holder's lease has run out; both wake up later."""
+    start_s, asleep_s = START_S + rng.uniform(0.0, 10.0), rng.uniform(88.0, 94.0)
+    return _by_default(
+        seed,
+        ("a", "b"),
+        _fault(start_s - 20.0, "launch_first"),
+        _fault(start_s, "freeze", length_s=asleep_s),
+        _fault(start_s + 82.0, "slow_files", "newest", 20.0),
+        _fault(start_s + asleep_s - rng.uniform(0.0, 3.0), "pause", "newest", rng.uniform(15.0, 40.0)),
+    )
+
+
+RARE: dict[int, Callable[[random.Random, int], Schedule]] = {
+    20: _paused_marksman,
+    21: _twice_unknown,
+    22: _stale_attach,
+    23: _stale_agent,
+    24: _slow_holder,
+}
 
 
 def _length(rng: random.Random) -> float:

@@ -59,7 +59,7 @@ class AcquireMemory:
     text: str = ""
     same_from_s: float = 0.0
     same_until_s: float = 0.0
-    looked_s: float = 0.0  # when the last look returned
+    looked_s: float = 0.0  # when the last look was sent: its answer may be as old as that
     gone: Spell | None = None  # EC2 does not know the holder, and the group does not list it
     silent: Spell | None = None  # EC2 or the group gives no answer
     unlisted: Spell | None = None  # the group does not list this instance
@@ -107,15 +107,15 @@ def _remember_record(memory: AcquireMemory, seen: Seen) -> AcquireMemory:
             text=seen.text,
             same_from_s=seen.returned_s,
             same_until_s=seen.returned_s,
-            looked_s=seen.returned_s,
+            looked_s=seen.sent_s,
             unlisted=memory.unlisted,
             waiting_from_s=memory.waiting_from_s,
             surplus_from_s=memory.surplus_from_s,
         )
     if seen.text != memory.text:
         returned_s = seen.returned_s
-        return replace(memory, text=seen.text, same_from_s=returned_s, same_until_s=returned_s, looked_s=returned_s)
-    return replace(memory, same_until_s=max(memory.same_until_s, seen.sent_s), looked_s=seen.returned_s)
+        return replace(memory, text=seen.text, same_from_s=returned_s, same_until_s=returned_s, looked_s=seen.sent_s)
+    return replace(memory, same_until_s=max(memory.same_until_s, seen.sent_s), looked_s=seen.sent_s)
 
 
 def is_renewing(memory: AcquireMemory, record: LeaseRecord) -> bool:
