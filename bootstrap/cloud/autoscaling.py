@@ -1,10 +1,10 @@
-"""Auto Scaling as the agent needs it: complete or extend a lifecycle hook, read states, report this instance unhealthy.
+"""Auto Scaling as the agent needs it: answer or prolong a lifecycle hook, ask for states, report me unhealthy.
 
 Guarantees: thin, no loops; foreign errors become CloudError; a hook that is not waiting is an answer, not an error.
 Sources: Auto Scaling API reference: CompleteLifecycleAction (instance id instead of token; ValidationError "No active
-Lifecycle Action found with instance ID ..."), RecordLifecycleActionHeartbeat (it restarts the time-out; at most
+Lifecycle Action found with instance ID ..."), RecordLifecycleActionHeartbeat (the time-out begins anew; no longer than
 100 time-outs or 48 hours in all), DescribeAutoScalingInstances (HealthStatus is documented as
-Healthy and arrives as HEALTHY; the answer leaves out an instance that no group knows), SetInstanceHealth.
+Healthy and comes as HEALTHY; an instance that no group knows is left out of the answer), SetInstanceHealth.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class AutoScaling:
         self._instance_id = instance_id
 
     def complete_hook(self, hook: str, result: HookResult) -> bool:
-        """Complete the lifecycle hook; False when no such action is waiting for this instance. Raises CloudError."""
+        """Answer the lifecycle hook; False when no such action is waiting for this instance. Raises CloudError."""
         return _was_waiting(
             f"complete lifecycle hook {hook} of {self._instance_id} with {result}",
             lambda: self._clients.autoscaling().complete_lifecycle_action(
@@ -37,7 +37,7 @@ class AutoScaling:
         )
 
     def prolong_hook(self, hook: str) -> bool:
-        """Restart the hook's time-out; False when no such action is waiting. Raises CloudError."""
+        """Let the hook's time-out begin anew; False when no such action is waiting. Raises CloudError."""
         return _was_waiting(
             f"heartbeat of lifecycle hook {hook} of {self._instance_id}",
             lambda: self._clients.autoscaling().record_lifecycle_action_heartbeat(**self._action(hook)),
@@ -54,7 +54,7 @@ class AutoScaling:
         return str(found[0]["LifecycleState"]) if found else ""
 
     def members(self, instance_ids: Sequence[str]) -> dict[str, Member]:
-        """Those of `instance_ids` that are in this group, as the group sees them. Raises CloudError."""
+        """Those of `instance_ids` that are in my group, as it sees them. Raises CloudError."""
         with converted(f"describe {', '.join(instance_ids)} in the group"):
             answer = self._clients.autoscaling().describe_auto_scaling_instances(InstanceIds=list(instance_ids))
         return {
@@ -66,7 +66,7 @@ class AutoScaling:
         }
 
     def report_unhealthy(self) -> None:
-        """Have the group replace this instance now, even within its grace period. Raises CloudError."""
+        """Have the group replace this instance now, grace period or not. Raises CloudError."""
         with converted(f"report {self._instance_id} unhealthy"):
             self._clients.autoscaling().set_instance_health(
                 InstanceId=self._instance_id, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False

@@ -1,8 +1,8 @@
 """AWS clients, and the edge where botocore's errors become CloudError.
 
-For: the adapters beside this file, one per service. Guarantees: each client is made once, on first use, under a lock
-(making a client is not thread-safe, using it is); short time-outs and two attempts bound each call, because the loops
-above have their own deadlines; every error says which call failed and whether a repetition may help.
+For: the one adapter per service beside this file. Guarantees: clients are made on first use, once, under a lock (making
+them is not thread-safe, using them is); each call is bounded by short time-outs and two attempts, because the loops
+above have their own deadlines; every error that leaves says which call failed and whether again may help.
 Does not: choose endpoints (boto3 reads AWS_ENDPOINT_URL itself) or credentials (the instance profile).
 Sources: botocore guide "Config reference", "Error handling"; EC2 API reference "Error codes".
 """
@@ -46,8 +46,8 @@ RETRYABLE_CODES = frozenset(
     }
 )
 
-# What AWS answers until a new role and its credentials have spread (IAM user guide, "Changes that I make are not
-# always immediately visible"). After PROPAGATION_S the same codes are a refusal.
+# What AWS answers while a new role or its credentials have not spread yet (IAM user guide, "Changes that I make are not
+# always immediately visible"). Later the same codes are a refusal.
 PROPAGATION_S = 120.0
 PROPAGATION_CODES = frozenset(
     {

@@ -1,11 +1,11 @@
-"""EC2 as the agent needs it: read a network interface and an instance, attach, detach, terminate a former holder.
+"""EC2 as the agent needs it: look at one network interface and one instance, attach, detach, end a former holder.
 
-For: claims.network_interface and lease.evidence. Guarantees: thin, no loops, no decisions; foreign errors become
-CloudError. Does not: force a detach; there is no argument for it.
+For: `network_interface` and `lease_evidence`. Guarantees: thin, no loops, no decisions; foreign errors become
+CloudError. Does not: force a detach, ever; there is no argument for it.
 Sources: EC2 API reference: DescribeNetworkInterfaces, DescribeInstances, AttachNetworkInterface (error codes
 InvalidNetworkInterface.InUse, InvalidParameterValue), DetachNetworkInterface, ModifyNetworkInterfaceAttribute,
 TerminateInstances (idempotent; SkipOsShutdown, Force); EC2 user guide "Methods for terminating an instance" (skip OS
-shutdown bypasses a graceful shutdown; Force with it is for an instance that is stuck in shutting-down);
+shutdown: for when a graceful one must be bypassed; force with skip: for an instance stuck in shutting-down);
 "Eventual consistency" (a new id may be NotFound for a while).
 """
 
@@ -56,7 +56,7 @@ class Ec2:
 
     def instance_state(self, instance_id: str) -> str | None:
         """`pending`, `running`, `shutting-down`, `terminated`, `stopping`, `stopped`, or None when EC2 knows no such
-        instance, or no longer knows it. Raises CloudError."""
+        instance (any more). Raises CloudError."""
         try:
             with converted(f"describe {instance_id}"):
                 answer = self._clients.ec2().describe_instances(InstanceIds=[instance_id])
@@ -92,8 +92,8 @@ class Ec2:
             self._clients.ec2().detach_network_interface(AttachmentId=attachment_id)
 
     def terminate(self, instance_id: str, *, is_forced: bool) -> None:
-        """Terminate `instance_id` and skip its OS shutdown; `is_forced` where it is stuck in shutting-down. An instance
-        that EC2 does not know needs no termination. Raises CloudError."""
+        """End `instance_id` without waiting for its operating system; again with Force where it is stuck. Raises
+        CloudError; one that EC2 does not know (any more) needs no ending."""
         try:
             with converted(f"terminate {instance_id}"):
                 self._clients.ec2().terminate_instances(InstanceIds=[instance_id], SkipOsShutdown=True, Force=is_forced)

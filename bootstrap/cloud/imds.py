@@ -110,7 +110,7 @@ class MetadataService:
         self._renew_at_s = 0.0
 
     def identity(self, deadline: Deadline) -> Identity:
-        """Who this instance is. Raises SurroundingsError without a usable answer before `deadline`."""
+        """Who I am. Raises SurroundingsError when the service gives no usable answer until `deadline`."""
         return Identity(
             instance_id=self._required("meta-data/instance-id", deadline),
             zone=self._required("meta-data/placement/availability-zone", deadline),

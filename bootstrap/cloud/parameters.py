@@ -17,7 +17,7 @@ class Parameter:
         self._name = name
 
     def read(self) -> str:
-        """The current value, "" where there is no such parameter. Raises CloudError."""
+        """The present value, "" where there is no such parameter. Raises CloudError."""
         try:
             with converted(f"read parameter {self._name}"):
                 return str(self._clients.ssm().get_parameter(Name=self._name)["Parameter"]["Value"])

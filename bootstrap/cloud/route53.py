@@ -1,6 +1,6 @@
 """Route 53 as the agent needs it: read one record set, change one by one atomic batch.
 
-Guarantees: thin, no loops; the record set is returned as it was read, so that a DELETE names it exactly.
+Guarantees: thin, no loops; the record set read is handed back untouched, so that a DELETE names it exactly.
 Sources: Route 53 API reference: ListResourceRecordSets (starts at a name, does not filter by it), and
 ChangeResourceRecordSets (a batch is all or nothing; DELETE must match the current values; InvalidChangeBatch).
 """
@@ -52,7 +52,7 @@ class Route53:
 
     def swap(self, old: RecordSet | None, new: RecordSet) -> None:
         """One batch: DELETE exactly `old` (when given) and CREATE `new`. Raises CloudError, `InvalidChangeBatch` when
-        the record set has changed meanwhile."""
+        somebody else was faster."""
         changes: list[dict[str, Any]] = []
         if old is not None:
             changes.append({"Action": "DELETE", "ResourceRecordSet": dict(old.raw)})
