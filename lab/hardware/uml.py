@@ -3,7 +3,6 @@
 For: the lab, inside `lab.hardware.namespace`. Guarantees: `power_on` returns at once; a killed machine leaves no
 process, port or disk behind; an interface that was plugged in while the machine ran is plugged in again after a reboot
 of the guest, as on AWS. Does not: decide addresses, or keep a disk; every machine starts from its image.
-Longer than 300 lines because one lock protects all of a machine's state.
 """
 
 from __future__ import annotations

@@ -84,7 +84,7 @@ def test_all_schedules_good_is_exit_code_0_with_consecutive_seeds(
     lab = FakeLab(tmp_path)
     assert play(lab, runs=4, seed=11) == 0
     assert [schedule.seed for schedule in lab.played] == [11, 12, 13, 14]
-    assert "4 schedules with" in capsys.readouterr().out
+    assert "4 schedules played, 0 with violations" in capsys.readouterr().out
 
 
 def test_a_violation_is_exit_code_1_and_is_made_smaller(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
