@@ -10,8 +10,8 @@ from bootstrap.base.threads import SystemThreads
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.imds import Identity
 from bootstrap.run.boot import boot_steps
-from bootstrap.run.graph import Step
-from bootstrap.run.instance import Instance, Listeners, Machine, build_instance
+from bootstrap.run.graph import BootStep
+from bootstrap.run.instance import Instance, Listeners, MachineParts, build_instance
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document
 from tests.kit.fake_os import FakeOs, fake_os
@@ -19,9 +19,9 @@ from tests.kit.fence import FenceInProcess
 from tests.kit.lease import ME, DirectWorker
 
 
-def fake_machine(machine: FakeOs, clock: FakeClock) -> Machine:
+def fake_machine(machine: FakeOs, clock: FakeClock) -> MachineParts:
     """Everything of a machine that is not AWS, with a fence and a lease directory of its own."""
-    return Machine(
+    return MachineParts(
         clock=clock,
         paths=machine.paths,
         commands=machine,
@@ -44,9 +44,10 @@ def identity(zone: str = "us-east-1a") -> Identity:
     return Identity(instance_id=ME, zone=zone, image_id="ami-1", mac="02:00:00:00:00:01")
 
 
-def build(machine: FakeOs, clock: FakeClock, zone: str = "us-east-1a") -> Instance:
+def build(machine: FakeOs, clock: FakeClock, zone: str = "us-east-1a", target: str = "/var/lib/demo") -> Instance:
+    """`target`: where the service sees its data directory."""
     return build_instance(
-        document(),
+        document(target),
         identity(zone),
         machine=fake_machine(machine, clock),
         clients=Clients("us-east-1"),
@@ -55,7 +56,7 @@ def build(machine: FakeOs, clock: FakeClock, zone: str = "us-east-1a") -> Instan
 
 
 @cache
-def shipped_steps() -> tuple[Step, ...]:
+def shipped_steps() -> tuple[BootStep, ...]:
     """The graph of a boot as the agent builds it, for tests that go through all of its steps."""
     with tempfile.TemporaryDirectory() as directory:
         return tuple(boot_steps(build(fake_os(Path(directory) / "machine"), FakeClock())))

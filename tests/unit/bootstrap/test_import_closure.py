@@ -17,49 +17,18 @@ import pytest
 BOOTSTRAP = Path(__file__).resolve().parents[3] / "bootstrap"
 FENCE = "bootstrap.fence.__main__"
 
+# fmt: off
 # Standard library only, and of the agent what the fence shares with it: words, timings, the parser of mountinfo.
-FENCE_OWN = {
-    f"bootstrap.{name}"
-    for name in [
-        "base.paths",
-        "base.timing",
-        "base.values",
-        "fence.__main__",
-        "fence.cgroups",
-        "fence.guard",
-        "fence.last_resort",
-        "fence.mounts",
-        "fence.protocol",
-        "fence.rules",
-        "fence.run_files",
-        "fence.watchdog",
-        "machine.mountinfo",
-    ]
+FENCE_OWN = {f"bootstrap.{name}" for name in (
+    "base.paths", "base.timing", "base.values", "fence.__main__", "fence.cgroups", "fence.guard",
+    "fence.last_resort", "fence.mounts", "fence.protocol", "fence.rules", "fence.run_files", "fence.watchdog",
+    "machine.mountinfo",
+)}
+FENCE_STANDARD = {
+    "argparse", "collections", "contextlib", "ctypes", "dataclasses", "enum", "fcntl", "glob", "json",
+    "logging", "os", "pathlib", "re", "select", "signal", "socket", "struct", "sys", "time", "typing",
 }
-FENCE_STANDARD = set(
-    [
-        "argparse",
-        "collections",
-        "contextlib",
-        "ctypes",
-        "dataclasses",
-        "enum",
-        "fcntl",
-        "glob",
-        "json",
-        "logging",
-        "os",
-        "pathlib",
-        "re",
-        "select",
-        "signal",
-        "socket",
-        "struct",
-        "sys",
-        "time",
-        "typing",
-    ]
-)
+# fmt: on
 
 # The decision core: no clock, no file, no thread, no log, nothing of AWS.
 CORE = {f"bootstrap.{name}" for name in ("base.codec", "base.member", "base.timing", "base.values", "fence.rules")} | {
