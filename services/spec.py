@@ -22,7 +22,7 @@ from services.workload import Deadlines, LifecycleHooks, Workload
 
 
 class Instance(Part):
-    """What is launched. The AMI id is pinned; a new one is staged by deploying and promoted by `soloist rollout`."""
+    """What is launched. The AMI id is pinned; a new one is staged by deploying and promoted by `soloist promote`."""
 
     type: InstanceType
     ami: AmiId

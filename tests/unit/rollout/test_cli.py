@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from moto import mock_aws
 from typer.testing import CliRunner
 
+from bootstrap.base.names import state_parameter
 from rollout.cli import app
 from rollout.observe import observe
 from tests.unit.rollout.test_promote import NEW, Clients, clients, report
@@ -37,7 +41,7 @@ def test_region_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> N
         answer = run("status", "demo")
     assert (answer.exit_code, answer.stderr) == (
         4,
-        "soloist: no Auto Scaling group soloist-demo in this account and Region: deploy the stack first\n",
+        "soloist: no Auto Scaling group soloist-demo in this account and Region. Deploy the stack first\n",
     )
 
 
@@ -90,5 +94,88 @@ def test_rollback_without_history_changes_nothing(clients: Clients) -> None:
     before = observe(clients, "demo")
     answer = run("rollback", "demo")
     assert answer.exit_code == 4
-    assert "name the version to go back to" in answer.stderr
+    assert "Give --to-version, one of 2" in answer.stderr
     assert observe(clients, "demo") == before
+
+
+def test_rollback_to_a_version_follows_the_remedy(clients: Clients) -> None:
+    answer = run("rollback", "demo", "--to-version", "2", "--no-replace")
+    assert (answer.exit_code, answer.stderr) == (0, "")
+    assert observe(clients, "demo").default_version == 2
+    back = run("rollback", "demo", "--no-replace")
+    assert (back.exit_code, back.stderr) == (0, "")
+    assert observe(clients, "demo").default_version == 1
+
+
+CALLS = {
+    "status": ["DescribeAutoScalingGroups", "DescribeLaunchTemplateVersions", "GetParameter"],
+    "promote": [
+        "DescribeAutoScalingGroups",
+        "DescribeLaunchTemplateVersions",
+        "GetParameter",
+        "PutParameter",
+        "ModifyLaunchTemplate",
+        "UpdateAutoScalingGroup",
+        "TerminateInstanceInAutoScalingGroup",
+    ],
+    "rollback": ["DescribeAutoScalingGroups", "DescribeLaunchTemplateVersions", "GetParameter"],
+}
+FAILURES: list[tuple[Callable[[str], Exception], str]] = [
+    (lambda call: ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, call), "Use a role that may call"),
+    (lambda call: ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, call), "Try again"),
+    (lambda call: ClientError({"Error": {"Code": "ExpiredToken", "Message": "old"}}, call), "Renew your credentials"),
+    (lambda _: NoCredentialsError(), "Set AWS_REGION and credentials"),
+    (lambda _: EndpointConnectionError(endpoint_url="https://x"), "Set AWS_REGION and credentials"),
+]
+
+
+@pytest.mark.parametrize(
+    ("verb", "call", "failure", "remedy"),
+    [
+        *((verb, call, *FAILURES[number % 5]) for verb, calls in CALLS.items() for number, call in enumerate(calls)),
+        *(("status", "DescribeAutoScalingGroups", *each) for each in FAILURES),
+    ],
+)
+def test_whatever_call_of_aws_fails_is_one_line_with_a_remedy(
+    clients: Clients,
+    monkeypatch: pytest.MonkeyPatch,
+    verb: str,
+    call: str,
+    failure: Callable[[str], Exception],
+    remedy: str,
+) -> None:
+    whole = BaseClient._make_api_call  # type: ignore[attr-defined]
+    failed: list[str] = []
+
+    def fail(client: Any, operation: str, parameters: Any) -> Any:
+        if operation == call:
+            failed.append(operation)
+            raise failure(operation)
+        return whole(client, operation, parameters)
+
+    monkeypatch.setattr(BaseClient, "_make_api_call", fail)
+    answer = run(verb, "demo", *(["--deadline-s", "0"] if verb == "promote" else []))
+    assert failed, "the call was not made"
+    assert isinstance(answer.exception, SystemExit), answer.exception
+    assert answer.exit_code in (1, 4, 5, 6)
+    assert answer.stderr.startswith("soloist: ")
+    assert answer.stderr.count("\n") == 1
+    assert remedy in answer.stderr
+
+
+def test_ctrl_c_is_one_line(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rollout.cli.wait_until_ready", interrupted)
+    answer = run("promote", "demo")
+    assert answer.exit_code == 130
+    assert answer.stderr == "soloist: stopped by Ctrl-C. The same command completes what it began\n"
+
+
+@pytest.mark.parametrize("text", ["[]", "7", "null", "{"])
+def test_a_state_that_is_none_is_shown_as_none(clients: Clients, text: str) -> None:
+    clients.ssm.put_parameter(Name=state_parameter("demo"), Value=text, Type="String", Overwrite=True)
+    answer = run("status", "demo")
+    assert (answer.exit_code, answer.stderr) == (0, "")
+    assert "state: none yet" in answer.stdout
