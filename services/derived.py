@@ -72,6 +72,24 @@ class OneOf:
         return self._classes[part.kind](**{name: getattr(part, name) for name in type(part).model_fields})
 
 
+class OneOfParts:
+    """In `Annotated[Base, OneOfParts(parts, default=...)]`: a section whose `kind` names one of the parts.
+
+    A section without `kind` is of the kind `default`, so that a file that was written before there were several kinds
+    stays valid."""
+
+    def __init__(self, parts: tuple[type[Part], ...], *, default: str) -> None:
+        self._default = default
+        union: Any = functools.reduce(operator.or_, parts)
+        self._type = union if len(parts) == 1 else Annotated[union, Field(discriminator="kind")]
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(self._with_kind, handler.generate_schema(self._type))
+
+    def _with_kind(self, section: Any) -> Any:
+        return {"kind": self._default, **section} if isinstance(section, dict) else section
+
+
 def _part_of(kind: type) -> type[Part]:
     definitions = _definitions(kind)
     definitions["kind"] = (definitions["kind"][0], ...)

@@ -13,11 +13,12 @@ from typing import Annotated
 from pydantic import Field
 
 from bootstrap.base.names import stack_name
+from services.connection import Connection
 from services.fields import Address, AmiId, Email, InstanceType, Region, ServiceName, ZoneName
 from services.lease import Lease
-from services.network import DEFAULT_HOST, Dns, ExistingVpc, NewVpc, Port, ZonePlan
+from services.network import DEFAULT_HOST, ExistingVpc, NewVpc, Port, ZonePlan
 from services.part import Part
-from services.storage import FileSystem
+from services.storage import Storage
 from services.workload import Deadlines, LifecycleHooks, Workload
 
 
@@ -34,8 +35,8 @@ class ServiceFile(Part):
     name: ServiceName
     region: Region
     instance: Instance
-    dns: Dns
-    file_system: FileSystem
+    dns: Connection
+    file_system: Storage
     service: Workload
     ports: Annotated[tuple[Port, ...], Field(max_length=50)]
     zones: Annotated[tuple[ZoneName, ...], Field(max_length=6, description="Zones of a new VPC; default a, b, c")] = ()

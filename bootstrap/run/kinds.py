@@ -7,7 +7,7 @@ not in it is refused with the names of those that are. Does not: say what a kind
 from __future__ import annotations
 
 from bootstrap.base.codec import Members
-from bootstrap.base.document import Check
+from bootstrap.base.document import Check, ConnectionSettings, EfsSettings, FileSystem, Route53Settings
 from bootstrap.machine import health
 
-KINDS: Members = {Check: health.KINDS}
+KINDS: Members = {Check: health.KINDS, ConnectionSettings: (Route53Settings,), FileSystem: (EfsSettings,)}
