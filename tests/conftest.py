@@ -9,7 +9,12 @@ from typing import Any
 
 import pytest
 
+from tests.kit import service_models
+
 UNIT = Path(__file__).parent / "unit"
+
+pytest.register_assert_rewrite("tests.kit.surroundings")
+service_models.read_once()
 
 
 @pytest.fixture(autouse=True)

@@ -15,8 +15,6 @@ Chosen here: a name in no zone is NXDOMAIN, not REFUSED, because resolvers try a
 from __future__ import annotations
 
 import re
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
@@ -25,7 +23,6 @@ from dnslib import CLASS, EDNS0, QTYPE, RCODE, RD, RR, SOA, DNSError, DNSHeader,
 EFS_TTL_S = 60
 UDP_SIZE = 1232
 CNAME_LIMIT = 8
-COUNTED_NAMES = 512
 DEFAULT_SOA = "ns-0.awsdns-00.com. awsdns-hostmaster.amazon.com. 1 7200 900 1209600 86400"
 _EFS_NAME = re.compile(r"(?:(?P<zone>[a-z0-9-]+)\.)?(?P<id>fs-[0-9a-z]+)\.efs\.(?P<region>[a-z0-9-]+)\.amazonaws\.com")
 
@@ -70,18 +67,10 @@ class Names:
         self._zones = zones
         self._mount_targets = mount_targets
         self._zone_of = zone_of
-        self._lock = threading.Lock()
-        self._counts: Counter[str] = Counter()
-
-    def counts(self) -> dict[str, int]:
-        """How often each name was asked for; names beyond the first `COUNTED_NAMES` are added up as `(others)`."""
-        with self._lock:
-            return dict(self._counts)
 
     def find(self, name: str, record_type: str, source_address: str) -> Finding:
         """The outcome of one question of class IN."""
         name = normal(name)
-        self._count(name)
         file_system = _EFS_NAME.fullmatch(name)
         zone = _best_zone(self._zones(), name)
         if zone is None and file_system is not None:
@@ -126,11 +115,6 @@ class Names:
         if record_type != "A":
             return Finding(rcode="NOERROR", soa=nothing)
         return Finding(rcode="NOERROR", answers=(Record(name=match[0], type="A", ttl_s=EFS_TTL_S, values=(address,)),))
-
-    def _count(self, name: str) -> None:
-        with self._lock:
-            known = name in self._counts or len(self._counts) < COUNTED_NAMES
-            self._counts[name if known else "(others)"] += 1
 
 
 def normal(name: str) -> str:

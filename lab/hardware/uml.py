@@ -1,13 +1,13 @@
 """Machines as User Mode Linux processes: kernel, systemd and NFS client of their own, no root and no hypervisor needed.
 
 For: the lab, inside `lab.hardware.namespace`. Guarantees: `power_on` returns at once; a killed machine leaves no
-process, port
-or disk behind; interfaces plugged in while it runs are plugged in again after the guest rebooted, as on AWS.
+process, port or disk; interfaces plugged in while it runs are plugged in again after the guest rebooted, as on AWS.
 Does not: decide addresses, or keep a machine's disk: every machine starts from its image.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import shutil
 import socket
@@ -281,10 +281,8 @@ class UmlMachine:
         """After a reboot only the interfaces of the command line exist; what is still there refuses, and is fine."""
         with self._lock:
             for interface in self._hot_plugged.values():
-                try:
+                with contextlib.suppress(LabError):
                     self._hardware.request(self._config(interface, self._ports[interface.index]))
-                except LabError:
-                    continue
 
     @staticmethod
     def _config(interface: NetworkInterface, port: Port) -> str:

@@ -12,6 +12,7 @@ import shlex
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,7 +75,7 @@ class ImageStore:
                 script = f"sh {MATERIAL}/ami/install.sh {shlex.join(arguments)}\n"
                 script += f"sh {MATERIAL}/ami/verify.sh {shlex.join(arguments[:6])}\n"
                 self._image(target, layer, script, ("ami", "bootstrap"))
-            os.utime(target)  # in use: among the newest, so not forgotten
+            _mark_used(target)
             return target
 
     def server(self) -> Path:
@@ -93,7 +94,7 @@ class ImageStore:
             if not target.exists():
                 layer = self._role_layer(role, script, layer_key) if script else self._debian()
                 self._image(target, layer, "", ())
-            os.utime(target)  # in use: among the newest, so not forgotten
+            _mark_used(target)
             return target
 
     def _role_layer(self, role: str, script: str, key: str) -> Path:
@@ -240,9 +241,9 @@ class ImageStore:
         return target.with_name(f".partial-{os.getpid()}-{target.name}")
 
     def _forget_older(self, kind: str, suffix: str) -> None:
-        """Keep the newest few results of a kind; a machine that still uses an older one keeps its open file."""
+        """Keep the last few used results of a kind; a machine that still uses an older one keeps its open file."""
         results = [path for path in self._cache.glob(f"{kind}-*.{suffix}") if path.stem.rpartition("-")[0] == kind]
-        results.sort(key=lambda path: path.stat().st_mtime, reverse=True)
+        results.sort(key=lambda path: path.stat().st_atime, reverse=True)
         for path in results[KEPT_PER_KIND:]:
             path.unlink(missing_ok=True)
 
@@ -261,6 +262,12 @@ class ImageStore:
             for left_over in [*self._cache.glob("build-*"), *self._cache.glob(".partial-*")]:  # of a killed build
                 _remove(left_over)
             yield
+
+
+def _mark_used(image: Path) -> None:
+    """Set the access time alone. User Mode Linux opens a machine's overlay more than once and refuses it when the
+    image's modification time is no longer the one of the first time (the machine then has no root disk)."""
+    os.utime(image, ns=(time.time_ns(), image.stat().st_mtime_ns))
 
 
 def _remove(path: Path) -> None:

@@ -101,6 +101,6 @@ def test_rubbish_on_both_sockets_does_not_end_the_server(server: NamesServer) ->
 
 def test_closing_ends_its_threads(server: NamesServer) -> None:
     server.close()
-    assert not [thread for thread in threading.enumerate() if thread.name in ("names-udp", "_TcpServer")]
+    assert not [thread for thread in threading.enumerate() if thread.name in ("names-udp", "BoundedServer")]
     with pytest.raises((dns.exception.Timeout, OSError)):
         dns.query.udp(dns.message.make_query("x.", "A"), "127.0.0.1", timeout=0.3, port=server.port)

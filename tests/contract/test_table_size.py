@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 from pathlib import Path
@@ -29,12 +28,3 @@ def test_a_quiet_run_prints_the_number_of_rows(workers: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     rows = len(yaml.safe_load((ROOT / "tests/contract/behaviours.yaml").read_text(encoding="utf-8")))
     assert f"contract table: {rows} behaviours of AWS" in done.stdout
-
-
-def test_make_test_runs_the_table() -> None:
-    text = (ROOT / "Makefile").read_text(encoding="utf-8")
-    targets = dict(re.findall(r"^(\w+):([^#\n]*)", text, flags=re.MULTILINE))
-    assert "unit" in targets["test"].split()
-    recipe = text.partition("\nunit:")[2].partition("\n\n")[0]
-    (command,) = (line for line in recipe.splitlines() if "pytest" in line)
-    assert "tests/contract" in command.split()

@@ -22,7 +22,7 @@ from bootstrap.fence.protocol import SOCKET_NAME
 from bootstrap.lease.worker import LeaseWorker
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.agent import Adapters
-from bootstrap.run.instance import Machine
+from bootstrap.run.instance import MachineParts
 from tests.kit.fake_os import FakeOs
 
 
@@ -35,7 +35,7 @@ def main(root: str, kill_at: str = "") -> int:
             os.kill(os.getpid(), signal.SIGKILL)
 
     clock, fake = SystemClock(), FakeOs(Path(root))
-    machine = Machine(
+    machine = MachineParts(
         clock=clock,
         paths=fake.paths,
         commands=fake,

@@ -106,7 +106,7 @@ def test_the_page_is_well_formed_and_tells_everything(made_up_report: Report, tm
     for phase in made_up_report.scenes[1].phases:
         assert f"{phase.name} {phase.duration_s:.2f} s" in text
     for expected in (
-        "The service came back every time, and nothing it had acknowledged was lost.",
+        "The service came back every time, and no acknowledged write was lost.",
         "back after 14.2 s",
         "! late",
         "9,127",

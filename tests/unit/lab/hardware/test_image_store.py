@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -180,3 +181,11 @@ def test_an_image_in_use_is_not_forgotten_before_older_ones(builder: Builder) ->
         assert builder.instance() == kept
         assert builder.built == []
     assert len(list(builder.cache.glob("instance-*"))) <= store.KEPT_PER_KIND
+
+
+def test_taking_an_image_leaves_its_modification_time_to_the_machines_that_run_from_it(builder: Builder) -> None:
+    """User Mode Linux writes it into a machine's overlay and refuses the overlay once it has changed."""
+    image = builder.instance()
+    os.utime(image, (1000, 1000))
+    assert ImageStore(builder.cache).instance(service="influxdb", version="1") == image
+    assert image.stat().st_mtime == 1000 < image.stat().st_atime

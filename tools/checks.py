@@ -1,0 +1,209 @@
+"""Run the project's checks two at a time, a log per check, and say which tests were slowest.
+
+For: `make test`, `make test-fast` and the targets of single parts; standard library only, run by the project's Python.
+Guarantees: one line per check that passed; of one that failed, its log on the terminal; every log, passed or not, is
+in build/checks; what a check skipped is said with its reason; after a failure no further check starts; the exit code is
+0 only if every check of the chosen parts ran and passed.
+Does not: install anything (tools/prepare.py) or know what a check tests.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import secrets
+import subprocess
+import sys
+import time
+import xml.etree.ElementTree as ElementTree
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LOGS = ROOT / "build" / "checks"
+BIN = Path(sys.executable).parent
+SLOTS = 2  # checks at a time: the lab counts on two processors
+LOOK_S = 0.2
+END_LIMIT_S = 60.0  # how long a check may take to end after Ctrl-C
+SLOWEST = 10
+PARTS = ("style", "fast", "simulation", "machines")
+FAST_TESTS = ("unit", "stacks", "contract", "process", "property")
+SIMULATED_RUNS = 3000
+NOTABLE = ("SKIPPED", "contract table:")  # lines of a log that are said although the check passed
+# Longest first, so that the last one does not run alone.
+MACHINE_FILES = ("one_writer", "scenes", "fencing", "machines", "surroundings_and_teardown")
+
+
+@dataclass(frozen=True)
+class Check:
+    """Commands that run one after the other in `slots` of the slots, once `needs` has passed."""
+
+    name: str
+    commands: tuple[tuple[str, ...], ...]
+    slots: int = 1
+    needs: str = ""
+
+    @property
+    def log(self) -> Path:
+        return LOGS / f"{self.name}.log"
+
+    @property
+    def report(self) -> Path:
+        return LOGS / f"{self.name}.xml"
+
+
+@dataclass
+class Running:
+    """A check on its way: the process of the command it is at, and the commands that are left."""
+
+    check: Check
+    process: subprocess.Popen[bytes]
+    left: list[tuple[str, ...]]
+    began_s: float
+
+
+def checks(parts: Sequence[str], seed: int) -> list[Check]:
+    """All checks of `parts`, in the order in which they start."""
+    of_part: dict[str, Callable[[], list[Check]]] = {
+        "style": lambda: [_style()],
+        "fast": lambda: [_tests("fast", [f"tests/{name}" for name in FAST_TESTS], slots=SLOTS)],
+        "simulation": lambda: [_simulation(seed)],
+        "machines": _machines,
+    }
+    found = [check for part in PARTS if part in parts for check in of_part[part]()]
+    return sorted(found, key=lambda check: check.name != "images")  # while the images are built, style is checked
+
+
+def _style() -> Check:
+    ruff = str(BIN / "ruff")
+    return Check(
+        "style",
+        (
+            (ruff, "check", "."),
+            (ruff, "format", "--check", "--quiet", "."),
+            (str(BIN / "mypy"),),
+            (str(BIN / "lint-imports"), "--no-cache"),
+        ),
+    )
+
+
+def _tests(name: str, places: Sequence[str], *, slots: int = 1, needs: str = "", around: Sequence[str] = ()) -> Check:
+    spread = ("--numprocesses", str(slots), "--dist", "loadfile") if slots > 1 else ()
+    report = f"--junitxml={LOGS / f'{name}.xml'}"
+    command = (*around, sys.executable, "-m", "pytest", "-q", *spread, report, *places)
+    return Check(name, (command,), slots, needs)
+
+
+def _simulation(seed: int) -> Check:
+    command = (sys.executable, "-m", "lab.simulation", "--runs", str(SIMULATED_RUNS), "--seed", str(seed))
+    return Check(f"simulation-from-seed-{seed}", (command,), SLOTS)
+
+
+def _machines() -> list[Check]:
+    inside = (sys.executable, "-m", "lab.hardware.namespace", "--")
+    images = Check("images", ((sys.executable, "-m", "lab.image", "build"),))
+    found = sorted(path.stem.removeprefix("test_") for path in (ROOT / "tests/lab").glob("test_*.py"))
+    found.sort(key=lambda name: MACHINE_FILES.index(name) if name in MACHINE_FILES else -1)
+    return [images, *(_tests(name, [f"tests/lab/test_{name}.py"], needs="images", around=inside) for name in found)]
+
+
+def run(wanted: list[Check], say: Callable[[str], None] = print) -> list[Check]:
+    """Run `wanted`; those that failed, or were never started because another one had failed."""
+    waiting, running, passed, failed = list(wanted), list[Running](), set[str](), list[Check]()
+    try:
+        while running or (waiting and not failed):
+            free = SLOTS - sum(one.check.slots for one in running)
+            ready = [one for one in waiting if one.slots <= free and (not one.needs or one.needs in passed)]
+            if ready and not failed:
+                waiting.remove(ready[0])
+                running.append(_start(ready[0]))
+                continue
+            time.sleep(LOOK_S)
+            for one in [one for one in running if one.process.poll() is not None]:
+                if one.process.returncode == 0 and one.left:
+                    one.process = _spawn(one.check, one.left.pop(0))
+                    continue
+                running.remove(one)
+                say(told(one.check, one.process.returncode, time.monotonic() - one.began_s))
+                if one.process.returncode:
+                    failed.append(one.check)
+                else:
+                    passed.add(one.check.name)
+    finally:
+        _end(running)
+    return failed + waiting
+
+
+def _start(check: Check) -> Running:
+    check.log.unlink(missing_ok=True)
+    check.report.unlink(missing_ok=True)
+    first, *left = check.commands
+    return Running(check, _spawn(check, first), left, time.monotonic())
+
+
+def _spawn(check: Check, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    with check.log.open("ab") as log:
+        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+
+
+def _end(running: list[Running]) -> None:
+    """After Ctrl-C, which reached every check, too: wait for their tidying up, then kill."""
+    for one in running:
+        one.process.terminate()
+    for one in running:
+        try:
+            one.process.wait(END_LIMIT_S)
+        except subprocess.TimeoutExpired:
+            one.process.kill()
+
+
+def told(check: Check, code: int, took_s: float) -> str:
+    """What is said of a check that has ended: its line, with what it skipped or, if it failed, its log."""
+    text = check.log.read_text(errors="replace")
+    lines = text.rstrip().splitlines()
+    took = f"{int(took_s) // 60}:{int(took_s) % 60:02d}"
+    if code:
+        return f"{text.rstrip()}\n\nFAILED  {took}  {check.name} (exit code {code}); log: {check.log.relative_to(ROOT)}"
+    counted = re.search(r"\d+ passed.*?(?= in [\d.]+s)", lines[-1] if lines else "")
+    notable = [f"              {line}" for line in lines if line.startswith(NOTABLE)]
+    return "\n".join([f"passed  {took}  {check.name}{': ' + counted[0] if counted else ''}", *notable])
+
+
+def slowest(reports: Sequence[Path]) -> list[str]:
+    """The slowest tests of all `reports` (JUnit's XML), set-up included."""
+    found = [
+        (float(case.get("time", 0)), f"{case.get('classname', '')}::{case.get('name', '')}")
+        for report in reports
+        if report.exists()
+        for case in ElementTree.parse(report).iter("testcase")
+    ]
+    return [f"{took_s:7.1f} s  {name}" for took_s, name in sorted(found, reverse=True)[:SLOWEST]]
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run the parts that `argv` names; 1 if a check failed, 130 after Ctrl-C."""
+    parser = argparse.ArgumentParser(prog="checks", description=main.__doc__)
+    parser.add_argument("parts", nargs="+", choices=PARTS)
+    parser.add_argument("--seed", type=int, default=None, help="first seed of the simulation; drawn if not given")
+    given = parser.parse_args(argv)
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    LOGS.mkdir(parents=True, exist_ok=True)
+    wanted = checks(given.parts, secrets.randbelow(2**31) if given.seed is None else given.seed)
+    began_s = time.monotonic()
+    try:
+        failed = run(wanted, lambda line: print(line, flush=True))
+    except KeyboardInterrupt:
+        print("checks: stopped by Ctrl-C", file=sys.stderr)
+        return 130
+    lines = slowest([check.report for check in wanted])
+    if lines:
+        print("\nThe slowest tests:", *lines, sep="\n")
+    took_s = int(time.monotonic() - began_s)
+    print(f"\n{len(wanted) - len(failed)} of {len(wanted)} checks passed in {took_s // 60}:{took_s % 60:02d}")
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
