@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any
@@ -17,11 +17,12 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from lab.aws import Fault as ApiFault
+from lab.base.addresses import CONTROL_ADDRESS
 from lab.base.errors import LabError
-from lab.chaos.schedule import Fault, Schedule
+from lab.chaos.schedule import Fault, Kind, Schedule
 from lab.hardware.errors import HardwareRefused
 from lab.hardware.machine import Machine
-from lab.play.lab import CLIENT_SUBNET, CONTROL_ADDRESS
+from lab.play.lab import CLIENT_SUBNET
 from lab.play.stage import Stage
 
 REPLACED_AFTER_S = 1.0  # from the fault until the group is told
@@ -64,10 +65,7 @@ class Actor:
 
     def begin(self, fault: Fault) -> Undo:
         """Begin one fault; returns what undoes it. For scenarios that decide themselves when it ends."""
-        instance_id = self.target(fault)
-        self.prefer_zone(instance_id, is_moved=fault.is_moved)
-        undo: Undo = getattr(self, "_" + fault.kind.replace("-", "_"))(fault, instance_id)
-        return undo
+        return self._begin(fault, self.target(fault))
 
     def target(self, fault: Fault) -> str:
         """The instance that the fault's target is now; empty when there is none."""
@@ -93,13 +91,16 @@ class Actor:
                 InstanceId=instance_id, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False
             )
         except ClientError as error:  # it is leaving already
-            self._stage.say(f"{instance_id} is not replaced: {error}")
+            self._stage.say(f"the group was not told to replace {instance_id}: {error}")
+
+    def _begin(self, fault: Fault, instance_id: str) -> Undo:
+        self.prefer_zone(instance_id, is_moved=fault.is_moved)
+        return _ACTS[fault.kind](self, fault, instance_id)
 
     def _inflict(self, fault: Fault) -> None:
         try:
             instance_id = self.target(fault)
-            self.prefer_zone(instance_id, is_moved=fault.is_moved)
-            undo = getattr(self, "_" + fault.kind.replace("-", "_"))(fault, instance_id)
+            undo = self._begin(fault, instance_id)
         except LabError as error:
             self._stage.say(f"{fault.kind} had no effect: {error}")
             return
@@ -120,7 +121,6 @@ class Actor:
             raise LabError(f"{instance_id or 'the target'} is not running")
         return machine
 
-    # ------------------------------------------------------------ machines
     def _crash(self, fault: Fault, instance_id: str) -> Undo:
         self._machine(instance_id)
         self._say(fault, instance_id)
@@ -136,7 +136,7 @@ class Actor:
     def _thaw(self, instance_id: str, machine: Machine) -> None:
         if machine.is_running():
             machine.thaw()
-            self._stage.say(f"{instance_id} goes on")
+            self._stage.say(f"{instance_id} runs again")
 
     def _agent_kill(self, fault: Fault, instance_id: str) -> Undo:
         self._signal(fault, instance_id, "KILL")
@@ -156,7 +156,6 @@ class Actor:
         if machine is not None:
             machine.exec(f"systemctl kill --kill-whom=main --signal=CONT {AGENT}", 10.0)
 
-    # ------------------------------------------------------------- network
     def _cut_efs(self, fault: Fault, instance_id: str) -> Undo:
         return self._cut(fault, instance_id, self._mount_targets())
 
@@ -225,7 +224,6 @@ class Actor:
         self._stage.say(f"the file server is back after {away_s:.1f} s")
         return _nothing
 
-    # ------------------------------------------------------------- the API
     def _replace(self, fault: Fault, instance_id: str) -> Undo:
         self._say(fault, instance_id)
         if instance_id:
@@ -266,3 +264,22 @@ class Actor:
 
 def _nothing() -> None:
     """For faults that need not be undone."""
+
+
+_ACTS: Mapping[Kind, Callable[[Actor, Fault, str], Undo]] = {
+    Kind.CRASH: Actor._crash,
+    Kind.FREEZE: Actor._freeze,
+    Kind.CUT_EFS: Actor._cut_efs,
+    Kind.CUT_API: Actor._cut_api,
+    Kind.CUT_CLIENTS: Actor._cut_clients,
+    Kind.CUT_ALL: Actor._cut_all,
+    Kind.AGENT_KILL: Actor._agent_kill,
+    Kind.AGENT_STOP: Actor._agent_stop,
+    Kind.EFS_RESTART: Actor._efs_restart,
+    Kind.ZONE_LOSS: Actor._zone_loss,
+    Kind.LAUNCH_FIRST: Actor._launch_first,
+    Kind.REPLACE: Actor._replace,
+    Kind.API_ERRORS: Actor._api_errors,
+    Kind.API_DELAY: Actor._api_delay,
+    Kind.API_LOST_ANSWERS: Actor._api_lost_answers,
+}

@@ -81,8 +81,6 @@ def _duplicated(history: History) -> list[Violation]:
 
 def _overlap(history: History) -> list[Violation]:
     found = stretches(history.writes)
-    if not history.has_lease:
-        return _returns(found)
     carried: int | None = None
     for stretch in found:
         mine = _held(history.generations, stretch.machine, stretch.first_s)
@@ -90,16 +88,6 @@ def _overlap(history: History) -> list[Violation]:
         if not higher:
             return [_violation("overlap", _two_writers(found, stretch, carried))]
         carried = min(higher)
-    return []
-
-
-def _returns(found: Sequence[Stretch]) -> list[Violation]:
-    """Without generations: a machine that writes again after another one has written."""
-    seen: list[str] = []
-    for stretch in found:
-        if stretch.machine in seen[:-1]:
-            return [_violation("overlap", _two_writers(found, stretch, None))]
-        seen.append(stretch.machine)
     return []
 
 
@@ -112,8 +100,6 @@ def _two_writers(found: Sequence[Stretch], guilty: Stretch, carried: int | None)
 
 def _late(history: History) -> list[Violation]:
     """Writes of a machine after another machine's higher generation was seen."""
-    if not history.has_lease:
-        return []
     found = []
     for newer in history.generations:
         late = [
@@ -200,7 +186,7 @@ def _blind(history: History) -> list[Violation]:
         found.append(_violation("blind", "no write was acknowledged in the whole run"))
     if acknowledged and not history.writes:
         found.append(_violation("blind", f"{acknowledged} writes were acknowledged, none was seen at the file server"))
-    if history.has_lease and not history.generations:
+    if not history.generations:
         found.append(_violation("blind", "no generation of the lease was seen"))
     if history.frames_lost:
         found.append(_violation("blind", f"the capture at the file server lost {history.frames_lost} frames"))

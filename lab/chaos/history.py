@@ -44,7 +44,7 @@ class Reported:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """One run. `has_lease` is False only where the product under test is known to have none (planted case)."""
+    """One run."""
 
     acknowledged: Mapping[str, frozenset[int]]  # by writer
     stored: Mapping[str, Mapping[int, int]] | None  # by writer: how often each number is stored; None: no answer
@@ -58,5 +58,4 @@ class History:
     trouble: str = ""  # what was missing while it was not reachable, or not told rightly
     frames_lost: int = 0
     reports_lost: int = 0
-    has_lease: bool = True
     notes: tuple[str, ...] = field(default=())

@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab.base.errors import LabError, LabTimeout
@@ -59,10 +59,9 @@ class Run:
 class ChaosLab:
     """A standing lab. `open_chaos_lab` makes one."""
 
-    def __init__(self, stage: Stage, *, has_lease: bool = True) -> None:
+    def __init__(self, stage: Stage) -> None:
         self.stage = stage
         self.actor = Actor(stage)
-        self._has_lease = has_lease
 
     def is_good(self) -> bool:
         """True when the service serves by name, as far as can be seen from outside."""
@@ -93,7 +92,7 @@ class ChaosLab:
 
     def judge(self, schedule: Schedule, recording: Recording) -> Run:
         """The run's history, checked."""
-        history = replace(recording.history(), has_lease=self._has_lease)
+        history = recording.history()
         return Run(
             schedule=schedule,
             history=history,
@@ -224,9 +223,7 @@ class Recording:
 
 
 @contextmanager
-def open_chaos_lab(
-    kernel: Kernel, images: Images, run_directory: Path, out: Path, *, has_lease: bool = True
-) -> Iterator[ChaosLab]:
+def open_chaos_lab(kernel: Kernel, images: Images, run_directory: Path, out: Path) -> Iterator[ChaosLab]:
     """A lab whose service has booted once. Raises LabError at the end where the control plane itself had defects."""
     out.mkdir(parents=True, exist_ok=True)
     noticed: list[str] = []  # a machine that ends while something is plugged into it is no defect under chaos
@@ -235,7 +232,7 @@ def open_chaos_lab(
     with open_stage(kernel, images, run_directory / "run", noticed) as stage:
         deploy(stage.lab.boto3_client("cloudformation"), template)
         stage.lab.client.wait_until_reachable(120.0)
-        lab = ChaosLab(stage, has_lease=has_lease)
+        lab = ChaosLab(stage)
         lab.await_good()
         stage.lab.start_writers(stage.record_name)
         try:

@@ -11,9 +11,33 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
 from typing import Any
 
 TARGETS = ("holder", "newest")
+
+
+class Kind(StrEnum):
+    """What can go wrong. `_KINDS` says it in words and draws it, `lab.chaos.actor` carries it out.
+
+    The order is part of what a seed means: `generate` draws from it. A new kind goes to the end.
+    """
+
+    CRASH = "crash"
+    FREEZE = "freeze"
+    CUT_EFS = "cut-efs"
+    CUT_API = "cut-api"
+    CUT_CLIENTS = "cut-clients"
+    CUT_ALL = "cut-all"
+    AGENT_KILL = "agent-kill"
+    AGENT_STOP = "agent-stop"
+    EFS_RESTART = "efs-restart"
+    ZONE_LOSS = "zone-loss"
+    LAUNCH_FIRST = "launch-first"
+    REPLACE = "replace"
+    API_ERRORS = "api-errors"
+    API_DELAY = "api-delay"
+    API_LOST_ANSWERS = "api-lost-answers"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +57,7 @@ class Fault:
     in another zone than the target's, else in the same one, where they need the same network interface.
     """
 
-    kind: str
+    kind: Kind
     at_s: float
     for_s: float = 0.0
     target: str = "holder"
@@ -44,7 +68,7 @@ class Fault:
     @property
     def sentence(self) -> str:
         """For people: what happens, to whom, for how long."""
-        text = SENTENCES[self.kind].format(target=f"the {self.target}", detail=self.detail or "every service")
+        text = _KINDS[self.kind][0].format(target=f"the {self.target}", detail=self.detail or "every service")
         lasting = f" for {self.for_s:.1f} s" if self.for_s else ""
         replaced = ", and the group is told to replace it" if self.is_replaced else ""
         moved = " (successors go to another zone)" if self.is_moved else ""
@@ -73,23 +97,6 @@ class Schedule:
         return asdict(self)
 
 
-SENTENCES: Mapping[str, str] = {
-    "crash": "{target} loses its power",
-    "freeze": "{target} stands still",
-    "cut-efs": "{target} is cut off from the file system",
-    "cut-api": "{target} is cut off from the API",
-    "cut-clients": "{target} is cut off from its clients",
-    "cut-all": "{target} is cut off from file system, API and clients",
-    "agent-kill": "the agent of {target} is killed",
-    "agent-stop": "the agent of {target} hangs",
-    "efs-restart": "the file server restarts",
-    "zone-loss": "the zone of {target} is isolated",
-    "launch-first": "the group runs a second instance beside {target}",
-    "replace": "the group is told to replace {target}",
-    "api-errors": "the API answers calls of {detail} with errors",
-    "api-delay": "the API answers calls of {detail} late",
-    "api-lost-answers": "the API does what calls of {detail} ask but its answers are lost",
-}
 API_SERVICES = ("ec2", "autoscaling", "route53", "")  # empty: every service
 FIRST_AT_S = 1.0
 
@@ -97,12 +104,12 @@ FIRST_AT_S = 1.0
 def schedule_from_json(data: Mapping[str, Any]) -> Schedule:
     """The schedule that `as_json` described. Raises ValueError where it is none."""
     try:
-        faults = tuple(Fault(**fault) for fault in data["faults"])
+        faults = tuple(Fault(**fault | {"kind": Kind(fault["kind"])}) for fault in data["faults"])
         schedule = Schedule(seed=int(data["seed"]), faults=faults)
         for fault in faults:
-            if fault.kind not in SENTENCES or fault.target not in TARGETS or fault.at_s < 0 or fault.for_s < 0:
+            if fault.target not in TARGETS or fault.at_s < 0 or fault.for_s < 0:
                 raise ValueError(f"not a fault: {fault}")
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"not a schedule: {error}") from error
     return schedule
 
@@ -116,18 +123,18 @@ def generate(seed: int, timings: LeaseTimings) -> Schedule:
     count = source.choice((1, 2, 2, 3))
     faults, at_s = [], FIRST_AT_S
     for _ in range(count):
-        kind = source.choice(tuple(SENTENCES))
-        fault = _GENERATORS.get(kind, _plain)(source, kind, round(at_s, 1), timings)
+        kind = source.choice(tuple(Kind))
+        fault = _KINDS[kind][1](source, kind, round(at_s, 1), timings)
         faults.append(replace(fault, is_moved=source.random() < 0.5))
         at_s += source.uniform(0.5, 8.0)
     return Schedule(seed=seed, faults=tuple(faults))
 
 
-def _plain(source: random.Random, kind: str, at_s: float, _timings: LeaseTimings) -> Fault:
+def _plain(source: random.Random, kind: Kind, at_s: float, _timings: LeaseTimings) -> Fault:
     return Fault(kind=kind, at_s=at_s, target=source.choice(TARGETS))
 
 
-def _lasting(source: random.Random, kind: str, at_s: float, timings: LeaseTimings) -> Fault:
+def _lasting(source: random.Random, kind: Kind, at_s: float, timings: LeaseTimings) -> Fault:
     return Fault(
         kind=kind,
         at_s=at_s,
@@ -144,15 +151,15 @@ def _short_or_long(source: random.Random, timings: LeaseTimings) -> float:
     return round(timings.lease_duration_s + source.uniform(1.0, 6.0), 1)
 
 
-def _server_restart(source: random.Random, kind: str, at_s: float, _timings: LeaseTimings) -> Fault:
+def _server_restart(source: random.Random, kind: Kind, at_s: float, _timings: LeaseTimings) -> Fault:
     return Fault(kind=kind, at_s=at_s, for_s=round(source.uniform(0.0, 3.0), 1))
 
 
-def _second_instance(source: random.Random, kind: str, at_s: float, timings: LeaseTimings) -> Fault:
+def _second_instance(source: random.Random, kind: Kind, at_s: float, timings: LeaseTimings) -> Fault:
     return Fault(kind=kind, at_s=at_s, for_s=round(source.uniform(10.0, timings.lease_duration_s + 6.0), 1))
 
 
-def _api(source: random.Random, kind: str, at_s: float, _timings: LeaseTimings) -> Fault:
+def _api(source: random.Random, kind: Kind, at_s: float, _timings: LeaseTimings) -> Fault:
     """The API hardly matters to a service at rest, so mostly a replacement is under way at the same time."""
     return Fault(
         kind=kind,
@@ -163,17 +170,21 @@ def _api(source: random.Random, kind: str, at_s: float, _timings: LeaseTimings) 
     )
 
 
-_GENERATORS: Mapping[str, Callable[[random.Random, str, float, LeaseTimings], Fault]] = {
-    "freeze": _lasting,
-    "cut-efs": _lasting,
-    "cut-api": _lasting,
-    "cut-clients": _lasting,
-    "cut-all": _lasting,
-    "agent-stop": _lasting,
-    "zone-loss": _lasting,
-    "efs-restart": _server_restart,
-    "launch-first": _second_instance,
-    "api-errors": _api,
-    "api-delay": _api,
-    "api-lost-answers": _api,
+# What a fault is for people, and how one is drawn.
+_KINDS: Mapping[Kind, tuple[str, Callable[[random.Random, Kind, float, LeaseTimings], Fault]]] = {
+    Kind.CRASH: ("{target} loses its power", _plain),
+    Kind.FREEZE: ("{target} stands still", _lasting),
+    Kind.CUT_EFS: ("{target} is cut off from the file system", _lasting),
+    Kind.CUT_API: ("{target} is cut off from the API", _lasting),
+    Kind.CUT_CLIENTS: ("{target} is cut off from its clients", _lasting),
+    Kind.CUT_ALL: ("{target} is cut off from file system, API and clients", _lasting),
+    Kind.AGENT_KILL: ("the agent of {target} is killed", _plain),
+    Kind.AGENT_STOP: ("the agent of {target} hangs", _lasting),
+    Kind.EFS_RESTART: ("the file server restarts", _server_restart),
+    Kind.ZONE_LOSS: ("the zone of {target} is isolated", _lasting),
+    Kind.LAUNCH_FIRST: ("the group runs a second instance beside {target}", _second_instance),
+    Kind.REPLACE: ("the group is told to replace {target}", _plain),
+    Kind.API_ERRORS: ("the API answers calls of {detail} with errors", _api),
+    Kind.API_DELAY: ("the API answers calls of {detail} late", _api),
+    Kind.API_LOST_ANSWERS: ("the API carries out calls of {detail}, but its answers are lost", _api),
 }

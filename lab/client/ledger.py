@@ -1,4 +1,4 @@
-"""What the writers reported, kept and judged: counts, rate, gaps, and the outage of a scene.
+"""What the writers reported, kept and judged: counts, rate, and the outage of a scene.
 
 For: `lab.client.collector` feeds reports, the display and the report read. Guarantees: a report that arrives twice
 counts once; only the outcome `acknowledged` counts as acknowledged; all times are seconds on the lab's monotonic clock,
@@ -15,7 +15,6 @@ from __future__ import annotations
 import bisect
 import math
 import threading
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -38,52 +37,27 @@ class Outage:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Gap:
-    """A stretch without an acknowledged write, between two of them."""
-
-    start_s: float
-    end_s: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answering:
-    """An address that acknowledged writes."""
-
-    address: str
-    acknowledged: int
-    first_s: float
-    last_s: float
-
-
-@dataclass(frozen=True, kw_only=True)
 class LedgerSnapshot:
     """Everything at one moment. `per_second` are the last whole seconds, oldest first."""
 
     at_s: float
     attempts: int
-    outcomes: Mapping[str, int]
     acknowledged: int
     dropped: int  # reports the writers had to throw away
     last_acknowledged_s: float | None
     current_gap_s: float | None
     per_second: tuple[int, ...]
-    gaps: tuple[Gap, ...]
-    answering: tuple[Answering, ...]
     last_trouble: str  # what the last attempt that failed said
 
 
 class Ledger:
     """All attempts of all writers."""
 
-    def __init__(self, *, gap_s: float = 1.0) -> None:
-        """`gap_s`: the shortest interval between acknowledgements that is listed as a gap."""
-        self._gap_s = gap_s
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._seen: set[tuple[str, int]] = set()
         self._acknowledged: dict[str, dict[int, float]] = {}
         self._times_s: list[float] = []  # sorted
-        self._outcomes: Counter[str] = Counter()
-        self._answering: dict[str, Answering] = {}
         self._dropped = 0
         self._last_trouble = ""
 
@@ -104,22 +78,11 @@ class Ledger:
             if (writer, seq) in self._seen:
                 return
             self._seen.add((writer, seq))
-            self._outcomes[outcome] += 1
             if outcome != "acknowledged":
-                self._last_trouble = f"{outcome}: {report.get('detail', '')}".rstrip(": ")
+                self._last_trouble = _trouble(report, outcome)
                 return
             self._acknowledged.setdefault(writer, {})[seq] = at_s
             bisect.insort(self._times_s, at_s)
-            self._note_address(str(report.get("address", "")), at_s)
-
-    def _note_address(self, address: str, at_s: float) -> None:
-        old = self._answering.get(address, Answering(address=address, acknowledged=0, first_s=at_s, last_s=at_s))
-        self._answering[address] = Answering(
-            address=address,
-            acknowledged=old.acknowledged + 1,
-            first_s=min(old.first_s, at_s),
-            last_s=max(old.last_s, at_s),
-        )
 
     def acknowledged(self, from_s: float = -math.inf, until_s: float = math.inf) -> dict[str, frozenset[int]]:
         """The numbers of every writer that were acknowledged from `from_s` until before `until_s`."""
@@ -144,20 +107,22 @@ class Ledger:
         with self._lock:
             times_s = self._times_s
             last_s = times_s[-1] if times_s else None
-            gaps = tuple(Gap(start_s=a, end_s=b) for a, b in pairwise(times_s) if b - a >= self._gap_s)
             return LedgerSnapshot(
                 at_s=now_s,
                 attempts=len(self._seen),
-                outcomes=dict(self._outcomes),
                 acknowledged=len(times_s),
                 dropped=self._dropped,
                 last_acknowledged_s=last_s,
                 current_gap_s=None if last_s is None else max(0.0, now_s - last_s),
                 per_second=per_second(times_s, math.floor(now_s) - window_s, math.floor(now_s)),
-                gaps=gaps,
-                answering=tuple(self._answering.values()),
                 last_trouble=self._last_trouble,
             )
+
+
+def _trouble(report: Mapping[str, object], outcome: str) -> str:
+    at = f" at {report['address']}" if report.get("address") else ""
+    detail = f": {report['detail']}" if report.get("detail") else ""
+    return f"{outcome}{at}{detail}"
 
 
 def per_second(times_s: Sequence[float], from_s: float, until_s: float) -> tuple[int, ...]:

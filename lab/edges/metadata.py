@@ -24,8 +24,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from lab.edges.role_credentials import CREDENTIAL_STEP_S, credentials_json, issue_credentials, timestamp
-from lab.edges.role_credentials import RoleCredentials as RoleCredentials  # part of this module's interface
+from lab.edges.role_credentials import (
+    CREDENTIAL_STEP_S,
+    RoleCredentials,
+    credentials_json,
+    issue_credentials,
+    timestamp,
+)
 
 TOKEN_PATH = "/latest/api/token"
 TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds"

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler
 
+from lab.base.addresses import METADATA_ADDRESS
 from lab.base.bounded_server import BoundedServer
 from lab.edges.metadata import Answer, InstanceMetadata, MetadataService, Request
 
@@ -29,7 +30,7 @@ class MetadataServer(BoundedServer):
         lookup: Lookup,
         service: MetadataService,
         *,
-        address: str = "169.254.169.254",
+        address: str = METADATA_ADDRESS,
         port: int = 80,
         connections: int = 64,
         clock: Callable[[], float] = time.time,

@@ -16,6 +16,7 @@ import threading
 from dnslib import DNSError
 from dnslib.server import DNSHandler, DNSLogger
 
+from lab.base.addresses import NAMES_ADDRESS
 from lab.base.bounded_server import BoundedServer
 from lab.edges.names import Names, server_failure
 
@@ -27,7 +28,7 @@ _LOG = logging.getLogger(__name__)
 class NamesServer:
     """Serves `names`; `open()` starts, `close()` ends it."""
 
-    def __init__(self, names: Names, *, address: str = "169.254.169.253", port: int = 53) -> None:
+    def __init__(self, names: Names, *, address: str = NAMES_ADDRESS, port: int = 53) -> None:
         """Binds both sockets at once; with port 0 both get the same free one. Raises OSError naming the address."""
         self._tcp = BoundedServer((address, port), _handler(names, udp=False), TCP_CONNECTIONS)
         try:

@@ -151,14 +151,6 @@ class FileServer:
             self._command(target_script(index, target), f"mount target {target.address}")
             self._targets[index] = target
 
-    def remove_mount_target(self, address: str) -> None:
-        """Unplug the mount target with this address (with or without prefix length); no-op when there is none."""
-        with self._lock:
-            for index, target in list(self._targets.items()):
-                if address in (target.address, str(ip_interface(target.address).ip)):
-                    del self._targets[index]
-                    self.machine.detach_nic(index)
-
     def port(self, address: str) -> Port:
         """The port of the mount target with this address, for cutting it. Raises HardwareRefused."""
         for index, target in self._targets.items():

@@ -16,10 +16,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
+from lab.base.addresses import CONTROL_ADDRESS, METADATA_ADDRESS, NAMES_ADDRESS
 from lab.base.errors import LabError
 from lab.hardware.network_cuts import Cuts, render_ruleset
 
-LO_ADDRESSES = ("169.254.169.254", "169.254.169.253", "169.254.169.252")
+LO_ADDRESSES = (METADATA_ADDRESS, NAMES_ADDRESS, CONTROL_ADDRESS)
 COMMAND_LIMIT_S = 20.0
 
 
@@ -111,15 +112,6 @@ class Network:
             self._bridges[subnet.name] = bridge
             self._apply()
 
-    def remove_subnet(self, name: str) -> None:
-        """Take the subnet's bridge away. No-op when there is none."""
-        with self._lock:
-            bridge = self._bridges.pop(name, None)
-            if bridge:
-                _ip([f"link del {bridge.device}"])
-                self._cuts.subnets.discard(name)
-                self._apply()
-
     def subnets(self) -> tuple[Subnet, ...]:
         """The subnets that have a bridge."""
         with self._lock:
@@ -145,17 +137,8 @@ class Network:
     def remove_port(self, port: Port) -> None:
         """Take the port away. Only when no machine has it open any more. No-op when it is gone."""
         with self._lock:
-            self._cuts.ports.discard(port.cable)
             self._cuts.conversations = {pair for pair in self._cuts.conversations if pair[0] != port.cable}
             subprocess.run(["ip", "link", "del", port.cable], capture_output=True, timeout=COMMAND_LIMIT_S)
-
-    def cut_port(self, port: Port) -> None:
-        """Nothing passes this port any more, in either direction."""
-        self._change(self._cuts.ports.add, port.cable)
-
-    def heal_port(self, port: Port) -> None:
-        """Undo `cut_port`."""
-        self._change(self._cuts.ports.discard, port.cable)
 
     def cut_conversations(self, port: Port, peers: Iterable[str]) -> None:
         """Nothing passes this port to or from `peers` (addresses or networks) any more; all else does."""
@@ -169,15 +152,6 @@ class Network:
             self._cuts.conversations -= {(port.cable, peer) for peer in peers}
             self._apply()
 
-    def cut_subnet(self, name: str) -> None:
-        """Nothing enters or leaves the subnet, except to the metadata service (which on AWS is in the host)."""
-        self._bridge(name)
-        self._change(self._cuts.subnets.add, name)
-
-    def heal_subnet(self, name: str) -> None:
-        """Undo `cut_subnet`."""
-        self._change(self._cuts.subnets.discard, name)
-
     def cut_zone(self, zone: str) -> None:
         """Isolate a zone: its subnets reach each other and the metadata service, nothing else."""
         if zone not in {subnet.zone for subnet in self.subnets()}:
@@ -187,12 +161,6 @@ class Network:
     def heal_zone(self, zone: str) -> None:
         """Undo `cut_zone`."""
         self._change(self._cuts.zones.discard, zone)
-
-    def heal_all(self) -> None:
-        """Undo every cut."""
-        with self._lock:
-            self._cuts = Cuts()
-            self._apply()
 
     def devices(self) -> tuple[str, ...]:
         """Names of all network devices in this namespace, for checks."""

@@ -19,15 +19,17 @@ import boto3
 from botocore.config import Config
 
 from lab.aws import FAST, ControlPlane, MountTargetView, Timing
+from lab.base.addresses import CONTROL_ADDRESS
 from lab.base.errors import LabError, LabPreconditionError
 from lab.base.waiting import wait_for
 from lab.client import writer as writer_program
 from lab.client.collector import Collector
 from lab.client.ledger import Ledger
-from lab.edges.metadata import InstanceMetadata, MetadataService, RoleCredentials
+from lab.edges.metadata import InstanceMetadata, MetadataService
 from lab.edges.metadata_http import MetadataServer
 from lab.edges.names import Names
 from lab.edges.names_server import NamesServer
+from lab.edges.role_credentials import RoleCredentials
 from lab.hardware.file_server import FileServer, MountTarget
 from lab.hardware.machine import Machine, MachineSpec, NetworkInterface
 from lab.hardware.network import Network, Subnet
@@ -38,9 +40,6 @@ from lab.play.hypervisor import Hypervisor
 from lab.play.wiring import Wiring
 
 REGION = "us-east-1"
-METADATA_ADDRESS = "169.254.169.254"
-NAMES_ADDRESS = "169.254.169.253"
-CONTROL_ADDRESS = "169.254.169.252"
 CLIENT_SUBNET = Subnet(name="client", cidr="10.0.200.0/24")
 CLIENT_ADDRESS = "10.0.200.10"
 CLIENT_MAC = "02:60:00:00:00:01"
@@ -157,7 +156,7 @@ class Lab:
         )
         metadata.open()
         self._closers.append(metadata.close)
-        names = NamesServer(Names(wiring.zones, wiring.mount_targets, wiring.zone_of), address=NAMES_ADDRESS)
+        names = NamesServer(Names(wiring.zones, wiring.mount_targets, wiring.zone_of))
         names.open()
         self._closers.append(names.close)
         collector = Collector(self.ledger, address=CONTROL_ADDRESS)

@@ -190,14 +190,15 @@ def test_a_frozen_machine_is_on_but_silent_and_goes_on_after(machine: UmlMachine
     assert machine.exec("echo back").output == "back\n"
 
 
-def test_a_cut_port_passes_nothing_until_healed(world: World, machine: UmlMachine) -> None:
+def test_a_cut_conversation_passes_nothing_until_healed_and_others_go_on(world: World, machine: UmlMachine) -> None:
     listen(machine)
     wait_for(lambda: answers("10.0.0.20"), "the machine to answer", deadline_s=5)
-    world.network.cut_port(machine.port(0))
+    world.network.cut_conversations(machine.port(0), ["10.0.0.1"])
     try:
         assert not answers("10.0.0.20")
+        assert machine.exec(f"timeout 2 bash -c 'echo > /dev/tcp/{SERVER}/2049'").exit_code == 0
     finally:
-        world.network.heal_port(machine.port(0))
+        world.network.heal_conversations(machine.port(0), ["10.0.0.1"])
     assert answers("10.0.0.20", timeout_s=3)
 
 

@@ -9,7 +9,7 @@ import pytest
 from lab.aws.faults.faults import ApiCall, Faults
 from lab.base.errors import LabError
 from lab.chaos.actor import Actor
-from lab.chaos.schedule import SENTENCES, Fault
+from lab.chaos.schedule import Fault, Kind
 from lab.hardware.errors import HardwareRefused
 from lab.hardware.machine import ExecResult
 from lab.hardware.network import Port
@@ -124,7 +124,7 @@ def actor_on(world: FakeLab, holder: str = "i-old") -> Actor:
     return Actor(cast(Stage, stage))
 
 
-LASTING = sorted(set(SENTENCES) - {"crash", "agent-kill", "efs-restart", "replace"})
+LASTING = sorted(set(Kind) - {"crash", "agent-kill", "efs-restart", "replace"})
 
 
 @pytest.mark.parametrize("kind", LASTING)

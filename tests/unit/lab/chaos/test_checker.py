@@ -95,13 +95,6 @@ def test_two_machines_in_turns_run_out_of_generations() -> None:
     assert {violation.rule for violation in check(history)} >= {"overlap"}
 
 
-def test_without_a_lease_a_machine_that_writes_again_after_another_one_is_an_overlap() -> None:
-    history = replace(GOOD, has_lease=False, generations=(), reported=())
-    assert check(history) == ()
-    found = check(replace(history, writes=writes("i-a", 1.0, 10.5) + writes("i-b", 10.0)))
-    assert [violation.rule for violation in found] == ["overlap"]
-
-
 def test_stretches_follow_the_order_of_arrival() -> None:
     found = stretches(writes("i-b", 2.0) + writes("i-a", 1.0, 3.0))
     assert [(one.machine, one.first_s, one.writes) for one in found] == [

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lab.chaos.checker import check, stretches
-from lab.chaos.history import History, ServerWrite
+from lab.chaos.history import Generation, History, ServerWrite
 from lab.chaos.nfs_wire import NFS_PORT, Records, WriteLog, WriteSeen, write_in_call
 from lab.chaos.tcp_stream import SYN, TcpStream, parse_frame
 
@@ -36,10 +36,16 @@ def test_two_machines_that_write_in_turns_are_seen_as_overlap() -> None:
     """The whole way from captured bytes to the verdict; one more frame of the old machine makes the difference."""
     again = next(frame for frame, _ in CAPTURED if parse_frame(frame).source == OLD)  # type: ignore[union-attr]
 
+    began_s = {client: min(write.at_s for write in feed(CAPTURED) if write.client == client) for client in (OLD, NEW)}
+    generations = tuple(
+        Generation(number=number, holder=client, seen_s=began_s[client], offered_s=began_s[client])
+        for number, client in enumerate((OLD, NEW))
+    )
+
     def verdict(frames: list[tuple[bytes, float]]) -> set[str]:
         writes = tuple(ServerWrite(at_s=write.at_s, machine=write.client) for write in feed(frames))
         history = History(
-            acknowledged={"w": frozenset({1})}, stored={"w": {1: 1}}, writes=writes, generations=(), has_lease=False,
+            acknowledged={"w": frozenset({1})}, stored={"w": {1: 1}}, writes=writes, generations=generations,
             faults_end_s=0.0, reachable_s=0.0, told_s=0.0,
         )  # fmt: skip
         return {violation.rule for violation in check(history)}
@@ -48,7 +54,7 @@ def test_two_machines_that_write_in_turns_are_seen_as_overlap() -> None:
     assert segment is not None
     late = ethernet(call(), sequence=5, client=OLD, port=segment.source_port + 1)
     assert verdict(CAPTURED) == set()
-    assert verdict([*CAPTURED, (late, CAPTURED[-1][1] + 1.0)]) == {"overlap"}
+    assert verdict([*CAPTURED, (late, CAPTURED[-1][1] + 1.0)]) == {"overlap", "late-write"}
     assert len(stretches(ServerWrite(at_s=w.at_s, machine=w.client) for w in feed(CAPTURED))) == 2
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 import pytest
 
-from lab.client.ledger import Gap, Ledger, Outage, outage, per_second
+from lab.client.ledger import Ledger, Outage, outage, per_second
 
 
 def report(seq: int, outcome: str = "acknowledged", *, writer: str = "w1", ago_s: float = 0.0) -> dict[str, object]:
@@ -17,8 +17,8 @@ def test_only_acknowledged_writes_count_as_acknowledged() -> None:
         ledger.add(report(seq, outcome), 100.0)
     assert ledger.acknowledged() == {"w1": frozenset({1})}
     seen = ledger.snapshot(100.0)
-    assert (seen.attempts, seen.acknowledged, seen.outcomes["unknown"]) == (5, 1, 1)
-    assert seen.last_trouble == "unresolved: why"
+    assert (seen.attempts, seen.acknowledged) == (5, 1)
+    assert seen.last_trouble == "unresolved at 10.0.100.10: why"
 
 
 def test_a_report_sent_again_after_a_reconnect_counts_once() -> None:
@@ -33,10 +33,9 @@ def test_a_late_report_is_dated_back() -> None:
     ledger.add(report(2), 105.0)
     ledger.add(report(1, ago_s=4.0), 105.0)
     assert ledger.times_s() == (101.0, 105.0)
-    assert ledger.snapshot(105.5).gaps == (Gap(start_s=101.0, end_s=105.0),)
 
 
-def test_the_snapshot_tells_rate_gap_and_who_answered() -> None:
+def test_the_snapshot_tells_rate_and_gap() -> None:
     ledger = Ledger()
     for n in range(20):
         ledger.add(report(n), 100.0 + n / 10)
@@ -46,7 +45,6 @@ def test_the_snapshot_tells_rate_gap_and_who_answered() -> None:
     assert seen.last_acknowledged_s == pytest.approx(101.9)
     assert seen.current_gap_s == pytest.approx(2.6)
     assert seen.dropped == 3
-    assert [(a.address, a.acknowledged, a.first_s) for a in seen.answering] == [("10.0.100.10", 20, 100.0)]
 
 
 def test_acknowledged_writes_can_be_asked_for_by_time() -> None:
