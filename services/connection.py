@@ -22,6 +22,11 @@ class ConnectionSection(Part):
 
     kind: str
 
+    @property
+    def name(self) -> str:
+        """What clients connect to, for people and tests: a DNS name or an address."""
+        raise NotImplementedError
+
 
 class Dns(ConnectionSection):
     """The A record in Route 53 that follows the instance. With `zone_id` the hosted zone exists, without it the stack
@@ -33,6 +38,10 @@ class Dns(ConnectionSection):
     zone_id: HostedZoneId | None = None
     private: bool = True
     ttl_s: Annotated[int, Field(ge=1, le=300, description="Seconds from 1 to 300; clients cache that long")] = 10
+
+    @property
+    def name(self) -> str:
+        return self.record
 
 
 CONNECTIONS: tuple[type[Part], ...] = (Dns,)

@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, GetCoreSchemaHandler, create_model
+from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, Tag, create_model
 from pydantic_core import CoreSchema, core_schema
 
 from bootstrap.base.values import Limits
@@ -80,14 +80,16 @@ class OneOfParts:
 
     def __init__(self, parts: tuple[type[Part], ...], *, default: str) -> None:
         self._default = default
-        union: Any = functools.reduce(operator.or_, parts)
-        self._type = union if len(parts) == 1 else Annotated[union, Field(discriminator="kind")]
+        tagged: list[Any] = [Annotated[part, Tag(_tag(part))] for part in parts]
+        union: Any = functools.reduce(operator.or_, tagged)
+        # pydantic wants no discriminator for a single part.
+        self._type = parts[0] if len(parts) == 1 else Annotated[union, Discriminator(self._kind)]
 
     def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.no_info_before_validator_function(self._with_kind, handler.generate_schema(self._type))
+        return handler.generate_schema(self._type)
 
-    def _with_kind(self, section: Any) -> Any:
-        return {"kind": self._default, **section} if isinstance(section, dict) else section
+    def _kind(self, section: Any) -> Any:
+        return section.get("kind", self._default) if isinstance(section, dict) else getattr(section, "kind", None)
 
 
 def _part_of(kind: type) -> type[Part]:

@@ -15,7 +15,7 @@ from pydantic import Field
 from bootstrap.base.names import stack_name
 from services.connection import Connection
 from services.fields import Address, AmiId, Email, InstanceType, Region, ServiceName, ZoneName
-from services.lease import Lease
+from services.lease import LeaseSection
 from services.network import DEFAULT_HOST, ExistingVpc, NewVpc, Port, ZonePlan
 from services.part import Part
 from services.storage import Storage
@@ -46,7 +46,7 @@ class ServiceFile(Part):
         dict[ZoneName, Address], Field(description=f"Fixed address per zone; default .{DEFAULT_HOST} of each subnet")
     ] = {}
     notify: Annotated[tuple[Email, ...], Field(max_length=20)] = ()
-    lease: Lease = Lease()
+    lease: LeaseSection = LeaseSection()
     deadlines: Deadlines = Deadlines()
     lifecycle_hooks: LifecycleHooks = LifecycleHooks()
 

@@ -50,7 +50,7 @@ def boot_user_data(
         ),
         connection=connection.settings(),
         file_system=storage.settings(),
-        lease=boot.Lease(fence=service.lease.fence, timing=service.lease.timing()),
+        lease=boot.LeaseTerms(fence=service.lease.fence, timing=service.lease.timing()),
         deadlines=boot.Deadlines(**service.deadlines.model_dump()),
         state_parameter=state_parameter,
         topic_arn=topic_arn,

@@ -76,7 +76,7 @@ class Directory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileSystem:
+class StorageSettings:
     """Where the data and the lease directory are. `kind` says which subclass it is (bootstrap.run.kinds)."""
 
     kind: str
@@ -92,7 +92,7 @@ class MountTarget:
 
 
 @dataclass(frozen=True, kw_only=True)
-class EfsSettings(FileSystem):
+class EfsSettings(StorageSettings):
     """The EFS file system and how to mount it.
 
     `transport` "efs-tls": the image's mount helper, TLS and IAM, through the access points.
@@ -108,6 +108,17 @@ class EfsSettings(FileSystem):
     data_path: str  # root directory of the data access point, absolute on the file system
     lease_path: str
     mount_targets: tuple[MountTarget, ...]  # fallback where `dns_name` does not resolve
+
+    def mount_target_address(self, zone: str) -> str:
+        """The address of the mount target of `zone`. Raises BadBootDocument where there is none."""
+        for target in self.mount_targets:
+            if target.zone == zone:
+                return target.address
+        known = ", ".join(target.zone for target in self.mount_targets)
+        raise BadBootDocument(
+            f"boot document: file_system.mount_targets: none is in {zone}, only in {known}",
+            remedy="Give the file system a mount target in every zone of the service and deploy the stack again",
+        )
 
 
 # Runs a program until the deadline: "" when it exits 0, else the reason. Raises StopRequested.
@@ -173,7 +184,7 @@ class Deadlines:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lease:
+class LeaseTerms:
     """Who may serve when: the policy `fence` (see bootstrap.base.timing) and the timings of lease and fence."""
 
     fence: FencePolicy
@@ -191,8 +202,8 @@ class BootDocument:
     group: Group
     zones: tuple[Zone, ...]
     connection: ConnectionSettings
-    file_system: FileSystem
-    lease: Lease
+    file_system: StorageSettings
+    lease: LeaseTerms
     deadlines: Deadlines
     state_parameter: str
     topic_arn: str

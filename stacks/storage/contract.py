@@ -9,13 +9,13 @@ from __future__ import annotations
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from bootstrap.base.document import FileSystem
+from bootstrap.base.document import StorageSettings
 
 
 class Storage(Construct):
     """One kind of storage. It exists before the first instance does, and stays when the stack goes."""
 
-    def settings(self) -> FileSystem:
+    def settings(self) -> StorageSettings:
         """What the instance is told of it. Ids may be CDK tokens."""
         raise NotImplementedError
 

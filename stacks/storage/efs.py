@@ -2,7 +2,8 @@
 
 For: stacks.storage. Guarantees for a new one: regional, encrypted, backed up when asked, kept when the stack goes; its
 own policy refuses every client without TLS, and every client but the instance's role through a mount target and an
-access point, whatever transport the service file names. Access point `data` has the root /SERVICE/data, `lease` /SERVICE/lease.
+access point, whatever transport the service file names. Access point `data` has the root /SERVICE/data, `lease` has
+/SERVICE/lease.
 Does not: change the policy or the mount targets of an existing file system; it only opens port 2049 of their group.
 Source of the policy: EFS user guide, "Resource-based policy examples" and "Using access points in IAM policies".
 """

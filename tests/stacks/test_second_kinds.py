@@ -15,8 +15,9 @@ import pytest
 from aws_cdk import aws_iam as iam
 from pydantic import ValidationError
 
-from bootstrap.base.document import ConnectionSettings, Directory, FileSystem, parse_user_data
+from bootstrap.base.document import ConnectionSettings, Directory, StorageSettings, parse_user_data
 from bootstrap.run.kinds import KINDS
+from services import schema
 from services.connection import CONNECTIONS, ConnectionSection
 from services.derived import OneOfParts
 from services.fields import Address, DomainName
@@ -60,7 +61,7 @@ class Rfc2136Settings(ConnectionSettings):
 
 
 @dataclass(frozen=True, kw_only=True)
-class VolumeSettings(FileSystem):
+class VolumeSettings(StorageSettings):
     kind: Literal["ebs"] = "ebs"
     volume_id: str
 
@@ -124,6 +125,14 @@ def test_an_unknown_kind_is_refused_with_those_there_are(tree):
         read(tree)
 
 
+@pytest.mark.parametrize(("kind", "key"), [("rfc2136", "server"), ("route53", "zone"), (None, "zone")])
+def test_findings_quote_the_description_of_the_kind_that_is_meant(monkeypatch, kind, key):
+    monkeypatch.setattr(schema, "json_schema", SecondKinds.model_json_schema)
+    tree = {"dns": {"kind": kind} if kind else {}}
+    described = {"server": "An IPv4 address", "zone": "A domain name in lower case, without a trailing dot"}
+    assert schema.schema_at(("dns", key), tree)["description"] == described[key]
+
+
 def test_second_kinds_reach_the_stack_the_role_and_the_instance(tree, monkeypatch, tmp_path: Path):
     monkeypatch.setitem(connections.CONNECTIONS, "rfc2136", Rfc2136Record)
     monkeypatch.setitem(storages.STORAGES, "ebs", Volume)
@@ -139,7 +148,7 @@ def test_second_kinds_reach_the_stack_the_role_and_the_instance(tree, monkeypatc
     members = {
         **KINDS,
         ConnectionSettings: (*KINDS[ConnectionSettings], Rfc2136Settings),
-        FileSystem: (*KINDS[FileSystem], VolumeSettings),
+        StorageSettings: (*KINDS[StorageSettings], VolumeSettings),
     }
     document = parse_user_data(user_data(template), members)
     assert document.connection == Rfc2136Settings(server="10.0.0.53", name="monitor.example.internal")

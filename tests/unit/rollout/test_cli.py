@@ -129,32 +129,36 @@ FAILURES: list[tuple[Callable[[str], Exception], str]] = [
 ]
 
 
+class FailingCalls:
+    """botocore with one operation that fails."""
+
+    def __init__(self) -> None:
+        self.call, self.failed = "", 0
+        self.failure: Callable[[str], Exception] = FAILURES[0][0]
+        self._whole: Any = vars(BaseClient)["_make_api_call"]
+
+    @property
+    def make(self) -> Callable[[Any, str, Any], Any]:
+        def make(client: Any, operation: str, parameters: Any) -> Any:
+            if operation == self.call:
+                self.failed += 1
+                raise self.failure(operation)
+            return self._whole(client, operation, parameters)
+
+        return make
+
+
 @pytest.mark.parametrize("verb", CALLS)
 def test_whatever_call_of_aws_fails_is_one_line_with_a_remedy(
     clients: Clients, monkeypatch: pytest.MonkeyPatch, verb: str
 ) -> None:
     """A promotion that fails at one call is completed by the next run, up to the call that fails then."""
-    whole = BaseClient._make_api_call  # type: ignore[attr-defined]
+    failing = FailingCalls()
+    monkeypatch.setattr(BaseClient, "_make_api_call", failing.make)
     for number, call in enumerate(CALLS[verb] + CALLS[verb][:1] * len(FAILURES)):
-        failure, remedy = FAILURES[number % len(FAILURES)]
-        failed: list[str] = []
-
-        def fail(
-            client: Any,
-            operation: str,
-            parameters: Any,
-            call: str = call,
-            failed: list[str] = failed,
-            error: Any = failure,
-        ) -> Any:
-            if operation == call:
-                failed.append(operation)
-                raise error(operation)
-            return whole(client, operation, parameters)
-
-        monkeypatch.setattr(BaseClient, "_make_api_call", fail)
+        failing.call, (failing.failure, remedy), failing.failed = call, FAILURES[number % len(FAILURES)], 0
         answer = run(verb, "demo")
-        assert failed, f"{call} was not called: {answer.output}"
+        assert failing.failed, f"{call} was not called: {answer.output}"
         assert isinstance(answer.exception, SystemExit), answer.exception
         assert answer.exit_code in (1, 4, 6), call
         assert answer.stderr.startswith("soloist: ")

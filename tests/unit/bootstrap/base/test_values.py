@@ -50,7 +50,7 @@ def test_limits_are_inclusive_where_they_say_so(name: str, value: Any) -> None:
     ],
 )
 def test_what_is_outside_its_limits_is_named(name: str, value: Any, problem: str) -> None:
-    with pytest.raises(ValueError, match="^") as error:
+    with pytest.raises(ValueError, match=r": ") as error:
         require(Sample(**{name: value}))
     assert str(error.value).startswith(problem)
 
