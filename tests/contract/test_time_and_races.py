@@ -19,6 +19,7 @@ from botocore.exceptions import ClientError
 from lab.aws import AWS, FAST, ControlPlane, ManualClock, NoMachines
 from lab.aws.core.cloud import Cloud
 from lab.aws.ec2 import network_interfaces
+from lab.base.waiting import wait_for
 
 REGION = "us-east-1"
 IMAGE = "ami-00000000000000001"
@@ -139,7 +140,7 @@ def test_without_the_lock_the_race_is_lost(monkeypatch: pytest.MonkeyPatch) -> N
         race = Race(plane)
         with monkeypatch.context() as breaking:
             breaking.setattr(network_interfaces, "refuse_attachment", slow_check)
-            breaking.setattr(Cloud, "call", lambda _: nullcontext())
+            breaking.setattr(Cloud, "call", lambda *_, **__: nullcontext())
             outcomes = race_with_threads(race)
         with pytest.raises(AssertionError):
             judge(race, plane, outcomes)
@@ -170,6 +171,15 @@ def test_of_many_creations_of_one_record_one_wins() -> None:
 
 
 # -------------------------------------------------------------------- time
+def test_a_clockwork_with_nothing_to_do_rests() -> None:
+    """Its own look at the cloud must not wake it again: that would keep one core busy for as long as the lab runs."""
+    looks: list[float] = []
+    with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
+        plane.cloud.observers.append(lambda _: looks.append(time.monotonic()))
+        wait_for(lambda: len(looks) >= 4, "four looks", deadline_s=20.0)
+    assert looks[3] - looks[0] >= 0.5, "four looks, 0.2 s apart"
+
+
 def attach_times(seed: int) -> list[float]:
     """Seconds of AWS's time from launch to running and from attach to attached, with the profile `aws`."""
     clock = ManualClock(1_800_000_000.0)

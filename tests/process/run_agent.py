@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bootstrap.__main__ import run
 from bootstrap.base.clock import SystemClock
+from bootstrap.base.threads import SystemThreads
 from bootstrap.base.timeline import Event
 from bootstrap.cloud.imds import HttpTransport, MetadataService
 from bootstrap.fence.client import FenceClient
@@ -41,6 +42,7 @@ def main(root: str, kill_at: str = "") -> int:
         commands=fake,
         links=fake,
         worker=LeaseWorker(clock),
+        threads=SystemThreads(),
         fence=FenceClient(fake.paths.run / SOCKET_NAME),
         nonce=lambda: secrets.token_hex(16),
         boot_id=(Path(root) / "boot_id").read_text(),

@@ -45,7 +45,7 @@ def tick(cloud: Cloud) -> None:
     """Look at the machines, then do everything that is due."""
     for observe in cloud.observers:
         observe(cloud)
-    with cloud.call():
+    with cloud.call(is_tick=True):
         cloud.work()
 
 

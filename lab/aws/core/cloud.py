@@ -51,7 +51,7 @@ class Cloud:
         self.now = now
         self.timing = timing
         self.lock = threading.RLock()
-        self.wake = threading.Event()  # the agenda has a new entry
+        self.wake = threading.Event()  # there is something new to look at
         self.stopping = threading.Event()
         self.calls = CallLog()
         self.callers: dict[str, Caller] = {}  # access key to whom it was issued
@@ -71,11 +71,11 @@ class Cloud:
     # ---------------------------------------------------------------- services
     def room(self, kind: type[_State], make: Callable[[], _State]) -> _State:
         """The one object of class `kind` in this cloud, made by `make` when it is first asked for."""
-        with self.lock:
-            if kind not in self._rooms:
-                self._rooms[kind] = make()
-            found: _State = self._rooms[kind]
-            return found
+        if kind not in self._rooms:
+            with self.lock:
+                self._rooms.setdefault(kind, make())
+        found: _State = self._rooms[kind]
+        return found
 
     def backend(self, service: str) -> Any:
         """moto's records of a service, such as "ec2", in this account and region."""
@@ -83,8 +83,11 @@ class Cloud:
 
     # ---------------------------------------------------------------- calls
     @contextmanager
-    def call(self) -> Iterator[None]:
-        """The scope of one change: holds the lock; machines and subscribers are told afterwards."""
+    def call(self, *, is_tick: bool = False) -> Iterator[None]:
+        """The scope of one change: holds the lock; machines and subscribers are told afterwards.
+
+        The clockwork looks again after every call but its own, which would keep it awake for ever.
+        """
         with self.lock:
             self._depth += 1
             try:
@@ -95,7 +98,8 @@ class Cloud:
                 self._depth -= 1
         if self._depth == 0 or not self._is_mine():
             self.drain()
-        self.wake.set()
+        if not is_tick:
+            self.wake.set()
 
     def _is_mine(self) -> bool:
         is_owned: bool = self.lock._is_owned()  # type: ignore[attr-defined]

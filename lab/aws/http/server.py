@@ -15,6 +15,7 @@ import socket
 import threading
 import traceback
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -53,12 +54,23 @@ class Handler(MotoRequestHandler):  # type: ignore[misc]
         self.close_connection = True
 
 
+@lru_cache
+def _moto() -> Any:
+    """moto's application, one for the process: making its routes takes longer than a test.
+
+    Which service a host stands for is remembered, because moto lists its own directory on disk to find out.
+    """
+    application = DomainDispatcherApplication(create_backend_app)
+    application.get_backend_for_host = lru_cache(application.get_backend_for_host)
+    return application
+
+
 class Application:
     """The WSGI application."""
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self._moto = DomainDispatcherApplication(create_backend_app)
+        self._moto = _moto()
 
     def __call__(self, environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
         length = int(environ.get("CONTENT_LENGTH") or 0)
