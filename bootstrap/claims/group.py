@@ -34,7 +34,7 @@ TERMINATED = "Terminated"
 
 
 def complete_launch_hook(auto_scaling: AutoScaling, hook: str, deadline: Deadline) -> str:
-    """Answer CONTINUE until it is accepted or the group lists this instance as InService; which of both.
+    """Answer CONTINUE until it is accepted or the group lists this instance as InService; which of the two.
     Raises DeadlineExceeded, CloudError, StopRequested."""
 
     def attempt() -> str:
@@ -54,7 +54,7 @@ def complete_hook(auto_scaling: AutoScaling, hook: str, result: HookResult, dead
 
 
 def abandon(auto_scaling: AutoScaling, hook: str, deadline: Deadline) -> str:
-    """Have this instance replaced, by the launch hook, or by its health once it is InService; which of both.
+    """Have this instance replaced: by the launch hook or, once it is InService, by its health; which of the two.
     Raises DeadlineExceeded, CloudError, StopRequested."""
 
     def attempt() -> str:

@@ -1,8 +1,8 @@
-"""Carries out a schedule on the machines of a running lab, and undoes it.
+"""Carries out a schedule of faults on the machines of a running lab, and undoes it.
 
-For: `lab.chaos.runs` and the fixed scenarios of tests/lab. Guarantees: each fault is begun and ended at its time as
-well as threads can; a target that is not there any more is noted, not an error; after `play` everything is undone,
-also when it was interrupted. Does not: judge, or wait for anybody to recover.
+For: `lab.chaos.runs` and the fixed scenarios of tests/lab. Guarantees: each fault begins and ends at its time, as
+exactly as threads allow; a target that is gone is logged and is no error; `play` returns when every fault is undone.
+Does not: judge, or wait for the service to recover.
 """
 
 from __future__ import annotations

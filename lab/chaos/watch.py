@@ -1,8 +1,8 @@
-"""Keeps what the checker needs while a run goes on: writes at the file server, generations, reported states.
+"""Records what the checker needs during a run: writes at the file server, generations and reported states.
 
-For: `lab.chaos.runs` opens one per run. Guarantees: every source is read until `close`; what could not be read at one
-moment (the file server restarts) is read at the next; addresses are put to instances as EC2 gave them at that time.
-Does not: judge, or talk to the instances.
+For: `lab.chaos.runs` opens one per run. Guarantees: every source is read until `close`; a source that does not answer
+(the file server restarts) is read again later; each address belongs to the instance that EC2 gave it to at that time.
+Does not: judge, or ask the instances.
 """
 
 from __future__ import annotations

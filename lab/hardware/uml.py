@@ -1,8 +1,8 @@
 """Machines as User Mode Linux processes: kernel, systemd and NFS client of their own, no root and no hypervisor needed.
 
 For: the lab, inside `lab.hardware.namespace`. Guarantees: `power_on` returns at once; a killed machine leaves no
-process, port or disk; interfaces plugged in while it runs are plugged in again after the guest rebooted, as on AWS.
-Does not: decide addresses, or keep a machine's disk: every machine starts from its image.
+process, port or disk behind; an interface that was plugged in while the machine ran is plugged in again after a reboot
+of the guest, as on AWS. Does not: decide addresses, or keep a disk; every machine starts from its image.
 """
 
 from __future__ import annotations

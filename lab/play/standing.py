@@ -1,7 +1,7 @@
-"""Who serves now, as far as can be seen from outside: instance, zone, network interface, name, and since when.
+"""Which instance serves now, seen from outside: its zone, network interface, address, generation and DNS record.
 
-For: scenes wait until a standing is good, reports and tests compare two of them. Guarantees: read from the control
-plane and from what the instance reported; nothing is assumed. Does not: change anything.
+For: scenes wait until a standing is good; reports and tests compare two of them. Guarantees: everything is read from
+the control plane and from the state that the instance reported. Does not: change anything.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Standing:
 
     @property
     def missing(self) -> str:
-        """What is not as it should be, as a phrase; empty when everything is."""
+        """The first thing that is wrong, as a phrase; empty if nothing is."""
         if self.phase != "ready":
             return f"{self.instance_id or 'no instance'} reports {self.phase or 'nothing'}: {self.sentence}"
         if self.lifecycle != "InService":

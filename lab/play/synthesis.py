@@ -1,7 +1,7 @@
-"""Synthesize a service's template with the pinned CDK CLI, exactly as `cdk deploy` would.
+"""Synthesizes a service's template with the pinned CDK CLI, exactly as `cdk deploy` does.
 
-For: the lab deploys the bytes this wrote, and reports their hash. Guarantees: no account, no look-ups, bounded time; a
-failure carries the CLI's last lines. Does not: deploy, or change the template in any way.
+For: the lab deploys the file and reports its hash. Guarantees: no account, no look-ups, bounded time; an error carries
+the last lines of the CLI. Does not: deploy, or change the template.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What a lab run was: the data of the report and of the live display, free of where it comes from.
+"""One run of the lab as plain data, for the report and the display.
 
-For: the demo fills it, `report_json`, `report_html` and `live` show it. Guarantees: frozen values; all `_s` are seconds
-since the run began, except durations. Does not: compute; the verdict below only reads what is stated.
+For: the demo fills it; `report_json`, `report_html` and `live` show it. Guarantees: frozen values; all `_s` are seconds
+since the run began, except durations. Does not: measure; `findings` only reads what is stated.
 """
 
 from __future__ import annotations
@@ -87,12 +87,12 @@ class Report:
 
     @property
     def same_template(self) -> bool:
-        """What was deployed is what was synthesized."""
+        """True if the deployed template is the synthesized one."""
         return bool(self.template_sha256) and self.template_sha256 == self.deployed_sha256
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """Everything that is not as it should be, as sentences; empty means success."""
+        """Everything that is wrong, as sentences; empty means success."""
         found = [f"{scene.name}: did not heal{': ' + scene.reason if scene.reason else ''}"
                  for scene in self.scenes if not scene.healed]  # fmt: skip
         found += [f"{scene.name}: the name points at {scene.record_value or 'nothing'}, not at {scene.address}"
