@@ -58,7 +58,6 @@ def deploy_scene(stage: Stage, template: Template, synth: Phase) -> Scene:
         end_s=end_s,
         zone_to="",
         ami_to="",
-        agent_start_s=start_s,
         phases=phases,
     )
 
