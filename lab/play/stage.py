@@ -214,7 +214,7 @@ class Stage:
 def open_stage(kernel: Kernel, images: Images, directory: Path, problems: list[str]) -> Iterator[Stage]:
     """A running lab with the service and its images. `problems` collects what goes wrong in the background."""
     with Lab(kernel, images, directory, problems.append) as lab:
-        stage = Stage(lab, SERVICE, load_service(SERVICE_FILES / f"{SERVICE}.yaml").dns.record)
+        stage = Stage(lab, SERVICE, load_service(SERVICE_FILES / f"{SERVICE}.yaml").dns.name)
         stage.image_versions = {image_id: version for version, image_id in IMAGE_IDS.items()}
         for version, image_id in IMAGE_IDS.items():
             lab.control_plane.register_image(image_id, f"{SERVICE}-{version}", {"version": version})
