@@ -85,7 +85,7 @@ def _play_scenes(
     return Report(
         service=stage.service,
         record_name=stage.record_name,
-        record_ttl_s=10,
+        record_ttl_s=stage.record_ttl_s,
         started_at=started_at.isoformat(timespec="seconds"),
         duration_s=time.monotonic() - began_s,
         acknowledged=verdict.acknowledged,

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bootstrap.base.names import SERVICE_TAG, ZONE_TAG, stack_name
 from lab.aws import Event as CloudEvent
 from lab.base.checkout import SERVICE_FILES
 from lab.base.errors import LabTimeout
@@ -40,6 +41,7 @@ class Stage:
     lab: Lab
     service: str
     record_name: str
+    record_ttl_s: int
     zero_s: float = field(default_factory=time.monotonic)
     scene: str = ""
     doing: str = ""
@@ -169,7 +171,7 @@ class Stage:
         cloud = self.lab.control_plane
         now_s = time.monotonic()
         ledger = self.lab.ledger.snapshot(now_s)
-        group = cloud.group(f"soloist-{self.service}")
+        group = cloud.group(stack_name(self.service))
         lifecycle = {m.instance_id: m.lifecycle_state for m in group.members} if group else {}
         machines = tuple(
             MachineRow(
@@ -188,7 +190,7 @@ class Stage:
                 zone=nic.zone, id=nic.id, address=nic.address, attached_to=nic.instance_id if nic.device_index else ""
             )
             for nic in sorted(cloud.network_interfaces(), key=lambda nic: nic.zone)
-            if nic.tags.get("soloist:service") == self.service and nic.tags.get("soloist:zone")
+            if nic.tags.get(SERVICE_TAG) == self.service and nic.tags.get(ZONE_TAG)
         )
         return Snapshot(
             now_s=self.now_s(),
@@ -214,7 +216,8 @@ class Stage:
 def open_stage(kernel: Kernel, images: Images, directory: Path, problems: list[str]) -> Iterator[Stage]:
     """A running lab with the service and its images. `problems` collects what goes wrong in the background."""
     with Lab(kernel, images, directory, problems.append) as lab:
-        stage = Stage(lab, SERVICE, load_service(SERVICE_FILES / f"{SERVICE}.yaml").dns.name)
+        dns = load_service(SERVICE_FILES / f"{SERVICE}.yaml").dns
+        stage = Stage(lab, SERVICE, dns.name, dns.ttl_s)
         stage.image_versions = {image_id: version for version, image_id in IMAGE_IDS.items()}
         for version, image_id in IMAGE_IDS.items():
             lab.control_plane.register_image(image_id, f"{SERVICE}-{version}", {"version": version})
