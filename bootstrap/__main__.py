@@ -1,7 +1,7 @@
 """The agent as systemd starts it: `python -m bootstrap`. Real adapters, signals, logging, exit code.
 
-Exit codes are those of errors.ExitCode, documented in docs/exit-codes.md; the unit restarts the agent only where that
-can help. AWS_EC2_METADATA_SERVICE_ENDPOINT and AWS_ENDPOINT_URL are the SDKs' own settings and are honoured.
+Exit codes are those of base.errors.ExitCode, documented in docs/exit-codes.md; the unit restarts the agent only where
+that can help. AWS_EC2_METADATA_SERVICE_ENDPOINT and AWS_ENDPOINT_URL are the SDKs' own settings and are honoured.
 """
 
 from __future__ import annotations

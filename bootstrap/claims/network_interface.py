@@ -1,9 +1,9 @@
-"""Claims the network interface of this zone, makes it usable, and gives it back.
+"""Claims the network interface of this zone, makes it usable, and detaches it.
 
-For: steps network-interface and, when stopping, its release. Guarantees: never taken from an instance that is not
-proven dead, and only by an instance that holds the lease at that moment; never detached by force; what EC2 shows
-decides, not what a call returned: after every error it is looked at again, because the attachment may have been made
-and the answer lost. It outlives the instance (DeleteOnTermination=false).
+For: the step network-interface, and the ordered stop. Guarantees: the interface is not taken from an instance that may
+be alive, and an instance attaches it only while it holds the lease; it is never detached by force; what EC2 shows
+decides, and not what a call returned: after every error the agent looks again, because the attachment may have been
+made and the answer lost. The interface outlives the instance (DeleteOnTermination=false).
 Does not: announce the address by gratuitous ARP (address and MAC move together), or choose the network interface.
 Sources: EC2 API reference AttachNetworkInterface and "Error codes" ("InvalidNetworkInterface.InUse ... you may also
 receive the InvalidParameterValue error"); EC2 user guide, best practices for configuring network interfaces.
@@ -39,7 +39,7 @@ class ClaimAction(Enum):
     DONE = "done"
     ATTACH = "attach"
     WAIT = "wait"
-    HELD = "held"  # wait too, but when time is up it is a refusal
+    HELD = "held"  # wait as well, but at the deadline it is a refusal
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,10 +65,10 @@ class NetworkInterfaces(Protocol):
 
 
 def decide_claim(seen: NetworkInterface, instance_id: str, holder_state: str | None = None) -> ClaimDecision:
-    """What to do, from what EC2 shows; `holder_state` is asked for only when another instance holds it. Pure."""
+    """What to do, from what EC2 shows; `holder_state` is that of another instance that holds it. Pure."""
     if seen.holder == instance_id:
         if seen.attachment_status == "attached":
-            return ClaimDecision(action=ClaimAction.DONE, sentence=f"{seen.id} is attached to me")
+            return ClaimDecision(action=ClaimAction.DONE, sentence=f"{seen.id} is attached to this instance")
         return ClaimDecision(action=ClaimAction.WAIT, sentence=f"{seen.id} is {seen.attachment_status} here")
     if seen.holder:
         state = holder_state or "gone"
@@ -100,7 +100,7 @@ class Claim:
         self._attempts = 0
 
     def acquire(self, deadline: Deadline) -> NetworkInterface:
-        """Wait until it is attached to me. While the lease cannot be verified, nothing is attached.
+        """Wait until it is attached to this instance. While the lease cannot be verified, nothing is attached.
         Raises ClaimRefused when a live instance holds it until the deadline, DeadlineExceeded, CloudError,
         StopRequested."""
         is_held = False
@@ -141,7 +141,7 @@ class Claim:
         self._interfaces.attach(self._id, self._instance_id, free_device_index(used))
 
     def _last_look(self, error: CloudError) -> NetworkInterface:
-        """An error that trying again cannot help, unless what it refused is done already."""
+        """Raise `error`, which does not pass, unless the interface is attached here all the same."""
         try:
             seen, decision = self._look()
         except CloudError:
@@ -156,7 +156,7 @@ class Claim:
         return seen
 
     def release(self, deadline: Deadline) -> bool:
-        """Detach it if it is mine and wait until EC2 shows it so; False when that was not seen in time.
+        """Detach it if it is attached here, and wait until EC2 shows that; False when that was not seen in time.
         Needs no lease: an attachment id is this instance's alone. Raises StopRequested."""
 
         def attempt() -> None:

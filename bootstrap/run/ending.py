@@ -1,7 +1,7 @@
 """How a run of the agent ends: stopped as asked, boot failed, service given up, lease lost.
 
 For: agent.py. Guarantees: each ending takes back what was done, says why in state, log and notification, and has the
-instance replaced where it cannot serve; none but the stop that was asked for ends in exit code 0.
+instance replaced if it cannot serve; only a requested stop ends in exit code 0.
 Does not: decide that it is time to end.
 """
 
@@ -57,7 +57,7 @@ class Ending:
         self._report = report
 
     def boot_failed(self, error: AgentError) -> ExitCode:
-        """A boot that did not succeed."""
+        """The boot failed."""
         self._report(phase="failed", sentence=str(error), reason=error.reason)
         self._publish(f"boot failed ({error.reason})", str(error))
         self._notifier.stopping(f"{error.reason}: {error}")
@@ -68,7 +68,7 @@ class Ending:
         return error.exit_code
 
     def given_up(self, sentence: str) -> ExitCode:
-        """A service that cannot be kept alive here; the group knows already."""
+        """The service cannot be kept alive here; the group knows already."""
         self._report(phase="unhealthy", sentence=sentence, reason="service-failed")
         self._publish("instance reported unhealthy", sentence)
         self._notifier.stopping(sentence)
@@ -78,7 +78,7 @@ class Ending:
         return ExitCode.FAILED
 
     def lease_lost(self, lost: Lost) -> ExitCode:
-        """Somebody else holds the lease, or it ran out unrenewed. The fence strikes whatever this does."""
+        """Another instance holds the lease, or it ran out. The fence stops the service whatever this does."""
         self._report(phase="failed", sentence=lost.sentence, reason=LOST)
         self._notifier.stopping(f"{LOST}: {lost.sentence}")
         incomplete = self._release_all()
@@ -92,7 +92,7 @@ class Ending:
         return ExitCode.FAILED
 
     def stopped(self, sentence: str, *, has_served: bool) -> ExitCode:
-        """A stop that was asked for."""
+        """The stop was requested."""
         self._report(phase="stopping", sentence=sentence)
         self._notifier.stopping(sentence)
         incomplete = self._release_all(has_served=has_served)
@@ -142,12 +142,12 @@ class Ending:
 
 
 def abandon_instance(auto_scaling: AutoScaling, document: BootDocument, clock: Clock) -> bool:
-    """Have this instance replaced: by the launch hook or, after it, by its health; whether the group was told."""
+    """Have this instance replaced: by the launch hook or, after it, by its health; whether the group knows."""
     deadline = Deadline(clock, document.deadlines.release_s, "ABANDON of the launch hook")
     try:
         log.info("launch hook: %s", abandon(auto_scaling, document.group.launch_hook, deadline))
     except (CloudError, DeadlineExceeded) as error:
-        # The hook's own time-out has the same end, later.
+        # The hook's own time-out does the same, later.
         log.error("the group was not told to replace this instance: %s", error)
         return False
     return True

@@ -1,10 +1,10 @@
-"""Runs the steps of a boot: each as soon as what it needs is done, side by side where nothing forbids it.
+"""Runs the steps of a boot. Each starts as soon as the steps that it needs are done; others run beside it.
 
-For: boot.py. Guarantees: a step starts only after all it names in `after` have succeeded; each has a deadline, which
-the runner enforces from outside, too, so a step that hangs is a named failure and not a hung boot; the first failure
-asks all others to stop and is raised once they have. A step that is not `awaited` never delays or fails the boot: it is
+For: boot.py. Guarantees: a step starts only after all steps in its `after` have succeeded; the runner enforces each
+deadline from outside, too, so a step that hangs is a named failure and not a hung boot; the first failure asks all
+other steps to stop, and is raised once they have. A step that is not `awaited` never delays or fails the boot: it is
 `late` when the boot is done and goes on in the background.
-Does not: undo anything; kill threads (Python cannot), only stop waiting for them.
+Does not: undo anything, or kill threads (Python cannot); it only stops waiting for them.
 """
 
 from __future__ import annotations

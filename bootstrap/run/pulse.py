@@ -1,9 +1,9 @@
 """The agent's sign of life to systemd: sent only while all of its loops live.
 
-For: WatchdogSec of soloist-agent.service. Guarantees: a loop that has said how long it may take until its next beat,
-and takes longer, stops the signs; systemd then kills the agent, which ends the service bound to it, and starts it
-again. While the agent ends, which has deadlines of its own, nothing is expected of the loops.
-Does not: watch what a loop does, or act for the fence, which strikes by the lease's deadline whatever this says.
+For: WatchdogSec of soloist-agent.service. Guarantees: each loop announces the latest time of its next beat; when a beat
+is late, the signs stop, and systemd kills the agent, which stops the service bound to it, and starts the agent again.
+While the agent ends, no beat is expected; the ending has deadlines of its own.
+Does not: watch what a loop does, or act for the fence, which acts at the lease's deadline in any case.
 Source: sd_notify(3) WATCHDOG=1, systemd.service(5) WatchdogSec (counted from READY=1 on).
 """
 
@@ -41,7 +41,7 @@ class Pulse:
         self._is_resting = True
 
     def late(self) -> list[str]:
-        """The loops that should have said something."""
+        """The loops whose beat is late."""
         now_s = self._clock.monotonic()
         with self._lock:
             return [] if self._is_resting else [loop for loop, due_s in self._due_s.items() if now_s > due_s]

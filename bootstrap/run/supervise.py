@@ -1,8 +1,8 @@
-"""Watches the service after the boot: restart locally first, then have the instance replaced.
+"""Watches the service after the boot: restarts it locally first, then has the instance replaced.
 
-For: the time between ready and stop. Guarantees: `decide` is pure and ends in one sentence; an error of AWS or of the
-metadata service never leads to a replacement, only the service itself can; a report that does not get through is
-repeated every cycle, and the service stays as it is meanwhile.
+For: the time between ready and stop. Guarantees: `decide` is pure and gives its reason in one sentence; only the
+service itself can lead to a replacement, an error of AWS or of the metadata service cannot; a report that fails is
+repeated in every cycle, and meanwhile the service stays as it is.
 Does not: renew leases or probe the file system (those have their own watchers).
 """
 
@@ -42,7 +42,7 @@ class ServiceObservation:
 
     failures: tuple[str, ...] = ()
     dead_units: tuple[str, ...] = ()
-    stop_sentence: str = ""  # somebody asked to stop
+    stop_sentence: str = ""  # why the agent was asked to stop
     misses: int = 0  # cycles in a row with failures, this one included
     restarted_at_s: tuple[float, ...] = ()  # local restarts, on the monotonic clock
 
@@ -63,9 +63,8 @@ def decide(observation: ServiceObservation, health: Health, now_s: float) -> Dec
     since_restart_s = now_s - max(observation.restarted_at_s, default=float("-inf"))
     if not observation.dead_units:
         if since_restart_s < health.start_allowance_s:
-            return Decision(
-                action=ServiceAction.NOTHING, sentence=f"restarted, may take {health.start_allowance_s:.0f} s: {seen}"
-            )
+            sentence = f"unhealthy, but within the {health.start_allowance_s:.0f} s start allowance: {seen}"
+            return Decision(action=ServiceAction.NOTHING, sentence=sentence)
         if observation.misses < health.unhealthy_after:
             sentence = f"missed {observation.misses} of {health.unhealthy_after}: {seen}"
             return Decision(action=ServiceAction.NOTHING, sentence=sentence)
@@ -85,7 +84,7 @@ class Supervisor:
     def __init__(
         self, instance: Instance, stop: StopRequest, say: Callable[[str], None], beat: Callable[[float], None]
     ) -> None:
-        """`beat` is told, before each cycle, how long it may be until the next one."""
+        """`beat` gets, before each cycle, the longest time until the next one."""
         self._beat = beat
         self._instance = instance
         self._health = instance.document.service.health
@@ -96,7 +95,7 @@ class Supervisor:
         self._restarted_at_s: tuple[float, ...] = ()
 
     def run(self) -> Decision:
-        """Cycle until somebody asks to stop or the group has accepted that this instance is unhealthy."""
+        """Cycle until the agent is asked to stop, or the group has accepted that this instance is unhealthy."""
         while True:
             self._beat(self._health.interval_s + self._longest_cycle_s())
             decision = self.cycle()
@@ -105,7 +104,7 @@ class Supervisor:
             self._instance.clock.wait(self._stop.event, self._health.interval_s)
 
     def cycle(self) -> Decision:
-        """Observe, decide, act; the decision, with NOTHING where its action could not be carried out yet."""
+        """Observe, decide, act; the decision, with NOTHING if its action has to be repeated."""
         now_s = self._instance.clock.monotonic()
         decision = decide(self._observe(), self._health, now_s)
         if decision.sentence != self._said:
@@ -130,7 +129,7 @@ class Supervisor:
         return ServiceObservation(
             failures=failures,
             dead_units=tuple(dead),
-            stop_sentence=self._stop.sentence,  # what stops the agent stops the service, too, which may be seen first
+            stop_sentence=self._stop.sentence,  # a stop of the agent also stops the service, which may be seen first
             misses=self._misses,
             restarted_at_s=self._restarted_at_s,
         )

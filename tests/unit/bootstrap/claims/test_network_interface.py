@@ -32,7 +32,7 @@ ZONE = document().zones[0]
     ("seen", "holder_state", "action", "sentence"),
     [
         (interface(), None, ClaimAction.ATTACH, "eni-1 is available: attach it"),
-        (held_by(ME), None, ClaimAction.DONE, "eni-1 is attached to me"),
+        (held_by(ME), None, ClaimAction.DONE, "eni-1 is attached to this instance"),
         (
             interface(status="in-use", holder=ME, attachment_status="attaching"),
             None,

@@ -41,7 +41,7 @@ SICK = ("GET /ping: status 500",)
         (
             ServiceObservation(failures=SICK, misses=9, restarted_at_s=(980.0,)),
             ServiceAction.NOTHING,
-            "restarted, may take 30 s: GET /ping: status 500",
+            "unhealthy, but within the 30 s start allowance: GET /ping: status 500",
         ),
         (
             ServiceObservation(failures=SICK, misses=9, restarted_at_s=(969.0,)),
