@@ -41,7 +41,6 @@ class Stage:
     lab: Lab
     service: str
     record_name: str
-    record_ttl_s: int
     zero_s: float = field(default_factory=time.monotonic)
     scene: str = ""
     doing: str = ""
@@ -216,8 +215,7 @@ class Stage:
 def open_stage(kernel: Kernel, images: Images, directory: Path, problems: list[str]) -> Iterator[Stage]:
     """A running lab with the service and its images. `problems` collects what goes wrong in the background."""
     with Lab(kernel, images, directory, problems.append) as lab:
-        dns = load_service(SERVICE_FILES / f"{SERVICE}.yaml").dns
-        stage = Stage(lab, SERVICE, dns.name, dns.ttl_s)
+        stage = Stage(lab, SERVICE, load_service(SERVICE_FILES / f"{SERVICE}.yaml").dns.name)
         stage.image_versions = {image_id: version for version, image_id in IMAGE_IDS.items()}
         for version, image_id in IMAGE_IDS.items():
             lab.control_plane.register_image(image_id, f"{SERVICE}-{version}", {"version": version})

@@ -71,12 +71,14 @@ PLAYED_BY = {
 class BareStage:
     """What `_play_scenes` needs of a stage, with nothing behind it."""
 
-    service, record_name, record_ttl_s, zero_s = "influxdb", "influxdb.example.internal", 10, 0.0
+    service, record_name, zero_s = "influxdb", "influxdb.example.internal", 0.0
 
     def __init__(self) -> None:
         self.lab, self.control_plane, self.ledger = self, self, self
 
     def say(self, _sentence: str) -> None: ...
+
+    def record(self, _name: str) -> None: ...
 
     def events(self) -> tuple[Event, ...]:
         return ()
