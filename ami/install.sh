@@ -103,7 +103,7 @@ install_python() {
     "$python" -m compileall -q -j 1 "$HOME_DIRECTORY/venv/lib" >/dev/null
 }
 
-# botocore brings the models of some 400 services; the agent needs only these (sts for efs-utils' credentials).
+# botocore brings the models of some 400 services; these are kept.
 trim_botocore() {
     data=$(echo "$HOME_DIRECTORY"/venv/lib/python3*/site-packages/botocore/data)
     [ -d "$data" ] || fail "botocore's data directory is not where it was expected: $data"
