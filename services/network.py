@@ -1,4 +1,4 @@
-"""Where the service lives: VPC, zones, name and ports.
+"""Where the service lives: VPC, zones and ports.
 
 For: services.spec. Guarantees: plain typed values; `ZonePlan` is the one resolved view of a zone that stacks use.
 Does not: look anything up; an existing VPC is described by the ids in the file.
@@ -20,8 +20,6 @@ from pydantic import Field
 from services.fields import (
     Address,
     Cidr,
-    DomainName,
-    HostedZoneId,
     PortNumber,
     SubnetCidr,
     SubnetId,
@@ -53,16 +51,6 @@ class ExistingVpc(Part):
 
     id: VpcId
     zones: Annotated[dict[ZoneName, ExistingZone], Field(min_length=1, max_length=6)]
-
-
-class Dns(Part):
-    """The A record that follows the instance. With `zone_id` the hosted zone exists, without it the stack makes it."""
-
-    zone: DomainName
-    record: DomainName
-    zone_id: HostedZoneId | None = None
-    private: bool = True
-    ttl_s: Annotated[int, Field(ge=1, le=300, description="Seconds from 1 to 300; clients cache that long")] = 10
 
 
 class Port(Part):

@@ -7,7 +7,7 @@ Guarantees, each with the reason:
 - the hooks are in the group's own list: a separate LifecycleHook resource would miss the first instance.
 - the launch hook ends in ABANDON (a boot nobody vouches for is replaced), the terminate hook is short and ends in
   CONTINUE (a dead agent must not keep an old writer alive).
-- the version is the template's default version: deploying stages one, `soloist rollout` promotes it.
+- the version is the template's default version: deploying stages one, `soloist promote` promotes it.
 - AZRebalance is suspended by a custom resource, again with every staged version: the group has no property for it.
 - no grace period: the launch hook is the grace. No update policy: nothing that runs is touched.
 """

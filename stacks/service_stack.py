@@ -14,13 +14,13 @@ from constructs import Construct
 
 from bootstrap.base import names
 from services.spec import ServiceFile
-from stacks.file_system import FileSystem
+from stacks.connection.kinds import make_connection
 from stacks.instance_group import InstanceGroup
 from stacks.instance_role import InstanceRole
 from stacks.network import Network
 from stacks.network_interfaces import NetworkInterfaces
 from stacks.notification import Notification
-from stacks.service_record import ServiceRecord
+from stacks.storage.kinds import make_storage
 from stacks.user_data import boot_user_data
 
 FIRST_STATE = json.dumps({"phase": "new", "sentence": "no instance has booted yet"})
@@ -48,14 +48,14 @@ class ServiceStack(cdk.Stack):
         network = Network(self, "Network", service=service)
         interfaces = NetworkInterfaces(self, "NetworkInterfaces", service=service, network=network)
         role = InstanceRole(self, "InstanceRole", service=service)
-        file_system = FileSystem(self, "FileSystem", service=service, network=network, role=role.role)
-        record = ServiceRecord(self, "Record", dns=service.dns, region=service.region, network=network)
+        storage = make_storage(self, "FileSystem", service=service, network=network, role=role.role)
+        connection = make_connection(self, "Record", service=service, network=network)
         notification = Notification(self, "Notification", service=service)
         state = ssm.CfnParameter(self, "State", name=state_parameter, type="String", value=FIRST_STATE)
         role.permit(
             interfaces=interfaces,
-            file_system=file_system,
-            record=record,
+            storage=storage,
+            connection=connection,
             state_parameter=state_parameter,
             topic_arn=notification.topic_arn,
         )
@@ -63,8 +63,8 @@ class ServiceStack(cdk.Stack):
             self,
             service=service,
             interfaces=interfaces,
-            file_system=file_system,
-            record=record,
+            storage=storage,
+            connection=connection,
             state_parameter=state_parameter,
             topic_arn=notification.topic_arn,
         )
@@ -76,14 +76,13 @@ class ServiceStack(cdk.Stack):
             instance_profile_arn=role.instance_profile_arn,
             user_data=user_data,
             topic_arn=notification.topic_arn,
-            after=[*network.routes, interfaces, role, file_system, record, state],
+            after=[*network.routes, interfaces, role, storage, connection, state],
         )
         for name, value in {
             "GroupName": group.group_name,
             "LaunchTemplateId": group.launch_template_id,
-            "RecordName": record.name,
-            "HostedZoneId": record.hosted_zone_id,
-            "FileSystemId": file_system.id,
+            **connection.outputs(),
+            **storage.outputs(),
             "StateParameter": state_parameter,
             "TopicArn": notification.topic_arn,
         }.items():
