@@ -111,6 +111,8 @@ def build_instance(
     data = storage_of(
         document.file_system, _file_systems(machine), zone.name, str(machine.paths.data_root), document.service.name
     )
+    lease_root = str(machine.paths.lease_root)
+    lease_storage = storage_of(document.file_system, _file_systems(machine), zone.name, lease_root)
     return Instance(
         document=document,
         identity=identity,
@@ -118,15 +120,10 @@ def build_instance(
         machine=machine,
         group=group,
         lease=lease,
-        lease_storage=_storage(document, zone, machine, str(machine.paths.lease_root)),
+        lease_storage=lease_storage,
         claims=Claims(
-<<<<<<< HEAD
             network_interface=Claim(ec2, zone, identity.instance_id, lease.permit),
-            connection=connection_of(document, clients, zone.address, lease.permit),
-=======
-            network_interface=Claim(ec2, zone, identity.instance_id, lease.keeper.permit),
-            connection=connection_of(document.connection, clients, zone.address, lease.keeper.permit),
->>>>>>> main
+            connection=connection_of(document.connection, clients, zone.address, lease.permit),
             data=data,
         ),
         service=service,
@@ -180,14 +177,4 @@ def _lease(
         # Every place where the data can be written while it is mounted: the data root, and where the service sees it.
         mounts=(str(paths.data_root), *(directory.target for directory in document.file_system.directories)),
     )
-<<<<<<< HEAD
     return Tenure(parts, evidence, machine.nonce)
-=======
-    return OwnLease(
-        parts=parts,
-        evidence=evidence,
-        keeper=LeaseKeeper(parts),
-        nonce=machine.nonce,
-        storage=storage_of(document.file_system, _file_systems(machine), zone.name, root),
-    )
->>>>>>> main

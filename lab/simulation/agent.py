@@ -72,7 +72,6 @@ class Agent:
             network_interface_id=f"eni-{machine.zone}",
             address="",
             subnet_cidr="",
-            mount_target_address="",
         )
         self._claim = Claim(self._ec2, zone, machine.id, self._tenure.permit)
         self._belongings = Belongings(machine, self._claim, self._clock)
