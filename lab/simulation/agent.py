@@ -23,13 +23,14 @@ from bootstrap.lease.directory import LeaseDirectory
 from bootstrap.lease.parts import LeaseParts
 from bootstrap.lease.takeover import Taken
 from bootstrap.lease.tenure import Tenure
+from lab.simulation.aws_doors import AutoScaling, Dns, Ec2, Evidence
 from lab.simulation.control_plane import Address, ControlPlane
 from lab.simulation.file_server import FileServer
 from lab.simulation.fleet import Fleet
 from lab.simulation.frame import Frame
 from lab.simulation.judge import Judge
 from lab.simulation.machine import Machine
-from lab.simulation.surroundings import AutoScaling, Dns, Ec2, Evidence, Fence, GuestThreads, GuestTime, Worker
+from lab.simulation.surroundings import Fence, GuestThreads, GuestTime, Worker
 
 WATCH_S = 4.0  # between looks at the target lifecycle state
 LEASE_SPARE_S = 30.0
@@ -119,7 +120,7 @@ class Agent:
         self._threads.start("launch-hook", self._continue)
         while True:
             self._clock.wait(self._stop.event, WATCH_S)
-            if self._keeper.lost is not None or machine.fence_memory.is_over or not machine.is_running:
+            if self._keeper.lost is not None or machine.guard.memory.is_over or not machine.is_running:
                 self._end("lost", has_served=False)
                 return
             if machine.group_state == "Terminating:Wait":

@@ -127,14 +127,14 @@ class Checker:
 
     def guarded(self, machine: Machine, before: FenceMemory) -> None:
         """The fence process was told a deadline by a renewal."""
-        after, now_s = machine.fence_memory, machine.clock.read()
+        after, now_s = machine.guard.memory, machine.clock.read()
         is_past = before.is_over or (before.deadline_s is not None and now_s >= before.deadline_s)
         if before.generation == after.generation and is_past and before != after:
             self.violation(f"generation {after.generation} of {machine.id} was rescued after its deadline")
 
     def believed(self, machine: Machine) -> None:
         """What the agent believes to hold, the fence guards; looked at whenever the agent speaks to anybody."""
-        hold, memory = machine.hold, machine.fence_memory
+        hold, memory = machine.hold, machine.guard.memory
         if hold is None or memory.deadline_s is None or machine.clock.read() >= hold.deadline_s:
             return
         is_same = memory.generation == hold.record.generation
@@ -211,7 +211,7 @@ class Checker:
         if before is None or before.nonce in self._released or before.instance_id == machine.id:
             return
         holder = self._fleet.machine(before.instance_id)
-        is_held = holder.boot_id == before.boot_id and holder.hold is not None and not holder.fence_memory.is_over
+        is_held = holder.boot_id == before.boot_id and holder.hold is not None and not holder.guard.memory.is_over
         has_thawed = now - holder.clock.thawed_at_s < holder.timing.lease_duration_s
         is_fresh = now - holder.renewal_landed_s < 0.5 * holder.timing.lease_duration_s
         if not (is_held and holder.is_executing and is_fresh) or has_thawed:
@@ -245,7 +245,7 @@ class Checker:
         record = self.files.files.get(self.files.highest)
         is_holder = record is not None and record.instance_id == target.id and not record.is_released
         is_renewing = now - target.renewal_landed_s < target.timing.lease_duration_s
-        is_at_work = target.is_executing and target.hold is not None and not target.fence_memory.is_over
+        is_at_work = target.is_executing and target.hold is not None and not target.guard.memory.is_over
         if is_holder and is_renewing and is_at_work and self.cloud.is_counted(target):
             self.violation(f"{by.id} shot {target.id}, a healthy holder that the group counts")
 

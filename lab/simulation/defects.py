@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from lab.simulation import broken_holding as holding
 from lab.simulation import broken_takeover as takeover
+from lab.simulation.drawing import draw
 from lab.simulation.planting import Plant, planted
-from lab.simulation.schedule import Schedule, draw
+from lab.simulation.schedule import Schedule
 from lab.simulation.world import Result, World
 
 TWO_WRITERS = "could both write"

@@ -12,12 +12,12 @@ from collections.abc import Callable
 
 from bootstrap.base.timing import LeaseTiming
 from bootstrap.fence.guard import Guard
-from bootstrap.fence.protocol import FenceRequest
-from bootstrap.fence.rules import TICK_S, FenceAction, FenceMemory
+from bootstrap.fence.rules import TICK_S, FenceAction
 from bootstrap.lease.keeper import LeaseKeeper
 from bootstrap.lease.rules.record import Applicant
 from bootstrap.lease.rules.renew import Hold
 from lab.simulation.engine import GuestClock, Process
+from lab.simulation.fence_doors import NoDevices, RunFiles, ServiceGroup, ServiceMounts
 from lab.simulation.frame import Frame
 
 IDLE_S = 1e6
@@ -40,21 +40,17 @@ class Machine:
         self.epoch = 0  # grows with each boot and at the end
         self.is_up = False
         self.is_dead = False  # for good
-        # EC2 and the group
         self.ec2_state = "pending"
         self.group_state = "Pending:Wait"
         self.is_healthy = True
-        self.launched_s = frame.engine.now
         self.leaving_from_s: float | None = None
         self.is_stuck = False  # its host does not obey: shutting-down without end
-        # paths
         self.file_system_cut_until_s = -1.0
         self.api_cut_until_s = -1.0
         self.slow_until_s = -1.0
         self.slow_s = 0.0
         self.cut_when_slow_until_s = -1.0
         self.split_files: dict[int, str] = {}
-        # what runs
         self.threads: list[Process] = []
         self.fence: Process | None = None
         self.run_files = RunFiles()
@@ -108,10 +104,6 @@ class Machine:
     def keeper_generation(self) -> int:
         """The generation that its agent holds or held."""
         return self.keeper.generation if self.keeper is not None else 0
-
-    @property
-    def fence_memory(self) -> FenceMemory:
-        return self.guard.memory
 
     # power
 
@@ -306,63 +298,3 @@ class Machine:
                 engine.after(rng.uniform(0.0, 0.1), self.processes_end, epoch)
         else:
             engine.after(rng.uniform(0.05, 0.4), self.unmount, epoch)
-
-
-class RunFiles:
-    """What the fence keeps below /run of one boot (bootstrap.fence.run_files)."""
-
-    def __init__(self) -> None:
-        self.granted = 0
-        self._state: tuple[FenceRequest, FenceMemory] | None = None
-
-    def restore(self) -> tuple[FenceRequest, FenceMemory] | None:
-        return self._state
-
-    def save(self, request: FenceRequest, memory: FenceMemory) -> None:
-        self._state = (request, memory)
-
-    def grant(self, generation: int) -> None:
-        self.granted = generation
-
-    def withdraw(self) -> None:
-        self.granted = 0
-
-
-class ServiceGroup:
-    """The control group of the service of one guest."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-
-    def is_empty(self) -> bool:
-        return not self._machine.is_running
-
-    def terminate(self) -> int:
-        self._machine.act(FenceAction.TERM)
-        return 1
-
-    def kill(self) -> None:
-        self._machine.act(FenceAction.KILL)
-
-
-class ServiceMounts:
-    """The mounts of the service's data on one guest."""
-
-    def __init__(self, machine: Machine) -> None:
-        self._machine = machine
-        self.targets: tuple[str, ...] = ()
-
-    def are_gone(self, also: tuple[str, ...] = ()) -> bool:
-        return not self._machine.is_mounted
-
-    def unmount(self) -> None:
-        self._machine.act(FenceAction.UNMOUNT)
-
-
-class NoDevices:
-    """The watchdog device is the machine's own: it resets when the fence process is gone."""
-
-    opened = "the simulation's"
-
-    def open(self, timeout_s: int) -> None:
-        return None

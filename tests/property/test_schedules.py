@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from bootstrap.base.timing import LeaseTiming
 from lab.simulation.defects import run_schedule
+from lab.simulation.drawing import draw
 from lab.simulation.faults import Faults
-from lab.simulation.schedule import Fault, Schedule, draw
+from lab.simulation.schedule import Fault, Schedule
 from lab.simulation.world import World
 
 KINDS = sorted(name for name in vars(Faults) if not name.startswith("_") and name != "begin")

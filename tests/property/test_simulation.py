@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from lab.simulation.defects import DEFECTS, run_seed
-from lab.simulation.schedule import FAMILIES, draw
+from lab.simulation.drawing import FAMILIES, draw
 from lab.simulation.world import World
 
 CLEAN_RUNS = 480
@@ -30,6 +30,9 @@ INGREDIENTS = {
     "lease waited for by a clock of another rate",
     "API silence",
     "stale answer of EC2",
+    "refusal of EC2",
+    "fence started again",
+    "pause before the fence's word",
     "reboot",
 }
 BOUND = 150  # schedules in which a planted defect must be seen, counted from
@@ -65,18 +68,18 @@ def test_a_schedule_that_once_found_a_fault_of_rules_or_checker_is_clean(seed: i
 
 
 def test_the_schedules_reach_every_ground_of_a_takeover(worlds: list[World]) -> None:
-    grounds = Counter(ground for world in worlds for ground, _ in world.publications.values())
+    grounds = Counter(ground for world in worlds for ground, _ in world.checker.publications.values())
     assert set(grounds) >= {"first", "released", "own-reboot", "terminated", "lease-expired", "own-restart"}
     assert grounds["lease-expired"] > CLEAN_RUNS / 20
 
 
 def test_the_schedules_contain_everything_that_the_rules_have_to_cope_with(worlds: list[World]) -> None:
-    met = sum((world.met for world in worlds), Counter())
+    met = sum((world.frame.met for world in worlds), Counter())
     assert set(met) >= INGREDIENTS  # Counter addition drops what never happened
 
 
 def test_overlaps_happen_only_to_guests_that_were_paused_and_without_proof(worlds: list[World]) -> None:
-    overlaps = [(world.policy, overlap) for world in worlds for overlap in world.checker.overlaps]
+    overlaps = [(world.schedule.policy, overlap) for world in worlds for overlap in world.checker.overlaps]
     assert {overlap.kind for _, overlap in overlaps} == {"woke up late", "its clock stood still"}
     assert {policy for policy, _ in overlaps} == {"proof-or-lease"}
     assert all(overlap.end_s <= overlap.allowed_until_s for _, overlap in overlaps)
