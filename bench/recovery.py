@@ -27,7 +27,12 @@ RUN_LIMIT_S = 600
 def run_once() -> dict[str, Any]:
     """One demo; its report. Ends the program where the demo fails, because half a run is no measurement."""
     done = subprocess.run(
-        [sys.executable, "-m", "lab.demo"], cwd=CHECKOUT, capture_output=True, text=True, timeout=RUN_LIMIT_S, check=False
+        [sys.executable, "-m", "lab.demo"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=RUN_LIMIT_S,
+        check=False,
     )
     if done.returncode:
         sys.exit(f"bench: the demo ended with exit code {done.returncode}: {done.stderr.strip()[-500:]}")
