@@ -39,7 +39,7 @@ from bootstrap.machine.units import ServiceUnits
 
 @dataclass(frozen=True, kw_only=True)
 class MachineParts:
-    """What the machine offers before anything is known of the service, and which boot of it this is."""
+    """What the machine offers before the boot document is read, and which boot of the machine this is."""
 
     clock: Clock
     paths: Paths
@@ -55,7 +55,7 @@ class MachineParts:
 
 @dataclass(frozen=True, kw_only=True)
 class Listeners:
-    """Whom the lease tells: that it is held (its generation), that it is lost (why), that its loop lives."""
+    """What the lease calls when it is held (with its generation), when it is lost (why), and in each cycle."""
 
     on_held: Callable[[int], None]
     on_lost: Callable[[str], None]

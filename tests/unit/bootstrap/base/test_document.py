@@ -88,7 +88,7 @@ def test_boolean_is_not_taken_for_a_number(tree: dict[str, Any]) -> None:
         ({"clock_margin_s": 21}, r"lease\.timing\.lease_duration_s \(is 90\): .* Raise it to at least 91"),
         ({"terminate_deadline_s": 120}, r"lease\.timing\.force_deadline_s \(is 120\): not after terminate_deadline_s"),
         ({"takeover_deadline_s": 159}, r"lease\.timing\.takeover_deadline_s \(is 159\): .* Raise it to at least 160"),
-        ({"clock_margin_s": 0}, r"lease\.timing\.clock_margin_s \(is 0\): not longer than nothing"),
+        ({"clock_margin_s": 0}, r"lease\.timing\.clock_margin_s \(is 0\): not longer than 0 s"),
         ({"lease_duration_s": float("nan")}, r"lease\.timing\.lease_duration_s: must be a finite number"),
     ],
 )
