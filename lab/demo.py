@@ -81,11 +81,11 @@ def _play_scenes(
             break
     verdict = check_losses(stage)
     stage.say(verdict.sentence)
-    lost = {point for point in verdict.lost}
+    lost, record = set(verdict.lost), stage.lab.record(stage.record_name)
     return Report(
         service=stage.service,
         record_name=stage.record_name,
-        record_ttl_s=10,
+        record_ttl_s=record.ttl_s if record else 0,
         started_at=started_at.isoformat(timespec="seconds"),
         duration_s=time.monotonic() - began_s,
         acknowledged=verdict.acknowledged,

@@ -16,6 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from bootstrap.base.names import stack_name
 from lab.aws import Fault as ApiFault
 from lab.base.addresses import CONTROL_ADDRESS
 from lab.base.errors import LabError
@@ -41,7 +42,7 @@ class Actor:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._lab = stage.lab
-        self._group = f"soloist-{stage.service}"
+        self._group = stack_name(stage.service)
         self._auto_scaling: Any = stage.lab.boto3_client("autoscaling")
         self._cuts: list[tuple[str, tuple[str, ...]]] = []  # (instance, peers), also for interfaces that come later
         self._lock = threading.Lock()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from bootstrap.base.names import access_point_path, state_parameter
 from lab.base.errors import LabError
 from lab.chaos.capture import Capture
 from lab.chaos.nfs_wire import WriteLog
@@ -36,7 +37,8 @@ class Watch:
     def __init__(self, lab: Lab, service: str) -> None:
         self.notes = Notes()
         self._lab = lab
-        self._parameter = f"/soloist/{service}/state"
+        self._parameter = state_parameter(service)
+        self._lease_path = access_point_path(service, "lease")
         self._ssm: Any = lab.boto3_client("ssm")
         self._closing = threading.Event()
         self._logs: dict[str, WriteLog] = {}
@@ -113,7 +115,7 @@ class Watch:
 
     def _read_leases(self, *, is_first: bool = False) -> None:
         for point in self._lab.control_plane.access_points():
-            if not point.path.endswith("/lease"):
+            if point.path != self._lease_path:
                 continue
             try:
                 command = READ_LEASES.format(directory=EXPORT + point.path)

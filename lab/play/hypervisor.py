@@ -16,15 +16,9 @@ from typing import Protocol
 from lab.aws import MachineOrder, Nic
 from lab.base.errors import LabError
 from lab.hardware.machine import Machine, MachineSpec, NetworkInterface
+from lab.hardware.uml import UmlMachines
 
 PRIMARY_SLOT = 0
-
-
-class Builder(Protocol):
-    """Where machines are made."""
-
-    def power_on(self, spec: MachineSpec) -> Machine:
-        """Start a machine; returns at once."""
 
 
 class Subnets(Protocol):
@@ -42,7 +36,7 @@ class Hypervisor:
 
     def __init__(
         self,
-        builder: Builder,
+        machines: UmlMachines,
         subnets: Subnets,
         images: Mapping[str, Path],
         kernel_arguments: tuple[str, ...],
@@ -51,7 +45,7 @@ class Hypervisor:
         memory_mib: int = 256,
     ) -> None:
         """`images`: disk image by image id. `kernel_arguments`: for every machine, besides those of its address."""
-        self._builder = builder
+        self._builder = machines
         self._subnets = subnets
         self._images = images
         self._kernel_arguments = kernel_arguments

@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from lab.aws import FAST, ControlPlane, MountTargetView, Timing
+from lab.aws import FAST, ControlPlane, MountTargetView, RecordView, Timing
 from lab.base.addresses import CONTROL_ADDRESS
 from lab.base.errors import LabError, LabPreconditionError
 from lab.base.waiting import wait_for
@@ -138,10 +138,13 @@ class Lab:
 
     def resolve(self, name: str) -> str:
         """The address in the DNS record of `name` now; empty if there is no record."""
-        for record in self.control_plane.hosted_zone_records():
-            if record.name == name and record.type == "A":
-                return record.values[0]
-        return ""
+        record = self.record(name)
+        return record.values[0] if record else ""
+
+    def record(self, name: str) -> RecordView | None:
+        """The DNS record of `name` now (type A)."""
+        records = self.control_plane.hosted_zone_records()
+        return next((record for record in records if (record.name, record.type) == (name, "A")), None)
 
     def _start(self) -> None:
         self.network.start()

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bootstrap.base.names import stack_name
 from lab.play.deployment import deploy
 from lab.play.stage import Stage
 from lab.play.standing import Standing
@@ -58,7 +59,6 @@ def deploy_scene(stage: Stage, template: Template, synth: Phase) -> Scene:
         end_s=end_s,
         zone_to="",
         ami_to="",
-        agent_start_s=start_s,
         phases=phases,
     )
 
@@ -77,7 +77,7 @@ def crash_scene(stage: Stage) -> Scene:
     """The machine loses power; the group prefers other zones for the replacement."""
 
     def act(before: Standing) -> None:
-        group = stage.lab.control_plane.group(f"soloist-{stage.service}")
+        group = stage.lab.control_plane.group(stack_name(stage.service))
         zones = group.zones if group else ()
         stage.lab.control_plane.prefer_zones([zone for zone in zones if zone != before.zone])
         stage.lab.crash(before.instance_id)

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bootstrap.base.names import SERVICE_TAG, ZONE_TAG, stack_name
 from lab.aws import Event as CloudEvent
 from lab.base.checkout import SERVICE_FILES
 from lab.base.errors import LabTimeout
@@ -169,7 +170,7 @@ class Stage:
         cloud = self.lab.control_plane
         now_s = time.monotonic()
         ledger = self.lab.ledger.snapshot(now_s)
-        group = cloud.group(f"soloist-{self.service}")
+        group = cloud.group(stack_name(self.service))
         lifecycle = {m.instance_id: m.lifecycle_state for m in group.members} if group else {}
         machines = tuple(
             MachineRow(
@@ -188,7 +189,7 @@ class Stage:
                 zone=nic.zone, id=nic.id, address=nic.address, attached_to=nic.instance_id if nic.device_index else ""
             )
             for nic in sorted(cloud.network_interfaces(), key=lambda nic: nic.zone)
-            if nic.tags.get("soloist:service") == self.service and nic.tags.get("soloist:zone")
+            if nic.tags.get(SERVICE_TAG) == self.service and nic.tags.get(ZONE_TAG)
         )
         return Snapshot(
             now_s=self.now_s(),

@@ -143,7 +143,7 @@ def test_service_that_cannot_be_kept_alive_is_reported_unhealthy(surroundings: S
     surroundings.until(lambda: surroundings.lifecycle_state().startswith("Terminating"))
     surroundings.metadata["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
     assert agent.wait(timeout=30) == 1
-    assert surroundings.state()["sentence"].startswith("3 restarts in 900 s did not help, replace this instance")
+    assert surroundings.state()["sentence"].startswith("3 restarts in 900 s did not help: replace this instance")
     assert (surroundings.os.mounts(), surroundings.holder()) == ([], "")
     surroundings.aws.advance(60)
     assert surroundings.lifecycle_state() == "", "the terminate hook was completed, not waited out"

@@ -78,6 +78,8 @@ class BareStage:
 
     def say(self, _sentence: str) -> None: ...
 
+    def record(self, _name: str) -> None: ...
+
     def events(self) -> tuple[Event, ...]:
         return ()
 

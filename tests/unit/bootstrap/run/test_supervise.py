@@ -51,7 +51,7 @@ SICK = ("GET /ping: status 500",)
         (
             ServiceObservation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(700.0, 800.0, 995.0)),
             ServiceAction.REPORT_UNHEALTHY,
-            "3 restarts in 900 s did not help, replace this instance: demo.service is failed",
+            "3 restarts in 900 s did not help: replace this instance: demo.service is failed",
         ),
         (
             ServiceObservation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(99.0, 800.0, 995.0)),
