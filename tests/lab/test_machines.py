@@ -155,6 +155,10 @@ def test_there_is_always_a_next_disk_request(machine: UmlMachine) -> None:
         wait_for(lambda before=before: requests() > before, "another disk request", deadline_s=SOON_S, poll_s=0.5)
 
 
+def address_of_vec1(machine: UmlMachine) -> str:
+    return machine.exec("cat /sys/class/net/vec1/address").output.strip()
+
+
 def test_a_plugged_interface_appears_works_and_vanishes_although_in_use(world: World, machine: UmlMachine) -> None:
     listen(machine)
     machine.attach_nic(NetworkInterface(index=1, mac="02:00:00:00:00:77", bridge="two"))
