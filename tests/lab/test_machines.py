@@ -162,22 +162,14 @@ def address_of_vec1(machine: UmlMachine) -> str:
 def test_a_plugged_interface_appears_works_and_vanishes_although_in_use(world: World, machine: UmlMachine) -> None:
     listen(machine)
     machine.attach_nic(NetworkInterface(index=1, mac="02:00:00:00:00:77", bridge="two"))
-    wait_for(
-        lambda: machine.exec("cat /sys/class/net/vec1/address").output == "02:00:00:00:00:77\n",
-        "vec1",
-        deadline_s=SOON_S,
-    )
+    wait_for(lambda: address_of_vec1(machine) == "02:00:00:00:00:77", "vec1", deadline_s=SOON_S)
     machine.exec("ip link set vec1 up; ip address add 10.0.1.77/24 dev vec1")
     wait_for(lambda: answers("10.0.1.77"), "the plugged interface to answer", deadline_s=SOON_S)
     machine.detach_nic(1)
     assert not answers("10.0.1.77", timeout_s=0.5)
     wait_for(lambda: machine.exec("test -e /sys/class/net/vec1").exit_code == 1, "vec1 to vanish", deadline_s=SOON_S)
     machine.attach_nic(NetworkInterface(index=1, mac="02:00:00:00:00:78", bridge="two"))
-    wait_for(
-        lambda: machine.exec("cat /sys/class/net/vec1/address").output == "02:00:00:00:00:78\n",
-        "vec1",
-        deadline_s=SOON_S,
-    )
+    wait_for(lambda: address_of_vec1(machine) == "02:00:00:00:00:78", "vec1", deadline_s=SOON_S)
     machine.detach_nic(1)
 
 
