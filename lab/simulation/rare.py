@@ -73,22 +73,24 @@ def _by_default(seed: int, zones: tuple[str, ...], *faults: Fault) -> Schedule:
     )
 
 
-def _twice_unknown(rng: random.Random, seed: int) -> Schedule:
-    """EC2 forgets a holder that cannot renew for a while, twice for moments, and nobody asks in between."""
+def _forgotten(rng: random.Random, seed: int) -> Schedule:
+    """EC2 forgets a holder that cannot renew for a while: once for long, or twice, and nobody asks in between."""
     start_s = START_S + rng.uniform(0.0, 10.0)
-    first_s, between_s = start_s + rng.uniform(6.0, 10.0), rng.uniform(7.0, 12.0)
-    return replace(
-        _by_default(
-            seed,
-            ("a", "b"),
-            fault_at(start_s - 20.0, "launch_first"),
-            fault_at(start_s, "cut_files", length_s=rng.uniform(36.0, 44.0)),
-            fault_at(first_s, "forgetful", "", rng.choice((6.0, rng.uniform(12.0, 25.0)))),
-            fault_at(first_s + rng.uniform(2.0, 5.0), "cut_files", "newest", between_s),
+    first_s = start_s + rng.uniform(6.0, 10.0)
+    faults = [
+        fault_at(start_s - 20.0, "launch_first"),
+        fault_at(start_s, "cut_files", length_s=rng.uniform(36.0, 44.0)),
+    ]
+    if rng.random() < 0.5:
+        faults.append(fault_at(first_s, "forgetful", "", rng.uniform(15.0, 25.0)))
+    else:
+        faults += [
+            fault_at(first_s, "forgetful", "", 6.0),
+            fault_at(first_s + rng.uniform(2.0, 5.0), "cut_files", "newest", rng.uniform(7.0, 12.0)),
             fault_at(first_s + 6.0 + rng.uniform(2.0, 8.0), "forgetful", "", 6.0),
-        ),
-        policy=rng.choice(("proof", "proof-or-lease")),
-    )
+        ]
+    policy = rng.choice(("proof", "proof-or-lease"))
+    return replace(_by_default(seed, ("a", "b"), *faults), policy=policy)
 
 
 def _paused_marksman(rng: random.Random, seed: int) -> Schedule:
@@ -106,7 +108,7 @@ def _paused_marksman(rng: random.Random, seed: int) -> Schedule:
 
 RARE: dict[int, Callable[[random.Random, int], Schedule]] = {
     20: _paused_marksman,
-    21: _twice_unknown,
+    21: _forgotten,
     22: _stale_attach,
     23: _stale_agent,
     24: _slow_holder,
