@@ -6,11 +6,11 @@ Does not: read all of it at one moment; AWS may also answer with what was true a
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.base.names import stack_name, state_parameter
+from bootstrap.base.state import State, parse_state
 from rollout.aws import Clients, doing, read_parameter
 from rollout.errors import PreconditionError
 
@@ -26,19 +26,6 @@ class StagedVersion:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ReportedState:
-    """What the instance last said of itself in the state parameter; empty strings where it said nothing."""
-
-    phase: str = ""
-    instance_id: str = ""
-    image_id: str = ""
-    zone: str = ""
-    address: str = ""
-    sentence: str = ""
-    generation: str = ""  # of the lease; "0" before it is held
-
-
-@dataclass(frozen=True, kw_only=True)
 class Observed:
     """Everything a decision needs. Versions are in ascending order."""
 
@@ -49,7 +36,7 @@ class Observed:
     default_version: int
     group_version: str
     instance_ids: tuple[str, ...]
-    state: ReportedState
+    state: State
 
     def version(self, number: int) -> StagedVersion:
         """The version of that number. Raises PreconditionError where there is none."""
@@ -83,16 +70,9 @@ def observe(clients: Clients, service: str) -> Observed:
     )
 
 
-def read_state(clients: Clients, service: str) -> ReportedState:
-    """What the instance last reported; an empty state where there is none yet. Raises RolloutError."""
-    try:
-        tree = json.loads(read_parameter(clients, state_parameter(service)) or "{}")
-    except ValueError:
-        return ReportedState()
-    if not isinstance(tree, dict):
-        return ReportedState()
-    known = ReportedState.__dataclass_fields__
-    return ReportedState(**{key: str(value) for key, value in tree.items() if key in known and value is not None})
+def read_state(clients: Clients, service: str) -> State:
+    """What the instance last reported; the state "new" where there is none yet. Raises RolloutError."""
+    return parse_state(read_parameter(clients, state_parameter(service))) or State()
 
 
 def _group(clients: Clients, name: str) -> Any:

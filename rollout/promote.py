@@ -20,10 +20,11 @@ from typing import Literal, Protocol
 from botocore.exceptions import BotoCoreError, ClientError
 
 from bootstrap.base.names import rollouts_parameter
+from bootstrap.base.state import State
 from rollout.aws import Clients, as_rollout_error
 from rollout.errors import IncompleteError, NotReadyInTime, PreconditionError, RolloutError
 from rollout.history import Promotion, note, read_history
-from rollout.observe import Observed, ReportedState, read_state
+from rollout.observe import Observed, read_state
 
 POLL_S = 2.0
 ChangeKind = Literal["note", "set-default", "set-group", "end-instance"]
@@ -165,7 +166,7 @@ def _incomplete(
 
 def wait_until_ready(
     clients: Clients, plan: Plan, clock: Clock, *, deadline_s: float, ended: tuple[str, ...] = ()
-) -> ReportedState:
+) -> State:
     """Wait until an instance other than `ended` reports ready on the promoted image; returns its state.
 
     An error of AWS is not the end: the instance boots all the same. Raises NotReadyInTime with what was seen last after
@@ -178,7 +179,7 @@ def wait_until_ready(
             if state.phase == "ready" and state.image_id == plan.image_id and state.instance_id not in ended:
                 return state
             seen = (
-                f"last state: {state.phase or 'none'} of {state.instance_id or 'nobody'} on {state.image_id or '-'}"
+                f"last state: {state.phase} of {state.instance_id or 'nobody'} on {state.image_id or '-'}"
                 f"{': ' + state.sentence if state.sentence else ''}"
             )
         except RolloutError as error:

@@ -9,9 +9,10 @@ from typing import Any
 import pytest
 
 from bootstrap.base.names import rollouts_parameter, stack_name
+from bootstrap.base.state import State
 from rollout.errors import IncompleteError, NotReadyInTime, PreconditionError
 from rollout.history import KEPT, Promotion, note, read_history
-from rollout.observe import Observed, ReportedState, StagedVersion, observe
+from rollout.observe import Observed, StagedVersion, observe
 from rollout.promote import execute, plan_promotion, previous_version, wait_until_ready
 from tests.kit.deployed_group import NEW, OLD, Clients, report
 
@@ -48,7 +49,7 @@ def seen_with(*, default: int, group: str, running_image: str) -> Observed:
         default_version=default,
         group_version=group,
         instance_ids=("i-1",),
-        state=ReportedState(phase="ready", instance_id="i-1", image_id=running_image),
+        state=State(phase="ready", instance_id="i-1", image_id=running_image),
     )
 
 
