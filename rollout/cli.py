@@ -49,14 +49,13 @@ def status(service: Service) -> None:
         table.add_row(str(version.number), version.image_id, promoted, group)
     console.print(table)
     state = seen.state
-    phase = "none yet" if state.phase == "new" else state.phase
-    console.print(f"state: {phase}: {state.sentence or 'nothing reported'}", highlight=False)
+    console.print(f"state: {state.phase}: {state.sentence or 'nothing reported'}", highlight=False)
     if state.generation:
         console.print(f"lease: generation {state.generation} of {state.instance_id}", highlight=False)
     if state.image_id and state.image_id not in {v.image_id for v in seen.versions if v.number == seen.default_version}:
         console.print(f"note: {state.instance_id} runs {state.image_id}, which is not the promoted version's image")
     if str(seen.default_version) != seen.group_version:
-        console.print("note: group and default version differ; promote again to mend it")
+        console.print("note: group and default version differ; promote again to make them the same")
 
 
 @app.command()

@@ -71,7 +71,7 @@ def observe(clients: Clients, service: str) -> Observed:
 
 
 def read_state(clients: Clients, service: str) -> State:
-    """What the instance last reported; the state "new" where there is none yet. Raises RolloutError."""
+    """What the instance last reported; an empty state where there is none yet. Raises RolloutError."""
     return parse_state(read_parameter(clients, state_parameter(service))) or State()
 
 

@@ -23,14 +23,14 @@ from services.workload import Deadlines, LifecycleHooks, Workload
 
 
 class Instance(Part):
-    """What is launched. The AMI id is pinned; a new one is staged by deploying and promoted by `soloist promote`."""
+    """What is launched. The AMI id is pinned: deploying stages a new one, `soloist promote` promotes it."""
 
     type: InstanceType
     ami: AmiId
 
 
 class ServiceFile(Part):
-    """One service."""
+    """One service: everything that its stack, its instance and its operator need to know."""
 
     name: ServiceName
     region: Region

@@ -1,4 +1,4 @@
-"""Which timings are impossible: a time-out that must end later than what it contains.
+"""Which timings are impossible: every time-out must be longer than the work it contains.
 
 For: services.rules. Guarantees: pure arithmetic on the service file, in seconds. Does not: measure anything.
 """
@@ -19,7 +19,7 @@ RELEASE_PARTS = 4  # write back, unmount, detach, complete the terminate hook
 
 
 def boot_need_s(service: Workload, deadlines: Deadlines, lease: LeaseSection) -> float:
-    """How long a boot takes if every step uses up its own deadline; interface and data are waited for side by side."""
+    """How long a boot takes if every step uses up its own deadline; network interface and data are awaited together."""
     mount_s = MOUNT_ATTEMPTS * deadlines.mount_s
     hooks = len(service.hooks.before_start) + len(service.hooks.after_start)
     return (

@@ -1,7 +1,8 @@
 """The stack of one service: composes the constructs, in the order in which they must exist.
 
-Guarantees: deletion goes the other way round, so the instance is gone before what it holds. The state parameter's value
-is written by the agent; CloudFormation leaves it alone as long as the first value below stays the same text.
+Guarantees: deletion runs in reverse order, so the instance is gone before what it holds. The agent writes the value of
+the state parameter; CloudFormation leaves it alone as long as `FIRST_STATE` stays the same text.
+Does not: know the kinds of connection and storage (stacks.connection, stacks.storage).
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from stacks.notification import Notification
 from stacks.storage.kinds import make_storage
 from stacks.user_data import boot_user_data
 
+# The text must never change: CloudFormation would write it over what the agent reported.
 FIRST_STATE = json.dumps({"phase": "new", "sentence": "no instance has booted yet"})
 
 

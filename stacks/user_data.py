@@ -1,4 +1,4 @@
-"""The boot document of a service, as user data with CloudFormation's references still in it.
+"""The boot document of a service, as user data that still holds CloudFormation's references.
 
 Guarantees: once CloudFormation has resolved it, bootstrap.base.document.parse_user_data reads it back (a test does so).
 """

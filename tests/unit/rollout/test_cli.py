@@ -179,4 +179,4 @@ def test_a_state_that_is_none_is_shown_as_none(clients: Clients, text: str) -> N
     clients.ssm.put_parameter(Name=state_parameter("demo"), Value=text, Type="String", Overwrite=True)
     answer = run("status", "demo")
     assert (answer.exit_code, answer.stderr) == (0, "")
-    assert "state: none yet" in answer.stdout
+    assert "state: new: nothing reported" in answer.stdout
