@@ -194,6 +194,7 @@ class Belongings:
 
     def stop_service(self) -> list[str]:
         machine, engine = self._machine, self._machine.engine
+        machine.higher_met_s = None
         for _ in range(10):
             if not machine.is_running:
                 return []

@@ -169,11 +169,22 @@ unparseable_is_free = _step(_unparseable_is_free)
 never_takes_over = _step(_never_takes_over)
 
 
+def _asked_without_a_second_look(real: Step) -> Step:
+    def ask(self: Any, seen: Any, *others: Any) -> Any:
+        self._look = lambda: seen
+        try:
+            return real(self, seen, *others)
+        finally:
+            del self._look
+
+    return ask
+
+
 def old_look_judged() -> list[tuple[Any, str, Wrap]]:
     """Nor is there a second look after EC2 and the group were asked."""
     return [
         (takeover, "acquire_step", _old_look_judged),
-        (Takeover, "_ask", lambda real: lambda self, seen, *others: replace(real(self, seen, *others), seen=seen)),
+        (Takeover, "_ask", _asked_without_a_second_look),
     ]
 
 

@@ -25,6 +25,7 @@ HURRY_S = 1.0  # looks, kill, write back
 NONE_S = 0.0
 ROUNDING_S = 0.01
 RATES_APART = 0.002
+STOPS_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,6 +193,16 @@ class Checker:
         landed_s = self._fleet.machine(before.instance_id).renewal_landed_s
         if landed_s > machine.look_performed_s and now - machine.look_returned_s > FRESH_S / rate + ROUNDING_S:
             self.violation(f"{machine.id} claims by an old look, since which the holder has renewed")
+
+    def looked(self, machine: Machine) -> None:
+        """A newcomer that sees a higher generation ends what is left of its own service before anything else."""
+        now, is_left = self._frame.engine.now, machine.is_running or machine.is_mounted
+        if machine.hold is not None or not is_left or self.files.highest <= machine.generation:
+            machine.higher_met_s = None
+        elif machine.higher_met_s is None:
+            machine.higher_met_s = now
+        elif now - machine.higher_met_s > STOPS_WITHIN_S and machine.clock.woke_at_s < machine.higher_met_s:
+            self.violation(f"{machine.id} sees a higher generation, and its own service is left as it is")
 
     def _leaves_its_own(self, machine: Machine, what: str) -> None:
         if (machine.is_running or machine.is_mounted) and self.files.highest > machine.generation:

@@ -62,6 +62,7 @@ class Machine:
         self.is_stubborn = False  # ignores TERM
         self.generation = 0  # of the service that runs or ran last
         self.is_pausing_at_word = False
+        self.higher_met_s: float | None = None  # its agent saw a higher generation beside its own service
         self.has_asked_to_let_go = False  # the present run of the agent
         self.agent_hit_s = -1e9  # killed or stopped
         self.renewal_landed_s = -1.0

@@ -9,7 +9,7 @@ import random
 from collections.abc import Callable
 from dataclasses import replace
 
-from bootstrap.base.timing import LeaseTiming
+from bootstrap.base.timing import FencePolicy, LeaseTiming
 from lab.simulation.schedule import START_S, Fault, Schedule, fault_at
 from lab.simulation.timings import tight_timing
 
@@ -67,6 +67,32 @@ def _stale_attach(rng: random.Random, seed: int) -> Schedule:
     )
 
 
+def _write_sent_again(rng: random.Random, seed: int) -> Schedule:
+    """Replies to a holder's renewals are lost, so its kernel sends them again, while a newcomer does not look."""
+    start_s = START_S + rng.uniform(0.0, 10.0)
+    timing = tight_timing(rng)
+    plain = _by_default(
+        seed,
+        ("a", "b"),
+        fault_at(start_s - 20.0, "launch_first"),
+        fault_at(start_s - 5.0, "silent_ec2", "", 200.0),
+        fault_at(start_s - 2.0, "lost_replies", "", 150.0),
+        fault_at(start_s, "cut_files", "newest", timing.lease_duration_s + rng.uniform(-8.0, 8.0)),
+    )
+    return replace(plain, timings=(timing,))
+
+
+def _fence_dies_early(rng: random.Random, seed: int) -> Schedule:
+    """The fence process ends about when the first lease is published."""
+    return _by_default(
+        seed,
+        ("a", "b"),
+        fault_at(rng.uniform(5.0, 17.0), "kill_fence"),
+        fault_at(START_S, "launch_first"),
+        fault_at(START_S + 20.0, rng.choice(("end", "replace"))),
+    )
+
+
 def _by_default(seed: int, zones: tuple[str, ...], *faults: Fault) -> Schedule:
     return Schedule(
         seed=seed, policy="proof-or-lease", timings=(LeaseTiming(),), rates=(1.0,), zones=zones, faults=faults
@@ -89,7 +115,7 @@ def _forgotten(rng: random.Random, seed: int) -> Schedule:
             fault_at(first_s + rng.uniform(2.0, 5.0), "cut_files", "newest", rng.uniform(7.0, 12.0)),
             fault_at(first_s + 6.0 + rng.uniform(2.0, 8.0), "forgetful", "", 6.0),
         ]
-    policy = rng.choice(("proof", "proof-or-lease"))
+    policy: FencePolicy = "proof" if rng.random() < 0.5 else "proof-or-lease"
     return replace(_by_default(seed, ("a", "b"), *faults), policy=policy)
 
 
@@ -107,6 +133,8 @@ def _paused_marksman(rng: random.Random, seed: int) -> Schedule:
 
 
 RARE: dict[int, Callable[[random.Random, int], Schedule]] = {
+    18: _fence_dies_early,
+    19: _write_sent_again,
     20: _paused_marksman,
     21: _forgotten,
     22: _stale_attach,

@@ -118,6 +118,7 @@ class Worker:
             return NoAnswer(reason=f"the lease directory did not answer {verb} within {timeout_s:.0f} s")
         if verb == "look":
             machine.look_returned_s = machine.engine.now
+            self._judge.looked(machine)
         found: dict[str, Any] = answer
         return found
 
