@@ -153,7 +153,7 @@ def test_what_is_no_http_is_a_reason_too(serve: Serve, text: str, words: str) ->
 
 
 def test_https_to_a_port_that_speaks_none_is_a_reason_too(serve: Serve) -> None:
-    (found,) = http_probe(serve(says(OK)).port, scheme="https")
+    (found,) = probe(kind="http", url=f"https://127.0.0.1:{serve(says(OK)).port}/ping", timeout_s=20.0)[0]
     assert "SSL" in found
 
 
