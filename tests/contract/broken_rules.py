@@ -176,6 +176,6 @@ NO_ROW = {
     f"{_INSTANCE}.terminate": "moto's own callers only; TerminateInstances has its own patch",
     f"{_GROUPS}AutoScalingBackend.notify_terminate_instances": "moto's own TerminateInstances only, which is patched",
     f"{_GROUP_API}.describe_notification_configurations": "set by stacks only; tests/contract/test_real_template.py",
-    "moto.core.botocore_stubber:BotocoreStubber.process_request": "in process; tests/unit/lab/cloud/test_call_log.py",
-    "moto.core.botocore_stubber:BotocoreStubber.__call__": "in process; tests/unit/lab/cloud/test_faults_in_process.py",
+    "moto.core.botocore_stubber:BotocoreStubber.process_request": "in process; tests/unit/lab/aws/test_call_log.py",
+    "moto.core.botocore_stubber:BotocoreStubber.__call__": "in process; tests/unit/lab/aws/test_faults_in_process.py",
 }

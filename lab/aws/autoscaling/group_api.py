@@ -4,7 +4,7 @@ For: replaces those calls of moto that answer at once, or not at all. Guarantees
 anything by itself; the engine does, with time. Does not: support launch configurations, warm pools, scaling policies,
 instance refresh; calls for those reach moto, which answers or refuses as it does.
 Sources: Auto Scaling API reference (CreateAutoScalingGroup, SetInstanceHealth, CompleteLifecycleAction,
-TerminateInstanceInAutoScalingGroup, DeleteAutoScalingGroup); reference/aws-facts.md section 1.
+TerminateInstanceInAutoScalingGroup, DeleteAutoScalingGroup).
 """
 
 from __future__ import annotations
@@ -160,7 +160,7 @@ def _set_desired(group: Group, wanted: int) -> None:
 
 
 def delete_group(cloud: Cloud, name: str, *, force: bool) -> None:
-    """DeleteAutoScalingGroup: group_refused with instances unless forced; force drops outstanding hooks."""
+    """DeleteAutoScalingGroup: refused with instances unless forced; force drops outstanding hooks."""
     group = group_named(cloud, name)
     if group.members and not force:
         raise group_refused(

@@ -3,8 +3,8 @@
 For: `groups` builds a `GroupSeen` and carries out the decisions. Guarantees: the same observation gives the same
 decisions; a replacement is launched at the same moment its predecessor is terminated, never after it.
 Does not: model warm pools, scaling policies, instance refresh, AZRebalance (with one instance there is nothing to
-balance). Sources: reference/aws-facts.md 1.1 to 1.4 (Auto Scaling user guide "Health checks", "Lifecycle hooks",
-"Suspend and resume processes", "Instance maintenance policies").
+balance). Sources: Auto Scaling user guide "Health checks for instances", "Lifecycle hooks", "Suspend and resume
+processes", "Instance maintenance policies", "Launch replacement instances before terminating old ones".
 """
 
 from __future__ import annotations

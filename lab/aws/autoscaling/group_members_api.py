@@ -3,7 +3,7 @@
 For: the agent and the operator's command. Guarantees: no call launches or terminates anything by itself; the engine
 does, with time. Does not: support AttachInstances and DetachInstances; those calls are refused.
 Sources: Auto Scaling API reference (SetInstanceHealth, TerminateInstanceInAutoScalingGroup, EnterStandby,
-PutLifecycleHook, CompleteLifecycleAction, RecordLifecycleActionHeartbeat); reference/aws-facts.md 1.3 and 1.4.
+PutLifecycleHook, CompleteLifecycleAction, RecordLifecycleActionHeartbeat).
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ For: the agent's CompleteLifecycleAction and RecordLifecycleActionHeartbeat. Gua
 the moment the instance enters `Pending:Wait` or `Terminating:Wait` until it is completed, abandoned or timed out.
 Does not: send hook notifications (our template has none).
 Sources: Auto Scaling API reference PutLifecycleHook (HeartbeatTimeout 30-7200 s, default 3600; DefaultResult default
-ABANDON), CompleteLifecycleAction; error text from aws/aws-cdk#16356; reference/aws-facts.md 1.4.
+ABANDON), CompleteLifecycleAction; error text from aws/aws-cdk#16356.
 """
 
 from __future__ import annotations

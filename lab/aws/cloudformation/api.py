@@ -3,7 +3,7 @@
 For: CreateStack, UpdateStack, DeleteStack and the CDK's direct method. Guarantees: calls return at once and
 the operation goes on in a thread of its own, as on AWS; a template with a type that the lab does not model is refused
 before anything is made; the hash of each template is that of the bytes received.
-Does not: support change sets (moto's are a false green, reference/moto-and-cdk.md section 1), nested stacks, sets,
+Does not: support change sets (moto reports success for those that fail), nested stacks, sets,
 transforms, imports, drift. Calls for change sets are refused, so that `cdk deploy` must be given `--method=direct`.
 Sources: CloudFormation API reference (CreateStack, UpdateStack "No updates are to be performed.", DeleteStack).
 """

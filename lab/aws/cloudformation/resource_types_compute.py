@@ -3,8 +3,8 @@
 For: staging a new image by deploying it. Guarantees: a changed launch template is a new version and the default stays;
 a group is never replaced, and nothing that runs is. Does not: model UpdatePolicy or CreationPolicy (our template has
 neither); a template that has them is refused.
-Sources: CloudFormation resource reference of both types ("Update requires");
-reference/aws-facts.md 1.7 (deletion sets the group to 0 and waits for it to drain).
+Sources: CloudFormation resource reference AWS::EC2::LaunchTemplate and AWS::AutoScaling::AutoScalingGroup ("Update
+requires"); Auto Scaling user guide "Delete your Auto Scaling infrastructure" (the group is set to 0 and drains).
 """
 
 from __future__ import annotations

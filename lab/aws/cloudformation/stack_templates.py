@@ -1,6 +1,6 @@
 """Reading templates: which resource needs which, what differs between two of them. Pure.
 
-For: `stacks` creates in this order, deletes in the reverse one, and updates only what differs.
+For: `stack_operations` and `stack_updates`: create in this order, delete in reverse, update only what differs.
 Guarantees: Metadata never counts as a difference; a cycle is an error, not a loop.
 Does not: resolve functions to values (moto's `clean_json` does), expand transforms.
 Source: CloudFormation user guide "DependsOn", "Update behaviors of stack resources".

@@ -1,9 +1,8 @@
 """AWS's refusals, as moto's serialisable errors.
 
-For: every rule raises through here, so that codes are written once. Guarantees: the result reaches boto3 as a
-ClientError with this code and message. Does not: decide anything. Texts: EC2 API error list and the threads named in
-reference/moto-and-cdk.md section 3 and aws-facts.md 2.2; where AWS's wording is not published the code is certain and
-the text is ours.
+For: every rule raises through here. Guarantees: boto3 sees a ClientError with this code and message. Does not: decide
+anything. Sources: each service's API reference, "Error codes" or "Common errors". Where AWS publishes no text, the
+code is certain and the text is ours.
 """
 
 from __future__ import annotations

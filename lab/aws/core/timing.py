@@ -4,11 +4,13 @@ For: every asynchronous change of the control plane asks here for its delay, so 
 another one tells the truth about AWS. Guarantees: all values are seconds; a `Spread` is drawn from a generator with a
 seed, one stream per delay, so that the n-th attach of a run takes as long as the n-th attach of the next one.
 Does not: know what is delayed.
-Sources of `AWS`: reference/peers.md 2.29 (pending to running 16-18 s: brevdev/ec2-coldboot-research; a detach of more
-than 200 s: ansible amazon.aws PR#501; attached to visible up to 3 min on a sick instance: amazon-ecs-agent#1520; ENI
-release "after a minute or two": int128/terraform-aws-nat-instance#57), aws-facts.md 1.3 (status checks every minute,
-the group "waits a few minutes" on impaired), 2.1 (attach "a few s"), 2.4 (metadata lags behind an attach, up to 60
-tries), 3.1 (mount targets, 90 s until their name resolves), 4 (INSYNC "generally within 60 seconds").
+Sources of `AWS`: brevdev/ec2-coldboot-research (pending to running 16-18 s); ansible-collections/amazon.aws#501 (a
+detach of more than 200 s); aws/amazon-ecs-agent#1520 (attached to visible up to 3 min on a sick instance);
+int128/terraform-aws-nat-instance#57 (interface released "after a minute or two"); EC2 user guide "Status checks for
+your instances" (every minute); Auto Scaling user guide "Health checks for instances" (impaired: "waits a few minutes");
+amazonlinux/amazon-ec2-net-utils (metadata lags behind an attach, up to 60 tries); EFS user guide "Mounting on EC2 with
+a DNS name" (90 s until a mount target's name resolves); Route 53 API reference GetChange (INSYNC "generally within 60
+seconds"). Where a line below says that no number is published, the value is our estimate.
 """
 
 from __future__ import annotations

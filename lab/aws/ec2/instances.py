@@ -1,11 +1,11 @@
 """Instances: from RunInstances to terminated, with the time that takes and the machine behind the record.
 
-For: launches and terminations by the API and by groups. Guarantees: an instance is `pending` before it is `running` and
-`shutting-down` while its machine is still on; its interfaces are free only when its machine is off; a machine that is
-off without anybody having asked makes the status check fail and nothing else.
+For: launches and terminations by the API and by groups. Guarantees: an instance is `pending` before it is `running`,
+and `shutting-down` while its machine is still on; its interfaces are free only when its machine is off; a machine that
+goes off unasked makes the status check fail and changes nothing else.
 Does not: reboot machines, model Spot, hibernation or dedicated hosts.
-Sources: EC2 user guide "Instance lifecycle", "Status checks", TerminateInstances (SkipOsShutdown, Force);
-reference/aws-facts.md 1.3 and 2.1.
+Sources: EC2 user guide "Instance lifecycle", "Status checks for your instances", "Terminate your instance" (shutdown
+scripts may be cut off); API reference TerminateInstances (SkipOsShutdown, Force).
 """
 
 from __future__ import annotations

@@ -1,10 +1,10 @@
-"""Elastic network interfaces as EC2 treats them: whose they are, where they may go, and how long that takes.
+"""Elastic network interfaces: which instance has one, where it may be attached, and how long that takes.
 
-For: the agent's attach and detach. Guarantees: check and attach happen under one lock, so two callers cannot both win;
+For: the agent's attach and detach. Guarantees: check and attach happen under one lock, so only one caller can win;
 an attached interface is never taken, never leaves its zone, and comes back when its instance is terminated.
 Does not: model trunk or EFA interfaces, IPv6, Elastic IPs.
-Sources: EC2 API reference (AttachNetworkInterface, DetachNetworkInterface, DeleteNetworkInterface, error codes);
-reference/aws-facts.md 2.1 and 2.2; reference/moto-and-cdk.md section 3 "Real AWS codes to emulate".
+Sources: EC2 API reference (AttachNetworkInterface, DetachNetworkInterface, DeleteNetworkInterface, "Error codes");
+EC2 user guide "Elastic network interfaces"; refusals as seen in int128/terraform-aws-nat-instance#57.
 """
 
 from __future__ import annotations
