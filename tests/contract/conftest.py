@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
+from tests.contract.contract_row import TABLE
 from tests.contract.deployed_account import Account, open_account
-
-TABLE = "contract table"  # property of a test report: those of all worker processes reach the summary
 
 
 @pytest.fixture

@@ -12,11 +12,13 @@ import re
 import time
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 import boto3
 import jmespath
 import pytest
+import yaml
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
@@ -26,6 +28,8 @@ from lab.edges.metadata_http import MetadataServer
 from lab.play.wiring import Wiring
 from tests.kit.distinct_delays import DISTINCT
 
+ROWS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("behaviours.yaml").read_text())
+TABLE = "contract table"  # property of a test report: those of all worker processes reach the summary
 REGION = "us-east-1"
 TIMING = replace(
     DISTINCT,

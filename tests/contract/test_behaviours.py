@@ -8,11 +8,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from botocore.exceptions import ClientError
 
 from lab.aws import ControlPlane, ManualClock
@@ -27,10 +25,8 @@ from .broken_rules import (
     SHOWN_BY_DECISION,
     Broken,
 )
-from .conftest import TABLE
-from .contract_row import TIMING, DeafMachines, Row
+from .contract_row import ROWS, TABLE, TIMING, DeafMachines, Row
 
-ROWS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("behaviours.yaml").read_text())
 AREAS = ("attach", "detach", "interface", "run", "terminate", "template", "group", "hook", "record", "efs", "ssm")
 AREAS += ("metadata", "cloudformation", "identity")
 

@@ -2,111 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import threading
 import time
-import urllib.request
 from collections.abc import Iterator
-from functools import lru_cache
 from typing import Any
-from urllib.error import HTTPError
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from lab.aws import ControlPlane, Event, Fault, ManualClock, NoMachines, Timing
+from lab.aws import ControlPlane, Fault, ManualClock, NoMachines
 from lab.aws.faults.presets import PRESETS
-
-REGION = "us-east-1"
-IMAGE = "ami-00000000000000001"
-TIMING = Timing(
-    pending_s=1,
-    status_initializing_s=1,
-    shutdown_deadline_s=1,
-    stopping_poll_s=1,
-    release_s=1,
-    terminated_visible_s=3600,
-    attach_s=1,
-    detach_s=1,
-    insync_s=1,
-    impaired_after_s=1,
-    impaired_replace_s=1,
-    group_poll_s=1,
-    launch_retry_s=30,
-    custom_resource_timeout_s=20,
-    stack_settle_s=10,
-)
-
-
-@lru_cache
-def session(key: str, secret: str, token: str | None) -> boto3.session.Session:
-    return boto3.session.Session(key, secret, token, region_name=REGION)
-
-
-class Account:
-    """An operator, and two instances with a role, one in zone a and one in zone b."""
-
-    def __init__(self, plane: ControlPlane) -> None:
-        self.plane = plane
-        self.events: list[Event] = []
-        plane.subscribe(self.events.append)
-        plane.register_image(IMAGE, "service-1")
-        iam = self.client("iam")
-        iam.create_role(RoleName="agent", AssumeRolePolicyDocument="{}")
-        iam.create_instance_profile(InstanceProfileName="agent")
-        iam.add_role_to_instance_profile(InstanceProfileName="agent", RoleName="agent")
-        ec2 = self.client("ec2")
-        self.vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        self.subnets, self.instances, self.interfaces = {}, {}, {}
-        for number, letter in enumerate("ab"):
-            made = ec2.create_subnet(
-                VpcId=self.vpc, CidrBlock=f"10.0.{number}.0/24", AvailabilityZone=f"us-east-1{letter}"
-            )
-            self.subnets[letter] = made["Subnet"]["SubnetId"]
-            ran = ec2.run_instances(
-                ImageId=IMAGE,
-                MinCount=1,
-                MaxCount=1,
-                SubnetId=self.subnets[letter],
-                IamInstanceProfile={"Name": "agent"},
-            )
-            self.instances[letter] = ran["Instances"][0]["InstanceId"]
-            interface = ec2.create_network_interface(SubnetId=self.subnets[letter])
-            self.interfaces[letter] = interface["NetworkInterface"]["NetworkInterfaceId"]
-        plane.advance(5)
-
-    def client(self, service: str, *, of: str = "", attempts: int = 1, read_timeout_s: float = 20) -> Any:
-        key, secret, token = "AKIAOPERATOR", "secret", None
-        if of:
-            view = self.plane.instance(self.instances[of])
-            assert view is not None
-            assert view.credentials is not None
-            given = view.credentials
-            key, secret, token = given.access_key_id, given.secret_access_key, given.token
-        config = Config(retries={"total_max_attempts": attempts}, read_timeout=read_timeout_s)
-        made = session(key, secret, token)
-        return made.client(service, endpoint_url=self.plane.endpoint_url, config=config)  # type: ignore[call-overload]
-
-    def control(self, method: str, path: str = "", document: dict[str, Any] | None = None) -> tuple[int, Any]:
-        """A call of the control endpoint, as any program can make it."""
-        body = None if document is None else json.dumps(document).encode()
-        url = f"{self.plane.endpoint_url}/_lab/faults{path}"
-        request = urllib.request.Request(url, data=body, method=method)
-        try:
-            with urllib.request.urlopen(request, timeout=10) as answer:
-                return answer.status, json.load(answer)
-        except HTTPError as error:
-            return error.code, json.load(error)
-
-    def is_attached(self, letter: str) -> bool:
-        return any(nic.id == self.interfaces[letter] and nic.instance_id for nic in self.plane.network_interfaces())
-
-    def attach(self, letter: str, **how: Any) -> Any:
-        return self.client("ec2", **how).attach_network_interface(
-            NetworkInterfaceId=self.interfaces[letter], InstanceId=self.instances[letter], DeviceIndex=1
-        )
+from tests.contract.faulty_account import CALLS, IMAGE, TIMING, Account
 
 
 @pytest.fixture
@@ -124,17 +30,6 @@ def code_of(call: Any, **kwargs: Any) -> tuple[str, int]:
 
 
 # -------------------------------------------------------------------- what happens
-CALLS = {
-    "ec2": ("describe_vpcs", {}),
-    "autoscaling": ("describe_auto_scaling_groups", {}),
-    "route53": ("list_hosted_zones", {}),
-    "efs": ("describe_file_systems", {}),
-    "ssm": ("describe_parameters", {}),
-    "cloudwatch": ("describe_alarms", {}),
-    "iam": ("list_roles", {}),
-}
-
-
 @pytest.mark.parametrize(
     ("kind", "expected"),
     [

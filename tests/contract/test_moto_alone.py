@@ -13,8 +13,7 @@ from moto.server import ThreadedMotoServer
 from lab.aws import ControlPlane, NoMachines
 from lab.aws.core import patches
 
-from .contract_row import Row
-from .test_behaviours import ROWS
+from .contract_row import ROWS, Row
 
 MARKED = [row for row in ROWS if row.get("moto_alone")]
 

@@ -13,7 +13,7 @@ from lab import demo
 from lab.base.checkout import CHECKOUT
 from lab.report.model import Report
 from lab.report.report_json import write_json
-from tests.unit.lab.test_demo_exit import changed, whole_run, without
+from tests.kit.lab_report import changed, whole_run, without
 
 CHECK = runpy.run_path(str(CHECKOUT / ".ci" / "check_report.py"))
 main: Callable[[str], int] = CHECK["main"]

@@ -11,9 +11,7 @@ from typer.testing import CliRunner
 
 from rollout.cli import app
 from rollout.observe import observe
-from tests.unit.rollout.test_promote import NEW, Clients, clients, report
-
-__all__ = ["clients"]
+from tests.kit.deployed_group import NEW, Clients, report
 
 
 def run(*arguments: str) -> Any:

@@ -3,28 +3,18 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import boto3
 import pytest
-from moto import mock_aws
 
-from bootstrap.base.names import rollouts_parameter, stack_name, state_parameter
+from bootstrap.base.names import rollouts_parameter, stack_name
 from rollout.errors import IncompleteError, NotReadyInTime, PreconditionError
 from rollout.observe import Observed, ReportedState, StagedVersion, observe
 from rollout.promote import execute, plan_promotion, previous_version, wait_until_ready
+from tests.kit.deployed_group import NEW, OLD, Clients, report
 
-OLD, NEW = "ami-0000000000000001a", "ami-0000000000000002b"
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
-
-
-@dataclass
-class Clients:
-    ec2: Any
-    autoscaling: Any
-    ssm: Any
 
 
 class FakeClock:
@@ -40,36 +30,8 @@ class FakeClock:
         self.on_sleep()
 
 
-@pytest.fixture
-def clients(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
-    with mock_aws():
-        made = Clients(boto3.client("ec2"), boto3.client("autoscaling"), boto3.client("ssm"))
-        template = made.ec2.create_launch_template(
-            LaunchTemplateName=stack_name("demo"), LaunchTemplateData={"ImageId": OLD, "InstanceType": "t3.micro"}
-        )["LaunchTemplate"]["LaunchTemplateId"]
-        subnet = made.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-        made.autoscaling.create_auto_scaling_group(
-            AutoScalingGroupName=stack_name("demo"),
-            MinSize=1,
-            MaxSize=1,
-            VPCZoneIdentifier=subnet,
-            LaunchTemplate={"LaunchTemplateId": template, "Version": "1"},
-        )
-        made.ec2.create_launch_template_version(
-            LaunchTemplateId=template, LaunchTemplateData={"ImageId": NEW, "InstanceType": "t3.micro"}
-        )
-        yield made
-
-
 def say_nothing(sentence: str) -> None:
     """A listener that is not interested."""
-
-
-def report(clients: Clients, **state: str) -> None:
-    clients.ssm.put_parameter(Name=state_parameter("demo"), Value=json.dumps(state), Type="String", Overwrite=True)
 
 
 def actions(seen: Observed, version: int | None = None) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .conftest import World
+from tests.kit.aws_world import World
 
 LAUNCH = {
     "LifecycleHookName": "boot",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
@@ -13,10 +13,7 @@ from lab.aws.calls.recording import Answer, recording
 from lab.aws.calls.request import ApiRequest
 from lab.aws.core.call_log import NO_ANSWER, OK, Call, Caller, read_calls
 from lab.aws.core.credentials import new_credentials
-from tests.unit.lab.aws.conftest import REGION, ZONES, client, session
-
-if TYPE_CHECKING:
-    from tests.unit.lab.aws.conftest import World
+from tests.kit.aws_world import REGION, ZONES, World, client, session
 
 EC2 = f"arn:aws:ec2:{REGION}:123456789012"
 

@@ -10,9 +10,8 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from lab.aws.faults.faults import ApiCall, Fault, Faults
 from lab.aws.in_process.strict import strict_mock_aws
 from lab.aws.route53.limits import Limits
+from tests.kit.aws_world import ZONES, World, client
 from tests.kit.distinct_delays import DISTINCT
-
-from .conftest import ZONES, World, client
 
 
 def test_a_lost_answer_looks_like_a_theft_to_the_retry(world: World) -> None:

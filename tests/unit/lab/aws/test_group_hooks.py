@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from .conftest import World, refusal
-from .group_views import DRAIN, LAUNCH, activities, complete, lifecycles
+from tests.kit.aws_world import World, refusal
+from tests.unit.lab.aws.group_views import DRAIN, LAUNCH, activities, complete, lifecycles
 
 
 def test_a_launch_hook_holds_the_instance_until_it_is_completed(world: World) -> None:

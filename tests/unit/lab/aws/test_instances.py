@@ -8,8 +8,7 @@ import boto3
 import pytest
 
 from lab.aws.in_process.strict import strict_mock_aws
-
-from .conftest import IMAGE, REGION, ZONES, World, client, refusal
+from tests.kit.aws_world import IMAGE, REGION, ZONES, World, client, refusal
 
 
 def test_an_instance_is_pending_before_it_runs(world: World) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import IMAGE, World, refusal
+from tests.kit.aws_world import IMAGE, World, refusal
 
 
 def data(world: World, version: str) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import threading
 import pytest
 from botocore.exceptions import ClientError
 
-from .conftest import ZONES, World, client, refusal
+from tests.kit.aws_world import ZONES, World, client, refusal
 
 
 def test_a_thief_of_interfaces_is_refused(world: World) -> None:

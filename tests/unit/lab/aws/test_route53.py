@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import World, refusal
+from tests.kit.aws_world import World, refusal
 
 
 @pytest.fixture

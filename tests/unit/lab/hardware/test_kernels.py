@@ -8,7 +8,6 @@ import pytest
 from lab.base.errors import LabPreconditionError
 from lab.hardware import probe
 from lab.hardware.kernels import Installed, installed_kernels
-from lab.image.kernel_modules import COPIED_LISTS, copy_modules
 
 BOOTS = f"Kernel panic - not syncing: {probe.RAN}"
 FAILS = "userspace - ptrace set fp regs failed, errno = 14"
@@ -116,17 +115,3 @@ def test_without_user_mode_linux_the_package_is_named(tmp_path: Path) -> None:
 def test_a_kernel_without_modules_is_named_with_its_version(tmp_path: Path) -> None:
     with pytest.raises(LabPreconditionError, match=r"linux.uml is version 6.1 but .* no modules for it: reinstall"):
         installed_kernels(installed(tmp_path, debian="6.1"), tmp_path / "modules", Path.read_text)
-
-
-def test_images_carry_the_modules_of_every_kernel_that_the_probe_may_choose(tmp_path: Path) -> None:
-    for version in ("6.1.176", "7.0.1"):
-        source = tmp_path / "host" / version
-        (source / "kernel").mkdir(parents=True)
-        (source / "kernel" / "nfs.ko").write_text(version)
-        (source / "modules.dep").write_text("kernel/nfs.ko:\n")
-        for name in COPIED_LISTS:
-            (source / name).touch()
-    copy_modules(("nfs",), tmp_path / "image", ("7.0.1", "6.1.176"), tmp_path / "host")
-    for version in ("6.1.176", "7.0.1"):
-        assert (tmp_path / "image" / version / "kernel" / "nfs.ko").read_text() == version
-        assert (tmp_path / "image" / version / "modules.order").exists()

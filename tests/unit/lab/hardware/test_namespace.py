@@ -5,10 +5,8 @@ from typing import Any
 
 import pytest
 
-from lab import demo
 from lab.base.errors import LabPreconditionError
 from lab.hardware import namespace
-from lab.play import program
 
 CLONE = "/proc/sys/kernel/unprivileged_userns_clone"
 APPARMOR = "/proc/sys/kernel/apparmor_restrict_unprivileged_userns"
@@ -101,13 +99,3 @@ def test_inside_none_is_made_again(host: Host, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv(namespace.MARK, "1")
     namespace.enter(["true"])
     assert host.ran == []
-
-
-def test_the_demo_looks_before_it_builds_anything(
-    host: Host, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    host.code, host.error = 1, "unshare: refused"
-    monkeypatch.setattr(program, "prepare", lambda *_: pytest.fail("built images for a lab that cannot start"))
-    assert demo.main() == 4
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith("demo: no user namespaces here (unshare: refused): ")

@@ -10,6 +10,9 @@ import pytest
 from lab.report.model import Phase, Report, Scene, sentence
 from lab.report.report_html import render, write_html
 from lab.report.report_json import to_tree, write_json
+from tests.kit.lab_report import report
+
+RUN = report()
 
 SCENE_KEYS = ["name", "healed", "outage_s", "zone_from", "zone_to", "ami_from", "ami_to", "phases"]
 
@@ -19,13 +22,13 @@ def text_of(page: str) -> str:
     return " ".join(" ".join(root.itertext()).split())
 
 
-def with_crash(report: Report, **changes: object) -> Report:
-    first, crash, *_ = report.scenes
-    return replace(report, scenes=(first, replace(crash, **changes)))  # type: ignore[arg-type]
+def with_crash(**changes: object) -> Report:
+    first, crash, *_ = RUN.scenes
+    return replace(RUN, scenes=(first, replace(crash, **changes)))  # type: ignore[arg-type]
 
 
-def test_json_has_the_promised_shape(made_up_report: Report, tmp_path: Path) -> None:
-    write_json(made_up_report, tmp_path / "demo" / "report.json")
+def test_json_has_the_promised_shape(tmp_path: Path) -> None:
+    write_json(RUN, tmp_path / "demo" / "report.json")
     tree = json.loads((tmp_path / "demo" / "report.json").read_text())
     assert set(tree) >= {"scenes", "acknowledged", "lost", "template_sha256", "deployed_sha256"}
     for scene in tree["scenes"]:
@@ -41,12 +44,12 @@ def test_json_has_the_promised_shape(made_up_report: Report, tmp_path: Path) -> 
     assert list((tmp_path / "demo").iterdir()) == [tmp_path / "demo" / "report.json"]
 
 
-def test_both_forms_show_the_leases_generation_in_every_scene(made_up_report: Report) -> None:
-    first, crash, upgrade = made_up_report.scenes
-    report = replace(made_up_report, scenes=(first, crash, replace(upgrade, generation_from=12, generation_to=13)))
-    shown = [(scene["generation_from"], scene["generation_to"]) for scene in to_tree(report)["scenes"]]
+def test_both_forms_show_the_leases_generation_in_every_scene() -> None:
+    first, crash, upgrade = RUN.scenes
+    run = replace(RUN, scenes=(first, crash, replace(upgrade, generation_from=12, generation_to=13)))
+    shown = [(scene["generation_from"], scene["generation_to"]) for scene in to_tree(run)["scenes"]]
     assert shown == [(None, 1), (1, 2), (12, 13)]
-    sections = render(report).split("<section>")[1:4]
+    sections = render(run).split("<section>")[1:4]
     told = [text_of(f"\n<section>{section}") for section in sections]
     for text, generation in zip(
         told,
@@ -56,8 +59,8 @@ def test_both_forms_show_the_leases_generation_in_every_scene(made_up_report: Re
         assert generation in text
 
 
-def test_sentences(made_up_report: Report) -> None:
-    first, crash, _ = made_up_report.scenes
+def test_sentences() -> None:
+    first, crash, _ = RUN.scenes
     assert sentence(crash) == (
         "Machine killed in us-east-1a; the service answered again from us-east-1b after 14.2 s; "
         "0 of 3,412 acknowledged writes lost."
@@ -83,9 +86,9 @@ def test_sentences(made_up_report: Report) -> None:
     ],
 )
 def test_whatever_is_wrong_is_a_finding_and_in_the_headline(
-    made_up_report: Report, changes: dict[str, object], scene_changes: dict[str, object], finding: str
+    changes: dict[str, object], scene_changes: dict[str, object], finding: str
 ) -> None:
-    bad = replace(with_crash(made_up_report, **scene_changes), **changes)  # type: ignore[arg-type]
+    bad = replace(with_crash(**scene_changes), **changes)  # type: ignore[arg-type]
     assert bad.findings == (finding,)
     assert to_tree(bad)["ok"] is False
     page = text_of(render(bad))
@@ -93,24 +96,24 @@ def test_whatever_is_wrong_is_a_finding_and_in_the_headline(
     assert finding in page
 
 
-def test_no_scene_is_no_success(made_up_report: Report) -> None:
-    assert replace(made_up_report, scenes=()).findings == ("no scene was played",)
-    assert "Not proven" in text_of(render(replace(made_up_report, scenes=())))
+def test_no_scene_is_no_success() -> None:
+    assert replace(RUN, scenes=()).findings == ("no scene was played",)
+    assert "Not proven" in text_of(render(replace(RUN, scenes=())))
 
 
-def test_the_page_is_well_formed_and_tells_everything(made_up_report: Report, tmp_path: Path) -> None:
-    assert made_up_report.findings == ()
-    write_html(made_up_report, tmp_path / "report.html")
+def test_the_page_is_well_formed_and_tells_everything(tmp_path: Path) -> None:
+    assert RUN.findings == ()
+    write_html(RUN, tmp_path / "report.html")
     page = (tmp_path / "report.html").read_text()
     text = text_of(page)
-    for phase in made_up_report.scenes[1].phases:
+    for phase in RUN.scenes[1].phases:
         assert f"{phase.name} {phase.duration_s:.2f} s" in text
     for expected in (
         "The service came back every time, and no acknowledged write was lost.",
         "back after 14.2 s",
         "! late",
         "9,127",
-        made_up_report.template_sha256,
+        RUN.template_sha256,
         "influxdb.monitoring.example.internal",
         "i-0f00dcafe00000001 → i-0f00dcafe00000002",
         "machine i-0f00dcafe00000001 killed <by us>",
@@ -120,8 +123,8 @@ def test_the_page_is_well_formed_and_tells_everything(made_up_report: Report, tm
         assert expected in text
 
 
-def test_the_page_loads_nothing_and_runs_nothing(made_up_report: Report) -> None:
-    page = render(made_up_report)
+def test_the_page_loads_nothing_and_runs_nothing() -> None:
+    page = render(RUN)
     root = ElementTree.fromstring(page.split("\n", 1)[1])
     assert not {"script", "link", "img", "iframe"} & {element.tag for element in root.iter()}
     assert not {"src", "href"} & {name for element in root.iter() for name in element.attrib}
@@ -129,13 +132,13 @@ def test_the_page_loads_nothing_and_runs_nothing(made_up_report: Report) -> None
     assert "@import" not in page
 
 
-def test_bars_lie_where_and_as_long_as_they_should(made_up_report: Report) -> None:
+def test_bars_lie_where_and_as_long_as_they_should() -> None:
     scene = replace(
-        made_up_report.scenes[1], start_s=0.0, event_s=3.0, end_s=13.0, outage_start_s=3.0, outage_s=7.0,
+        RUN.scenes[1], start_s=0.0, event_s=3.0, end_s=13.0, outage_start_s=3.0, outage_s=7.0,
         agent_start_s=5.0, per_second=(9, 0),
         phases=(Phase(name="metadata", start_s=1.0, duration_s=2.0, outcome="ok"),),
     )  # fmt: skip
-    root = ElementTree.fromstring(render(replace(made_up_report, scenes=(scene,))).split("\n", 1)[1])
+    root = ElementTree.fromstring(render(replace(RUN, scenes=(scene,))).split("\n", 1)[1])
     bars = [element for element in root.iter("div") if element.get("class", "").startswith("bar ")]
     # The axis runs from 0 s to 13 s.
     assert [(bar.get("class"), bar.get("style")) for bar in bars] == [
@@ -147,29 +150,29 @@ def test_bars_lie_where_and_as_long_as_they_should(made_up_report: Report) -> No
 
 
 @pytest.mark.parametrize(("text", "shown"), [("<b>&\"'", "<b>&\"'"), ("\x1b[31mred\x00", "[31mred")])
-def test_text_of_others_cannot_break_the_page(made_up_report: Report, text: str, shown: str) -> None:
+def test_text_of_others_cannot_break_the_page(text: str, shown: str) -> None:
     phase = Phase(name=text, start_s=0, duration_s=1, outcome=text, detail=text)
-    bad = replace(with_crash(made_up_report, reason=text, healed=False, phases=(phase,)), machine=text, service=text)
+    bad = replace(with_crash(reason=text, healed=False, phases=(phase,)), machine=text, service=text)
     assert f"1.00 s ? {shown}" in text_of(render(bad)).replace("?  ", "? ")
 
 
-def test_a_scene_without_an_instance_is_done_not_healed(made_up_report: Report) -> None:
+def test_a_scene_without_an_instance_is_done_not_healed() -> None:
     phase = Phase(name="create-stack", start_s=0.0, duration_s=6.5, outcome="ok")
     deploy = Scene(name="deploy", happened="stack deployed", healed=True, outage_s=0.0, start_s=1.0, event_s=1.0,
                    end_s=7.54, zone_to="", ami_to="", agent_start_s=1.0, phases=(phase,))  # fmt: skip
-    text = text_of(render(replace(made_up_report, scenes=(deploy,))))
+    text = text_of(render(replace(RUN, scenes=(deploy,))))
     assert "✓ done in 6.5 s" in text
     assert "Stack deployed; that took 6.5\u00a0s." in text or "Stack deployed; that took 6.5 s." in text
     assert "create-stack 6.50 s ok" in text
     assert "until the agent starts" not in text
 
 
-def test_phases_are_shown_also_when_the_agents_start_is_unknown(made_up_report: Report) -> None:
-    text = text_of(render(with_crash(made_up_report, agent_start_s=None)))
+def test_phases_are_shown_also_when_the_agents_start_is_unknown() -> None:
+    text = text_of(render(with_crash(agent_start_s=None)))
     assert "boot, seconds since its agent started metadata 0.09 s ok" in text
 
 
-def test_a_scene_that_stopped_early_still_has_a_page(made_up_report: Report) -> None:
+def test_a_scene_that_stopped_early_still_has_a_page() -> None:
     bare = Scene(name="crash", happened="machine killed", healed=False, outage_s=0.0, start_s=1.0, event_s=1.0,
                  end_s=1.0, zone_to="", ami_to="")  # fmt: skip
-    assert "did not come back" in text_of(render(replace(made_up_report, scenes=(bare,))))
+    assert "did not come back" in text_of(render(replace(RUN, scenes=(bare,))))

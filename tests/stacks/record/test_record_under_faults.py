@@ -1,23 +1,12 @@
 """The record's custom resource while Route 53 fails: CloudFormation is answered once, nothing foreign is touched."""
 
-# ruff: noqa: F811  # fixtures of the neighbouring module, which both modules use by name
 from __future__ import annotations
 
 import pytest
 
 from stacks import custom_resource_handler as handler
 from stacks.inline_resource import FUNCTION_TIMEOUT_S
-
-from .test_custom_resource_handler import (  # noqa: F401  fixtures
-    CONTEXT,
-    NAME,
-    _credentials,
-    answers,
-    event,
-    record_set,
-    waits,
-    zone,
-)
+from tests.stacks.record.requests_of_stack import CONTEXT, NAME, event, record_set
 
 CHANGE, LIST = "ChangeResourceRecordSets", "ListResourceRecordSets"
 

@@ -10,38 +10,11 @@ import pytest
 
 from lab import demo
 from lab.base.checkout import BUILD
-from lab.base.errors import LabPreconditionError
 from lab.client.check import Verdict
-from lab.play import program
 from lab.play.synthesis import Template
-from lab.report.model import Event, Phase, Report, Scene
+from lab.report.model import Event, Report, Scene
 from lab.report.report_json import to_tree
-from tests.unit.lab.edges.conftest import crash, report
-
-
-def whole_run() -> Report:
-    deploy = Scene(name="deploy", happened="stack deployed", healed=True, outage_s=0.0, start_s=0.0, event_s=0.0,
-                   end_s=2.0, zone_to="", ami_to="", phases=(Phase(name="synthesize", start_s=0, duration_s=1,
-                                                                   outcome="ok"),))  # fmt: skip
-    played = tuple(
-        replace(crash(), name=name, generation_from=number, generation_to=number + 1)
-        for number, name in enumerate(("first boot", "crash", "upgrade", "rollback"))
-    )
-    return replace(report(), scenes=(deploy, *played), planned=demo.SCENES)
-
-
-def without(name: str) -> Report:
-    return replace(whole_run(), scenes=tuple(scene for scene in whole_run().scenes if scene.name != name))
-
-
-def changed(name: str, **changes: object) -> Report:
-    return replace(
-        whole_run(),
-        scenes=tuple(
-            replace(scene, **changes) if scene.name == name else scene  # type: ignore[arg-type]
-            for scene in whole_run().scenes
-        ),
-    )
+from tests.kit.lab_report import changed, whole_run, without
 
 
 def conclude(run: Report, capsys: pytest.CaptureFixture[str]) -> tuple[int, str]:
@@ -138,17 +111,3 @@ def test_the_demo_plays_every_scene(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_after_a_scene_that_did_not_heal_the_rest_is_reported_as_not_played(monkeypatch: pytest.MonkeyPatch) -> None:
     run = played(monkeypatch, {scene.name: scene for scene in changed("crash", healed=False).scenes})
     assert run.findings == ("crash: did not heal", "upgrade: not played", "rollback: not played")
-
-
-def test_without_a_kernel_that_boots_nothing_is_built(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    def no_kernel(_cache: Path) -> None:
-        raise LabPreconditionError("User Mode Linux is missing: apt-get install user-mode-linux")
-
-    monkeypatch.setattr(program, "CACHE", tmp_path)
-    monkeypatch.setattr(program.namespace, "inside", lambda: True)
-    monkeypatch.setattr(program, "probe_kernel", no_kernel)
-    monkeypatch.setattr(program, "build_images", lambda *_: pytest.fail("images are built all the same"))
-    assert demo.main() == LabPreconditionError.exit_code
-    assert capsys.readouterr().err.splitlines() == ["demo: User Mode Linux is missing: apt-get install user-mode-linux"]

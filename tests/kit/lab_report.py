@@ -1,9 +1,8 @@
-"""A made-up run with realistic numbers, shared by the tests of report and display."""
+"""A made-up run of the demo with realistic numbers, for the tests of the report, the demo and CI's check."""
 
 from dataclasses import replace
 
-import pytest
-
+from lab.demo import SCENES
 from lab.report.model import Event, Phase, Report, Scene
 
 SHA = "3b4f5f0c1d7a9e2b8c6d5e4f3a2b1c0d9e8f7a6b5c4d3e2f1a0b9c8d7e6f5a4b"
@@ -104,6 +103,29 @@ def report() -> Report:
     )
 
 
-@pytest.fixture
-def made_up_report() -> Report:
-    return report()
+def whole_run() -> Report:
+    """A run with every scene, healed."""
+    deploy = Scene(name="deploy", happened="stack deployed", healed=True, outage_s=0.0, start_s=0.0, event_s=0.0,
+                   end_s=2.0, zone_to="", ami_to="", phases=(Phase(name="synthesize", start_s=0, duration_s=1,
+                                                                   outcome="ok"),))  # fmt: skip
+    played = tuple(
+        replace(crash(), name=name, generation_from=number, generation_to=number + 1)
+        for number, name in enumerate(("first boot", "crash", "upgrade", "rollback"))
+    )
+    return replace(report(), scenes=(deploy, *played), planned=SCENES)
+
+
+def without(name: str) -> Report:
+    """The whole run without the scene `name`."""
+    return replace(whole_run(), scenes=tuple(scene for scene in whole_run().scenes if scene.name != name))
+
+
+def changed(name: str, **changes: object) -> Report:
+    """The whole run with the scene `name` changed."""
+    return replace(
+        whole_run(),
+        scenes=tuple(
+            replace(scene, **changes) if scene.name == name else scene  # type: ignore[arg-type]
+            for scene in whole_run().scenes
+        ),
+    )

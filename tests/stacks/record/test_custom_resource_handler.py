@@ -8,106 +8,19 @@ parameters sent): every refusal of Route 53.
 from __future__ import annotations
 
 import ast
-import io
 import json
 import sys
 import urllib.error
 from pathlib import Path
-from types import SimpleNamespace
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from lab.aws import strict_mock_aws
 from stacks import custom_resource_handler as handler
-
-NAME = "monitor.example.internal"
-ADDRESSES = ["10.0.100.10", "10.0.101.10"]
-CONTEXT = SimpleNamespace(log_stream_name="2026/11/20/stream")
-
-
-@pytest.fixture(autouse=True)
-def _credentials(monkeypatch):
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "testing")
-    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-
-
-@pytest.fixture
-def answers(monkeypatch):
-    """The answers CloudFormation got, instead of PUTs to the network."""
-    got = []
-
-    def urlopen(request, timeout):
-        assert request.get_method() == "PUT"
-        assert request.full_url == "https://cloudformation.example/answer"
-        assert request.get_header("Content-type") == ""  # the presigned URL is signed without one
-        assert 0 < timeout <= 60
-        got.append(json.loads(request.data))
-        return io.BytesIO()
-
-    monkeypatch.setattr(handler.urllib.request, "urlopen", urlopen)
-    return got
-
-
-@pytest.fixture(autouse=True)
-def waits(monkeypatch):
-    """The waits asked for, in seconds, instead of waiting."""
-    asked = []
-    monkeypatch.setattr(handler.time, "sleep", asked.append)
-    return asked
-
-
-def event(kind, zone_id="Z1", **more):
-    base = {
-        "RequestType": kind,
-        "ResourceType": "Custom::ServiceRecord",
-        "ResponseURL": "https://cloudformation.example/answer",
-        "StackId": "stack",
-        "RequestId": "request",
-        "LogicalResourceId": "Record",
-        "ResourceProperties": {
-            "ServiceToken": "arn",
-            "HostedZoneId": zone_id,
-            "RecordName": NAME,
-            "TtlSeconds": "10",
-            "Addresses": ADDRESSES,
-        },
-    }
-    if kind != "Create":
-        base["PhysicalResourceId"] = f"{zone_id}/{NAME}"
-    return base | more
-
-
-def record_set(value, name=NAME + "."):
-    return {"Name": name, "Type": "A", "TTL": 10, "ResourceRecords": [{"Value": value}]}
-
+from tests.stacks.record.requests_of_stack import CONTEXT, NAME, event, record_set
 
 # --- against the strict AWS: what is left behind -----------------------------------------------------------------
-
-
-@pytest.fixture
-def zone():
-    """A hosted zone, with the few calls a test needs."""
-    with strict_mock_aws(instant=True) as aws:
-        client = boto3.client("route53")
-        zone_id = client.create_hosted_zone(Name="example.internal", CallerReference="1")["HostedZone"]["Id"]
-        zone_id = zone_id.rsplit("/", 1)[1]
-
-        def change(*changes):
-            client.change_resource_record_sets(
-                HostedZoneId=zone_id,
-                ChangeBatch={"Changes": [{"Action": action, "ResourceRecordSet": each} for action, each in changes]},
-            )
-
-        def value():
-            for each in client.list_resource_record_sets(HostedZoneId=zone_id)["ResourceRecordSets"]:
-                if (each["Name"], each["Type"]) == (NAME + ".", "A"):
-                    return [item["Value"] for item in each["ResourceRecords"]]
-            return None
-
-        yield SimpleNamespace(id=zone_id, change=change, value=value, aws=aws)
 
 
 def test_creation_makes_the_record_with_the_first_zones_address(zone, answers):
