@@ -171,11 +171,15 @@ class Account:
     def __init__(self, plane: ControlPlane) -> None:
         self.plane = plane
         self.events: list[Event] = []
+        self._clients: dict[tuple[str, int], Any] = {}
         plane.subscribe(self.events.append)
 
     def client(self, service: str, attempts: int = 1) -> Any:
-        config = Config(retries={"total_max_attempts": attempts})
-        return session().client(service, endpoint_url=self.plane.endpoint_url, config=config)  # type: ignore[call-overload]
+        if (service, attempts) not in self._clients:
+            config = Config(retries={"total_max_attempts": attempts})
+            made: Any = session()
+            self._clients[service, attempts] = made.client(service, endpoint_url=self.plane.endpoint_url, config=config)
+        return self._clients[service, attempts]
 
     def settled(self) -> dict[str, Any]:
         return self.until(lambda stack: not stack["StackStatus"].endswith("IN_PROGRESS"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kit.aws_world import IMAGE, ZONES, World, refusal
-from tests.unit.lab.aws.group_views import activities, lifecycles
+from tests.unit.lab.aws.autoscaling.group_views import activities, lifecycles
 
 
 def test_creation_returns_before_there_is_an_instance(world: World) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.kit.aws_world import World, refusal
-from tests.unit.lab.aws.group_views import DRAIN, LAUNCH, activities, complete, lifecycles
+from tests.unit.lab.aws.autoscaling.group_views import DRAIN, LAUNCH, activities, complete, lifecycles
 
 
 def test_a_launch_hook_holds_the_instance_until_it_is_completed(world: World) -> None:

@@ -25,13 +25,13 @@ from bootstrap.cloud.topic import Topic
 from lab.aws import FAST, ControlPlane, NoMachines
 from lab.base.waiting import wait_for
 from lab.play.deployment import deploy
-from lab.play.synthesis import Template, synthesize
+from lab.play.synthesis import Template
 from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
+from tests.contract.deployed_account import ONE
 
-REASONS = Path(__file__).parents[2] / "stacks" / "unrehearsed_grants.yaml"
-IMAGE = "ami-0000000000000001a"
+REASONS = Path(__file__).parents[3] / "stacks" / "unrehearsed_grants.yaml"
 
 
 class Run:
@@ -97,10 +97,10 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    template = synthesize("influxdb", IMAGE, tmp_path_factory.mktemp("synth"))
+def run(synthesized: Callable[[str], Template]) -> Iterator[Run]:
+    template = synthesized(ONE)
     with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane, pytest.MonkeyPatch.context() as patch:
-        plane.register_image(IMAGE, "influxdb-1")
+        plane.register_image(ONE, "influxdb-1")
         deploy(_client(plane, "cloudformation"), template)
         _agent_calls(plane, patch)
         yield Run(plane, template)
