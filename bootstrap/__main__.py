@@ -25,7 +25,7 @@ from bootstrap.machine.commands import ChildCommands
 from bootstrap.machine.links import KernelLinks
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.agent import Adapters, Agent
-from bootstrap.run.instance import Machine
+from bootstrap.run.instance import MachineParts
 from bootstrap.run.report import image_version
 
 log = logging.getLogger("bootstrap")
@@ -42,7 +42,7 @@ def main() -> ExitCode:
     endpoint = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or DEFAULT_ENDPOINT
     worker = LeaseWorker(clock)
     worker.start()
-    machine = Machine(
+    machine = MachineParts(
         clock=clock,
         paths=paths,
         commands=ChildCommands(),

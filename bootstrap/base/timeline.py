@@ -10,38 +10,17 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from bootstrap.base.clock import Clock
+from bootstrap.base.codec import to_tree
+from bootstrap.base.state import Outcome, TimelineEntry
 
 log = logging.getLogger(__name__)
 
-Outcome = Literal["ok", "failed", "skipped", "late"]
 Event = dict[str, Any]
 Observer = Callable[[Event], None]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Entry:
-    """One phase."""
-
-    name: str
-    start_s: float
-    duration_s: float
-    outcome: Outcome
-    detail: str = ""
-
-    def to_tree(self) -> dict[str, Any]:
-        """As in the state parameter."""
-        tree: dict[str, Any] = {
-            "name": self.name,
-            "start_s": round(self.start_s, 3),
-            "duration_s": round(self.duration_s, 3),
-            "outcome": self.outcome,
-        }
-        return {**tree, "detail": self.detail} if self.detail else tree
 
 
 class Timeline:
@@ -53,7 +32,7 @@ class Timeline:
         self._zero_s = clock.monotonic()
         self._lock = threading.Lock()
         self._started: dict[str, float] = {}
-        self._entries: dict[str, Entry] = {}
+        self._entries: dict[str, TimelineEntry] = {}
 
     def now_s(self) -> float:
         """Seconds since the agent started."""
@@ -64,21 +43,27 @@ class Timeline:
             self._started[name] = self.now_s()
         self._tell({"event": "started", "name": name, "at_s": round(self._started[name], 3)})
 
-    def finished(self, name: str, outcome: Outcome, detail: str = "") -> Entry:
+    def finished(self, name: str, outcome: Outcome, detail: str = "") -> TimelineEntry:
         """End a phase; one that never started ends where it is. A `late` phase may finish again with its real end."""
         with self._lock:
             start_s = self._started.get(name, self.now_s())
-            entry = Entry(name=name, start_s=start_s, duration_s=self.now_s() - start_s, outcome=outcome, detail=detail)
+            entry = TimelineEntry(
+                name=name,
+                start_s=round(start_s, 3),
+                duration_s=round(self.now_s() - start_s, 3),
+                outcome=outcome,
+                detail=detail,
+            )
             if outcome == "late" and name in self._entries:
                 return self._entries[name]  # it ended while we were saying so
             self._entries[name] = entry
-        self._tell({"event": "finished", "at_s": round(self.now_s(), 3), **entry.to_tree()})
+        self._tell({"event": "finished", "at_s": round(self.now_s(), 3), **to_tree(entry)})
         return entry
 
-    def entries(self) -> list[Entry]:
+    def entries(self) -> tuple[TimelineEntry, ...]:
         """All finished phases by start."""
         with self._lock:
-            return sorted(self._entries.values(), key=lambda entry: entry.start_s)
+            return tuple(sorted(self._entries.values(), key=lambda entry: entry.start_s))
 
     def _tell(self, event: Event) -> None:
         for observer in self._observers:

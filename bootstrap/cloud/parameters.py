@@ -1,14 +1,12 @@
 """The state parameter in Systems Manager. Thin: two calls, foreign errors become CloudError.
 
-Source: Systems Manager API reference GetParameter, PutParameter (a standard parameter holds 4 KiB).
+Source: Systems Manager API reference GetParameter, PutParameter.
 """
 
 from __future__ import annotations
 
 from bootstrap.base.errors import CloudError
 from bootstrap.cloud.clients import Clients, converted
-
-LARGEST_VALUE_BYTES = 4096
 
 
 class Parameter:

@@ -2,7 +2,7 @@
 
 For: step directories. Guarantees: each target shows exactly its source of the data file system, proven in mountinfo;
 running again is safe; touching the file system is left to a killable child.
-Does not: change what is inside a directory (its factory content is copied once, see data_child.py).
+Does not: change what is inside a directory (data_child.py copies its factory content once).
 """
 
 from __future__ import annotations
@@ -29,47 +29,53 @@ def bind_difference(data: Mount, directory: Directory, seen: Mount | None) -> st
     return ""
 
 
-def ensure_directories(
-    file_systems: FileSystems, root: str, directories: tuple[Directory, ...], factory: str, deadline: Deadline
-) -> str:
-    """Prepare and bind all of them; what was done. `factory`: where the image keeps what packages shipped in them.
+class DataDirectories:
+    """The data directories of one service, below the data root `root`."""
 
-    Raises MountError, StopRequested."""
-    data = file_systems.mount_at(root)
-    if data is None:
-        raise MountError(f"nothing is mounted at {root}", remedy="Mount the data file system first")
-    bound = {item.target: not bind_difference(data, item, file_systems.mount_at(item.target)) for item in directories}
-    done = file_systems.ask_child(
-        {
-            "verb": "directories",
-            "root": root,
-            "directories": [
-                {**to_tree(item), "is_bound": bound[item.target], "factory": factory + item.target}
-                for item in directories
-            ],
-        },
-        deadline,
-    )
-    for item in directories:
-        if not bound[item.target]:
-            _bind(file_systems, root, item, data, deadline)
-    return done
+    def __init__(self, file_systems: FileSystems, root: str, directories: tuple[Directory, ...], factory: str) -> None:
+        """`factory`: where the image keeps what packages shipped in these directories."""
+        self._file_systems = file_systems
+        self._root = root
+        self._directories = directories
+        self._factory = factory
 
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """Where the service sees them."""
+        return tuple(item.target for item in self._directories)
 
-def _bind(file_systems: FileSystems, root: str, item: Directory, data: Mount, deadline: Deadline) -> None:
-    # Something else there is a bind of an earlier mount of the data root; it would hide behind the new one.
-    if file_systems.mount_at(item.target) is not None:
-        file_systems.unmount(item.target, deadline)
-    file_systems.bind(f"{root}/{item.source}", item.target, deadline)
-    wrong = bind_difference(data, item, file_systems.mount_at(item.target))
-    if wrong:
-        raise MountError(wrong, remedy="Look at /proc/self/mountinfo for what covers it")
+    def ensure(self, deadline: Deadline) -> str:
+        """Prepare and bind all of them; what was done, in words. Raises MountError, StopRequested."""
+        data = self._file_systems.mount_at(self._root)
+        if data is None:
+            raise MountError(f"nothing is mounted at {self._root}", remedy="Mount the data file system first")
+        unbound = [
+            item for item in self._directories if bind_difference(data, item, self._file_systems.mount_at(item.target))
+        ]
+        requests = [
+            {**to_tree(item), "is_bound": item not in unbound, "factory": self._factory + item.target}
+            for item in self._directories
+        ]
+        done = self._file_systems.ask_child(
+            {"verb": "directories", "root": self._root, "directories": requests}, deadline
+        )
+        for item in unbound:
+            self._bind(item, data, deadline)
+        return done
 
+    def release(self, deadline: Deadline) -> list[str]:
+        """Unmount all, last first, never lazily; the targets that are still there. Raises StopRequested."""
+        return [
+            target
+            for target in reversed(self.targets)
+            if not self._file_systems.unmount(target, deadline, may_be_lazy=False)
+        ]
 
-def release_directories(file_systems: FileSystems, directories: tuple[Directory, ...], deadline: Deadline) -> list[str]:
-    """Unmount all, last first, never lazily; the targets that are still there."""
-    return [
-        item.target
-        for item in reversed(directories)
-        if not file_systems.unmount(item.target, deadline, may_be_lazy=False)
-    ]
+    def _bind(self, item: Directory, data: Mount, deadline: Deadline) -> None:
+        # Something else there is a bind of an earlier mount of the data root; it would hide behind the new one.
+        if self._file_systems.mount_at(item.target) is not None:
+            self._file_systems.unmount(item.target, deadline)
+        self._file_systems.bind(f"{self._root}/{item.source}", item.target, deadline)
+        wrong = bind_difference(data, item, self._file_systems.mount_at(item.target))
+        if wrong:
+            raise MountError(wrong, remedy="Look at /proc/self/mountinfo for what covers it")

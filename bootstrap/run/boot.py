@@ -2,142 +2,109 @@
 
     mount-lease ─ lease ─┬─ network-interface ──────────┬─ service-start ─ healthy ─ launch-hook
                          ├─ mount-data ─ directories ───┘
-                         └─ record (in the background, never a condition)
+                         └─ connection (in the background, never a condition)
 
-The metadata step comes before: without the boot document there is no graph.
+The metadata are read before: without the boot document there is no graph. `boot_steps` says what waits for what and for
+how long; `Boot` says what each step does, in the same order. Guarantees: each step is safe to repeat.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from bootstrap.base.clock import Deadline
 from bootstrap.base.names import GENERATION_VARIABLE
-from bootstrap.claims.dns import move_record
+from bootstrap.claims.connection.contract import establish
 from bootstrap.claims.group import complete_launch_hook
 from bootstrap.claims.network_interface import make_usable
-from bootstrap.lease.rules.permission import record_ttl_s
+from bootstrap.claims.storage.contract import ensure_mounted
 from bootstrap.lease.takeover import Takeover
-from bootstrap.machine.directories import ensure_directories
-from bootstrap.machine.file_system import Marker, MountPlan, Unmarked, plan_mounts
 from bootstrap.machine.units import run_hooks
-from bootstrap.run.graph import Step
+from bootstrap.run.graph import BootStep
 from bootstrap.run.instance import Instance
 from bootstrap.run.report import write_file
 from bootstrap.run.stop import InstanceBelongings
 
 HOLDER = ("lease",)  # what must be done before anything of the predecessor is touched
-LEASE_SPARE_S = 30.0  # the rules end a wait with a reason of their own before the step's deadline does
-RECORD_RETRY_S = 24 * 3600.0  # the record is tried for this long after a boot
+LEASE_SPARE_S = 30.0  # the lease's rules end a wait with a reason of their own before the step's deadline does
+CONNECTION_S = 24 * 3600.0  # the connection is tried for this long after a boot
 
 
-def boot_steps(instance: Instance) -> list[Step]:
+def boot_steps(instance: Instance) -> list[BootStep]:
     """All steps after the metadata, with what each needs and how long it may take."""
-    document = instance.document
-    limits, service = document.deadlines, document.service
+    boot, limits, service = Boot(instance), instance.document.deadlines, instance.document.service
+    lease_s = instance.document.lease.timing.longest_wait_s + LEASE_SPARE_S
     hooks_s = service.hooks.timeout_s * (len(service.hooks.before_start) + len(service.hooks.after_start))
     start_s = service.start_timeout_s * len(service.units) + hooks_s
-    boot = Boot(instance)
+    healthy_s = service.health.start_allowance_s + hooks_s
+    ready_to_start = ("directories", "network-interface")
     return [
-        Step(name="mount-lease", run=boot.mount_lease, deadline_s=limits.boot_s),
-        Step(
-            name="lease",
-            after=("mount-lease",),
-            run=boot.lease,
-            deadline_s=document.lease.timing.longest_wait_s + LEASE_SPARE_S,
+        BootStep(name="mount-lease", run=boot.mount_lease, deadline_s=limits.boot_s),
+        BootStep(name="lease", after=("mount-lease",), run=boot.lease, deadline_s=lease_s),
+        BootStep(
+            name="network-interface", after=HOLDER, run=boot.network_interface, deadline_s=limits.network_interface_s
         ),
-        Step(name="network-interface", after=HOLDER, run=boot.network_interface, deadline_s=limits.network_interface_s),
-        Step(name="mount-data", after=HOLDER, run=boot.mount_data, deadline_s=limits.boot_s),
-        Step(name="record", after=HOLDER, run=boot.record, deadline_s=RECORD_RETRY_S, is_awaited=False),
-        Step(name="directories", after=("mount-data",), run=boot.directories, deadline_s=limits.boot_s),
-        Step(
-            name="service-start", after=("directories", "network-interface"), run=boot.service_start, deadline_s=start_s
-        ),
-        Step(
-            name="healthy",
-            after=("service-start",),
-            run=boot.healthy,
-            deadline_s=service.health.start_allowance_s + hooks_s,
-        ),
-        Step(name="launch-hook", after=("healthy",), run=boot.launch_hook, deadline_s=limits.boot_s),
+        BootStep(name="mount-data", after=HOLDER, run=boot.mount_data, deadline_s=limits.boot_s),
+        BootStep(name="connection", after=HOLDER, run=boot.connection, deadline_s=CONNECTION_S, is_awaited=False),
+        BootStep(name="directories", after=("mount-data",), run=boot.directories, deadline_s=limits.boot_s),
+        BootStep(name="service-start", after=ready_to_start, run=boot.service_start, deadline_s=start_s),
+        BootStep(name="healthy", after=("service-start",), run=boot.healthy, deadline_s=healthy_s),
+        BootStep(name="launch-hook", after=("healthy",), run=boot.launch_hook, deadline_s=limits.boot_s),
     ]
 
 
 class Boot:
-    """What each step does; each is safe to run again."""
+    """What each step does. Each gets its deadline, returns what it did in words, and raises AgentError or
+    StopRequested."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._document = instance.document
+        self._machine = instance.machine
 
     def mount_lease(self, deadline: Deadline) -> str:
-        return self._instance.file_systems.ensure_mounted(
-            self._plans(is_lease=True), deadline, self._document.deadlines.mount_s, marker=Unmarked()
-        )
+        return ensure_mounted(self._instance.lease.storage, deadline, self._document.deadlines.mount_s)
 
     def lease(self, deadline: Deadline) -> str:
-        instance, lease = self._instance, self._instance.lease
+        """Take the lease, then keep it until the agent ends."""
+        lease, listeners, paths = self._instance.lease, self._instance.listeners, self._machine.paths
         taken = Takeover(
             lease.parts,
             evidence=lease.evidence,
-            stop_service=InstanceBelongings(instance).end_service,
+            stop_service=InstanceBelongings(self._instance).end_service,
             nonce=lease.nonce,
         ).run(deadline)
         generation = taken.hold.record.generation
         # For the service: its units read the first as their environment (ami/install.sh).
-        write_file(instance.paths.generation_environment, f"{GENERATION_VARIABLE}={generation}")
-        write_file(instance.paths.generation, str(generation))
-        lease.keeper.start(taken.hold, instance.listeners.on_lost, instance.listeners.beat_lease)
-        instance.listeners.on_held(generation)
+        write_file(paths.generation_environment, f"{GENERATION_VARIABLE}={generation}")
+        write_file(paths.generation, str(generation))
+        lease.keeper.start(taken.hold, listeners.on_lost, listeners.beat_lease)
+        listeners.on_held(generation)
         return taken.sentence
 
-    def mount_data(self, deadline: Deadline) -> str:
-        file_systems = self._instance.file_systems
-        root = str(self._instance.paths.data_root)
-        marker = Marker(file_systems, root, self._document.file_system.id, self._document.service.name)
-        return file_systems.ensure_mounted(
-            self._plans(is_lease=False), deadline, self._document.deadlines.mount_s, marker=marker
-        )
-
     def network_interface(self, deadline: Deadline) -> str:
-        instance = self._instance
-        seen = instance.claim.acquire(deadline)
-        return make_usable(instance.links, instance.zone, seen.mac, deadline)
+        seen = self._instance.claims.network_interface.acquire(deadline)
+        return make_usable(self._machine.links, self._instance.zone, seen.mac, deadline)
 
-    def record(self, deadline: Deadline) -> str:
-        instance = self._instance
-        keeper = instance.lease.keeper
-        ttl_s = record_ttl_s(self._document.record.ttl_s, keeper.generation)
-        wanted = replace(instance.wanted_record, ttl_s=ttl_s)
-        return move_record(instance.route53, wanted, deadline, self._document.deadlines.record_s, keeper.permit)
+    def mount_data(self, deadline: Deadline) -> str:
+        return ensure_mounted(self._instance.claims.data, deadline, self._document.deadlines.mount_s)
+
+    def connection(self, deadline: Deadline) -> str:
+        return establish(self._instance.claims.connection, self._instance.lease.keeper.generation, deadline)
 
     def directories(self, deadline: Deadline) -> str:
-        paths, directories = self._instance.paths, self._document.file_system.directories
-        return ensure_directories(
-            self._instance.file_systems, str(paths.data_root), directories, str(paths.factory), deadline
-        )
+        return self._instance.service.directories.ensure(deadline)
 
     def service_start(self, deadline: Deadline) -> str:
         hooks = self._document.service.hooks
-        run_hooks(self._instance.commands, hooks.before_start, hooks.timeout_s, deadline, "before-start")
-        self._instance.units.start(deadline)
+        run_hooks(self._machine.commands, hooks.before_start, hooks.timeout_s, deadline, "before-start")
+        self._instance.service.units.start(deadline)
         return ", ".join(self._document.service.units)
 
     def healthy(self, deadline: Deadline) -> str:
-        service = self._document.service
-        allowance = deadline.within(service.health.start_allowance_s, "the service to become healthy")
-        sentence = self._instance.prober.await_healthy(allowance)
-        run_hooks(self._instance.commands, service.hooks.after_start, service.hooks.timeout_s, deadline, "after-start")
+        health, hooks = self._document.service.health, self._document.service.hooks
+        allowance = deadline.within(health.start_allowance_s, "the service to become healthy")
+        sentence = self._instance.service.prober.await_healthy(allowance)
+        run_hooks(self._machine.commands, hooks.after_start, hooks.timeout_s, deadline, "after-start")
         return sentence
 
     def launch_hook(self, deadline: Deadline) -> str:
-        return complete_launch_hook(self._instance.auto_scaling, self._document.group.launch_hook, deadline)
-
-    def _plans(self, *, is_lease: bool) -> list[MountPlan]:
-        paths = self._instance.paths
-        return plan_mounts(
-            self._document.file_system,
-            is_lease=is_lease,
-            target=str(paths.lease_root if is_lease else paths.data_root),
-            mount_target_address=self._instance.zone.mount_target_address,
-        )
+        return complete_launch_hook(self._instance.group, self._document.group.launch_hook, deadline)

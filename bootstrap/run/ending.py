@@ -13,6 +13,7 @@ from typing import Protocol
 from bootstrap.base.clock import Clock, Deadline
 from bootstrap.base.document import BootDocument
 from bootstrap.base.errors import AgentError, CloudError, DeadlineExceeded, ExitCode
+from bootstrap.base.state import Phase
 from bootstrap.base.timeline import Timeline
 from bootstrap.claims.group import LifecycleWatch, abandon, complete_hook
 from bootstrap.cloud.autoscaling import AutoScaling
@@ -21,7 +22,6 @@ from bootstrap.lease.keeper import Lost
 from bootstrap.lease.release import release_all
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.instance import Instance
-from bootstrap.run.report import Phase
 from bootstrap.run.stop import InstanceBelongings
 
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class Ending:
         return release_all(belongings, keeper, self._timeline, has_served=has_served)
 
     def _abandon(self) -> bool:
-        return abandon_instance(self._instance.auto_scaling, self._instance.document, self._instance.clock)
+        return abandon_instance(self._instance.group, self._instance.document, self._instance.clock)
 
     def _await_termination(self) -> None:
         if self._watch.await_terminated(TERMINATION_S):
@@ -120,7 +120,7 @@ class Ending:
         self._timeline.started("terminate-hook")
         try:
             hook = instance.document.group.terminate_hook
-            is_waiting = complete_hook(instance.auto_scaling, hook, "CONTINUE", deadline)
+            is_waiting = complete_hook(instance.group, hook, "CONTINUE", deadline)
         except AgentError as error:
             self._timeline.finished("terminate-hook", "failed", str(error))
         else:

@@ -26,7 +26,7 @@ POLL_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class Step:
+class BootStep:
     """One step. `run` gets its deadline and returns what it did, in words."""
 
     name: str
@@ -38,7 +38,7 @@ class Step:
 
 @dataclass(kw_only=True)
 class _Running:
-    step: Step
+    step: BootStep
     deadline: Deadline
     thread: threading.Thread
 
@@ -57,7 +57,7 @@ class StepError(AgentError):
 class Runner:
     """Runs one list of steps once."""
 
-    def __init__(self, steps: Sequence[Step], timeline: Timeline, clock: Clock, stop: StopRequest) -> None:
+    def __init__(self, steps: Sequence[BootStep], timeline: Timeline, clock: Clock, stop: StopRequest) -> None:
         self._steps = {step.name: step for step in steps}
         unknown = {name for step in steps for name in step.after} - set(self._steps)
         if unknown or len(self._steps) != len(steps):
@@ -116,7 +116,7 @@ class Runner:
         for step in ready:
             self._running[step.name].thread.start()
 
-    def _run_step(self, step: Step, deadline: Deadline) -> None:
+    def _run_step(self, step: BootStep, deadline: Deadline) -> None:
         failure: AgentError | None = None
         is_done = False
         self._timeline.started(step.name)

@@ -1,7 +1,8 @@
-"""This instance: what it was told, who it is, and the adapters that act for it.
+"""This instance: what it was told, who it is, and the parts that act for it.
 
-For: boot, supervise and stop take one of these instead of a dozen arguments. Guarantees: built in one place from the
-boot document; holds no state of its own. Does not: do anything.
+For: boot, supervision and stop take one of these instead of a dozen arguments. Guarantees: built in one place, from the
+boot document, this machine and the clients of AWS; holds no state of its own. Does not: act.
+A newcomer chooses here which kind of storage a boot document asks for.
 """
 
 from __future__ import annotations
@@ -14,12 +15,15 @@ from bootstrap.base.document import BootDocument, Zone
 from bootstrap.base.errors import BadBootDocument
 from bootstrap.base.paths import Paths
 from bootstrap.base.threads import Threads
+from bootstrap.claims.connection.contract import Connection
+from bootstrap.claims.connection.kinds import connection_of
 from bootstrap.claims.network_interface import Claim
+from bootstrap.claims.storage.contract import Storage
+from bootstrap.claims.storage.efs import EfsPart
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.ec2 import Ec2
 from bootstrap.cloud.imds import Identity
-from bootstrap.cloud.route53 import RecordSet, Route53
 from bootstrap.fence.client import Fence
 from bootstrap.lease.directory import LeaseDirectory, Worker
 from bootstrap.lease.evidence import LeaseEvidence
@@ -27,6 +31,7 @@ from bootstrap.lease.keeper import LeaseKeeper
 from bootstrap.lease.parts import LeaseParts
 from bootstrap.lease.rules.record import Applicant
 from bootstrap.machine.commands import Commands
+from bootstrap.machine.directories import DataDirectories
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.machine.health import Prober
 from bootstrap.machine.links import Links
@@ -34,8 +39,8 @@ from bootstrap.machine.units import ServiceUnits
 
 
 @dataclass(frozen=True, kw_only=True)
-class Machine:
-    """What this machine offers and who it is in this boot; tests put others in their place."""
+class MachineParts:
+    """What the machine offers before anything is known of the service, and which boot of it this is."""
 
     clock: Clock
     paths: Paths
@@ -50,18 +55,8 @@ class Machine:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lease:
-    """The parts of the lease."""
-
-    parts: LeaseParts
-    evidence: LeaseEvidence
-    keeper: LeaseKeeper
-    nonce: Callable[[], str]
-
-
-@dataclass(frozen=True, kw_only=True)
 class Listeners:
-    """Whom the lease tells: that it is held, that it is lost (with the sentence), that its loop lives."""
+    """Whom the lease tells: that it is held (its generation), that it is lost (why), that its loop lives."""
 
     on_held: Callable[[int], None]
     on_lost: Callable[[str], None]
@@ -69,72 +64,114 @@ class Listeners:
 
 
 @dataclass(frozen=True, kw_only=True)
+class OwnLease:
+    """The lease as this instance takes and keeps it. `storage`: where the lease directory is."""
+
+    parts: LeaseParts
+    evidence: LeaseEvidence
+    keeper: LeaseKeeper
+    nonce: Callable[[], str]
+    storage: Storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class Claims:
+    """What the holder of the lease takes from its predecessor."""
+
+    network_interface: Claim
+    connection: Connection
+    data: Storage
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceParts:
+    """The service on this machine."""
+
+    directories: DataDirectories
+    units: ServiceUnits
+    prober: Prober
+
+
+@dataclass(frozen=True, kw_only=True)
 class Instance:
-    """Everything the steps work with."""
+    """Everything that boot, supervision and stop work with."""
 
     document: BootDocument
     identity: Identity
     zone: Zone
-    clock: Clock
-    paths: Paths
-    commands: Commands
-    links: Links
-    file_systems: FileSystems
-    units: ServiceUnits
-    prober: Prober
-    lease: Lease
+    machine: MachineParts
+    group: AutoScaling
+    lease: OwnLease
+    claims: Claims
+    service: ServiceParts
     listeners: Listeners
-    claim: Claim
-    auto_scaling: AutoScaling
-    route53: Route53
-    wanted_record: RecordSet
 
-
-def data_mounts(document: BootDocument, paths: Paths) -> tuple[str, ...]:
-    """The data root, and where the service sees its parts."""
-    return (str(paths.data_root), *(directory.target for directory in document.file_system.directories))
+    @property
+    def clock(self) -> Clock:
+        return self.machine.clock
 
 
 def build_instance(
-    document: BootDocument, identity: Identity, *, machine: Machine, clients: Clients, listeners: Listeners
+    document: BootDocument, identity: Identity, *, machine: MachineParts, clients: Clients, listeners: Listeners
 ) -> Instance:
     """Raises BadBootDocument when the document says nothing about this instance's zone."""
-    zone = next((zone for zone in document.zones if zone.name == identity.zone), None)
-    if zone is None:
-        known = ", ".join(zone.name for zone in document.zones)
-        raise BadBootDocument(
-            f"boot document: zones: none is {identity.zone}, only {known}",
-            remedy="The group's subnets and the service's zones must be the same; deploy the stack again",
-        )
-    record, paths, clock = document.record, machine.paths, machine.clock
-    ec2, auto_scaling = Ec2(clients), AutoScaling(clients, document.group.name, identity.instance_id)
-    evidence = LeaseEvidence(ec2, auto_scaling, identity.instance_id, machine.threads)
-    lease = _build_lease(document, identity, zone, machine, evidence)
+    zone, ec2 = _zone_of(document, identity), Ec2(clients)
+    group = AutoScaling(clients, document.group.name, identity.instance_id)
+    service = _service(document, machine)
+    lease = _lease(document, identity, zone, machine, LeaseEvidence(ec2, group, identity.instance_id, machine.threads))
+    data = _storage(document, zone, machine, str(machine.paths.data_root), document.service.name)
     return Instance(
         document=document,
         identity=identity,
         zone=zone,
-        clock=clock,
-        paths=paths,
-        commands=machine.commands,
-        links=machine.links,
-        file_systems=FileSystems(machine.commands, paths.mountinfo),
-        units=ServiceUnits(machine.commands, document.service),
-        prober=Prober(machine.commands, document.service.health),
+        machine=machine,
+        group=group,
         lease=lease,
+        claims=Claims(
+            network_interface=Claim(ec2, zone, identity.instance_id, lease.keeper.permit),
+            connection=connection_of(document, clients, zone.address, lease.keeper.permit),
+            data=data,
+        ),
+        service=service,
         listeners=listeners,
-        claim=Claim(ec2, zone, identity.instance_id, lease.keeper.permit),
-        auto_scaling=auto_scaling,
-        route53=Route53(clients, record.hosted_zone_id),
-        wanted_record=RecordSet(name=record.name, values=(zone.address,), ttl_s=record.ttl_s),
     )
 
 
-def _build_lease(
-    document: BootDocument, identity: Identity, zone: Zone, machine: Machine, evidence: LeaseEvidence
-) -> Lease:
+def _zone_of(document: BootDocument, identity: Identity) -> Zone:
+    for zone in document.zones:
+        if zone.name == identity.zone:
+            return zone
+    known = ", ".join(zone.name for zone in document.zones)
+    raise BadBootDocument(
+        f"boot document: zones: none is {identity.zone}, only {known}",
+        remedy="The group's subnets and the service's zones must be the same; deploy the stack again",
+    )
+
+
+def _storage(document: BootDocument, zone: Zone, machine: MachineParts, root: str, service: str = "") -> Storage:
+    """The data of `service`, or the lease directory, to be mounted at `root`."""
+    return EfsPart(_file_systems(machine), document.file_system, root, zone.mount_target_address, service)
+
+
+def _file_systems(machine: MachineParts) -> FileSystems:
+    return FileSystems(machine.commands, machine.paths.mountinfo)
+
+
+def _service(document: BootDocument, machine: MachineParts) -> ServiceParts:
+    directories, paths = document.file_system.directories, machine.paths
+    return ServiceParts(
+        directories=DataDirectories(_file_systems(machine), str(paths.data_root), directories, str(paths.factory)),
+        units=ServiceUnits(machine.commands, document.service),
+        prober=Prober(machine.commands, document.service.health),
+    )
+
+
+def _lease(
+    document: BootDocument, identity: Identity, zone: Zone, machine: MachineParts, evidence: LeaseEvidence
+) -> OwnLease:
+    paths, root = machine.paths, str(machine.paths.lease_root)
     parts = LeaseParts(
-        directory=LeaseDirectory(machine.worker, str(machine.paths.lease_root), machine.clock),
+        directory=LeaseDirectory(machine.worker, root, machine.clock),
         fence=machine.fence,
         clock=machine.clock,
         threads=machine.threads,
@@ -148,6 +185,13 @@ def _build_lease(
         ),
         timing=document.lease.timing,
         policy=document.lease.fence,
-        mounts=data_mounts(document, machine.paths),
+        # Every place where the data can be written while it is mounted: the data root, and where the service sees it.
+        mounts=(str(paths.data_root), *(directory.target for directory in document.file_system.directories)),
     )
-    return Lease(parts=parts, evidence=evidence, keeper=LeaseKeeper(parts), nonce=machine.nonce)
+    return OwnLease(
+        parts=parts,
+        evidence=evidence,
+        keeper=LeaseKeeper(parts),
+        nonce=machine.nonce,
+        storage=_storage(document, zone, machine, root),
+    )

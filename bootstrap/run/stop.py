@@ -13,7 +13,6 @@ import logging
 
 from bootstrap.base.clock import Deadline
 from bootstrap.base.errors import AgentError
-from bootstrap.machine.directories import release_directories
 from bootstrap.machine.units import run_hooks
 from bootstrap.run.instance import Instance
 
@@ -33,7 +32,7 @@ class InstanceBelongings:
         seconds = hooks.timeout_s * (len(hooks.before_stop) + 1)
         deadline = Deadline(self._instance.clock, seconds, "before-stop hooks")
         try:
-            run_hooks(self._instance.commands, hooks.before_stop, hooks.timeout_s, deadline, "before-stop")
+            run_hooks(self._instance.machine.commands, hooks.before_stop, hooks.timeout_s, deadline, "before-stop")
         except AgentError as error:
             log.warning("%s", error)  # a failed hook leaves nothing behind that the operator must know of
         return []
@@ -42,31 +41,24 @@ class InstanceBelongings:
         service = self._instance.document.service
         seconds = service.stop_timeout_s * len(service.units) + STOP_SPARE_S
         deadline = Deadline(self._instance.clock, seconds, "stop the service")
-        return [f"{unit} still runs" for unit in self._instance.units.stop(deadline)]
+        return [f"{unit} still runs" for unit in self._instance.service.units.stop(deadline)]
 
     def sync(self) -> list[str]:
-        root = str(self._instance.paths.data_root)
-        if self._instance.file_systems.mount_at(root) is None:
-            return []
-        is_synced = self._instance.file_systems.sync(root, self._deadline("write back"))
-        return [] if is_synced else [f"{root} was not written back in time"]
+        return self._instance.claims.data.sync(self._deadline("write back"))
 
     def unmount(self) -> list[str]:
         deadline = self._deadline("unmount")
-        file_systems, root = self._instance.file_systems, str(self._instance.paths.data_root)
-        left = release_directories(file_systems, self._instance.document.file_system.directories, deadline)
-        if not file_systems.unmount(root, deadline, may_be_lazy=False):
-            left.append(root)
-        return [f"{target} could not be unmounted" for target in left]
+        left = [f"{target} could not be unmounted" for target in self._instance.service.directories.release(deadline)]
+        return [*left, *self._instance.claims.data.unmount(deadline, may_be_lazy=False)]
 
     def detach(self) -> list[str]:
-        is_released = self._instance.claim.release(self._deadline("detach"))
-        return [] if is_released else [f"{self._instance.zone.network_interface_id} is not seen detached"]
+        claims, deadline = self._instance.claims, self._deadline("detach")
+        is_released = claims.network_interface.release(deadline)
+        left = [] if is_released else [f"{self._instance.zone.network_interface_id} is not seen detached"]
+        return [*left, *claims.connection.release(deadline)]
 
     def unmount_lease(self) -> list[str]:
-        root = str(self._instance.paths.lease_root)
-        is_clean = self._instance.file_systems.unmount(root, self._deadline("unmount the lease directory"))
-        return [] if is_clean else [f"{root} could not be unmounted cleanly"]
+        return self._instance.lease.storage.unmount(self._deadline("unmount the lease directory"), may_be_lazy=True)
 
     def end_service(self) -> list[str]:
         """Stop the service and unmount the data; what is left, in words."""

@@ -27,7 +27,7 @@ RESTART_SPARE_S = 60.0
 CYCLE_SPARE_S = 60.0  # calls to AWS, and whatever else has its own short time-out
 
 
-class Action(Enum):
+class ServiceAction(Enum):
     """What a cycle decided."""
 
     NOTHING = "nothing"
@@ -37,7 +37,7 @@ class Action(Enum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Observation:
+class ServiceObservation:
     """What a cycle saw, and what it has to remember of earlier ones."""
 
     failures: tuple[str, ...] = ()
@@ -49,32 +49,32 @@ class Observation:
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    action: Action
+    action: ServiceAction
     sentence: str
 
 
-def decide(observation: Observation, health: Health, now_s: float) -> Decision:
+def decide(observation: ServiceObservation, health: Health, now_s: float) -> Decision:
     """What to do now. Pure."""
     if observation.stop_sentence:
-        return Decision(action=Action.STOP, sentence=observation.stop_sentence)
+        return Decision(action=ServiceAction.STOP, sentence=observation.stop_sentence)
     if not observation.failures and not observation.dead_units:
-        return Decision(action=Action.NOTHING, sentence="healthy")
+        return Decision(action=ServiceAction.NOTHING, sentence="healthy")
     seen = "; ".join(observation.dead_units + observation.failures)
     since_restart_s = now_s - max(observation.restarted_at_s, default=float("-inf"))
     if not observation.dead_units:
         if since_restart_s < health.start_allowance_s:
             return Decision(
-                action=Action.NOTHING, sentence=f"restarted, may take {health.start_allowance_s:.0f} s: {seen}"
+                action=ServiceAction.NOTHING, sentence=f"restarted, may take {health.start_allowance_s:.0f} s: {seen}"
             )
         if observation.misses < health.unhealthy_after:
             sentence = f"missed {observation.misses} of {health.unhealthy_after}: {seen}"
-            return Decision(action=Action.NOTHING, sentence=sentence)
+            return Decision(action=ServiceAction.NOTHING, sentence=sentence)
     recent = sum(1 for at_s in observation.restarted_at_s if now_s - at_s < RESTART_WINDOW_S)
     if recent < MOST_RESTARTS:
         sentence = f"restart the service here ({recent + 1} of {MOST_RESTARTS}): {seen}"
-        return Decision(action=Action.RESTART, sentence=sentence)
+        return Decision(action=ServiceAction.RESTART, sentence=sentence)
     return Decision(
-        action=Action.REPORT_UNHEALTHY,
+        action=ServiceAction.REPORT_UNHEALTHY,
         sentence=f"{recent} restarts in {RESTART_WINDOW_S:.0f} s did not help, replace this instance: {seen}",
     )
 
@@ -100,7 +100,7 @@ class Supervisor:
         while True:
             self._beat(self._health.interval_s + self._longest_cycle_s())
             decision = self.cycle()
-            if decision.action in (Action.STOP, Action.REPORT_UNHEALTHY):
+            if decision.action in (ServiceAction.STOP, ServiceAction.REPORT_UNHEALTHY):
                 return decision
             self._instance.clock.wait(self._stop.event, self._health.interval_s)
 
@@ -111,21 +111,23 @@ class Supervisor:
         if decision.sentence != self._said:
             self._said = decision.sentence
             self._say(decision.sentence)
-        if decision.action is Action.RESTART:
+        if decision.action is ServiceAction.RESTART:
             self._restart(now_s)
-        elif decision.action is Action.REPORT_UNHEALTHY and not self._report():
-            return Decision(action=Action.NOTHING, sentence=decision.sentence)
+        elif decision.action is ServiceAction.REPORT_UNHEALTHY and not self._report():
+            return Decision(action=ServiceAction.NOTHING, sentence=decision.sentence)
         return decision
 
-    def _observe(self) -> Observation:
+    def _observe(self) -> ServiceObservation:
         if self._stop.is_requested:
-            return Observation(stop_sentence=self._stop.sentence)
+            return ServiceObservation(stop_sentence=self._stop.sentence)
         clock = self._instance.clock
-        dead = self._instance.units.dead_units(Deadline(clock, ASK_S, "ask for the units"))
+        dead = self._instance.service.units.dead_units(Deadline(clock, ASK_S, "ask for the units"))
         limit_s = self._checks_limit_s()
-        failures = () if dead else tuple(self._instance.prober.failures(Deadline(clock, limit_s, "health checks")))
+        failures = (
+            () if dead else tuple(self._instance.service.prober.failures(Deadline(clock, limit_s, "health checks")))
+        )
         self._misses = self._misses + 1 if dead or failures else 0
-        return Observation(
+        return ServiceObservation(
             failures=failures,
             dead_units=tuple(dead),
             stop_sentence=self._stop.sentence,  # what stops the agent stops the service, too, which may be seen first
@@ -148,13 +150,15 @@ class Supervisor:
         self._restarted_at_s = (*self._restarted_at_s, now_s)[-MOST_RESTARTS:]
         self._misses = 0
         try:
-            self._instance.units.restart(Deadline(self._instance.clock, limit_s, "restart the service", self._stop))
+            self._instance.service.units.restart(
+                Deadline(self._instance.clock, limit_s, "restart the service", self._stop)
+            )
         except (AgentError, StopRequested) as error:
             log.warning("local restart: %s", error)  # the next cycle sees what came of it
 
     def _report(self) -> bool:
         try:
-            self._instance.auto_scaling.report_unhealthy()
+            self._instance.group.report_unhealthy()
         except CloudError as error:
             log.warning("%s; tried again in %.0f s", error, self._health.interval_s)
             return False

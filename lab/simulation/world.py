@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
+from bootstrap.claims.connection.route53 import record_ttl_s
 from bootstrap.cloud.ec2 import NetworkInterface
 from bootstrap.fence import rules as fence_rules
 from bootstrap.fence.rules import FenceAction, fence_step
@@ -45,7 +46,7 @@ def real_rules() -> SimpleNamespace:
         before_renewal=lease_renew.before_renewal,
         after_renewal=lease_renew.after_renewal,
         may_touch=lease_guard.may_touch,
-        record_ttl_s=lease_guard.record_ttl_s,
+        record_ttl_s=record_ttl_s,
         hold_until=fence_rules.hold_until,
         lost=fence_rules.lost,
         let_go=fence_rules.let_go,

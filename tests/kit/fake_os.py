@@ -135,9 +135,9 @@ class FakeOs:
             kind, options = argv[2], argv[4]
             if kind == "efs" and (refusal := _efs_refusal(options.split(","), source)):
                 return Completed(exit_code=1, output=refusal)
-            shown = "127.0.0.1:/" if kind == "efs" else source
+            shown, kind = ("127.0.0.1:/", "nfs4") if kind == "efs" else (source, kind)
             device = f"0:{40 + len(lines)}"
-            lines.append(f"{30 + len(lines)} 20 {device} / {target} rw - nfs4 {shown} rw,vers=4.1,hard,{options}")
+            lines.append(f"{30 + len(lines)} 20 {device} / {target} rw - {kind} {shown} rw,vers=4.1,hard,{options}")
         self._replace_mounts(lines)
         return OK
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bootstrap.base.threads import SystemThreads
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.imds import Identity
-from bootstrap.run.instance import Instance, Listeners, Machine, build_instance
+from bootstrap.run.instance import Instance, Listeners, MachineParts, build_instance
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document
 from tests.kit.fake_os import FakeOs
@@ -13,9 +13,9 @@ from tests.kit.fence import FenceInProcess
 from tests.kit.lease import ME, DirectWorker
 
 
-def fake_machine(machine: FakeOs, clock: FakeClock) -> Machine:
+def fake_machine(machine: FakeOs, clock: FakeClock) -> MachineParts:
     """Everything of a machine that is not AWS, with a fence and a lease directory of its own."""
-    return Machine(
+    return MachineParts(
         clock=clock,
         paths=machine.paths,
         commands=machine,
@@ -38,9 +38,10 @@ def identity(zone: str = "us-east-1a") -> Identity:
     return Identity(instance_id=ME, zone=zone, image_id="ami-1", mac="02:00:00:00:00:01")
 
 
-def build(machine: FakeOs, clock: FakeClock, zone: str = "us-east-1a") -> Instance:
+def build(machine: FakeOs, clock: FakeClock, zone: str = "us-east-1a", target: str = "/var/lib/demo") -> Instance:
+    """`target`: where the service sees its data directory."""
     return build_instance(
-        document(),
+        document(target),
         identity(zone),
         machine=fake_machine(machine, clock),
         clients=Clients("us-east-1"),

@@ -34,7 +34,7 @@ BOOT_PHASES = {
     "lease",
     "network-interface",
     "mount-data",
-    "record",
+    "connection",
     "directories",
     "service-start",
     "healthy",

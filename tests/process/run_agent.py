@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bootstrap.__main__ import run
 from bootstrap.base.clock import SystemClock
+from bootstrap.base.threads import SystemThreads
 from bootstrap.base.timeline import Event
 from bootstrap.cloud.imds import HttpTransport, MetadataService
 from bootstrap.fence.client import FenceClient
@@ -22,7 +23,7 @@ from bootstrap.fence.protocol import SOCKET_NAME
 from bootstrap.lease.worker import LeaseWorker
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.agent import Adapters
-from bootstrap.run.instance import Machine
+from bootstrap.run.instance import MachineParts
 from tests.kit.fake_os import FakeOs
 
 
@@ -35,12 +36,13 @@ def main(root: str, kill_at: str = "") -> int:
             os.kill(os.getpid(), signal.SIGKILL)
 
     clock, fake = SystemClock(), FakeOs(Path(root))
-    machine = Machine(
+    machine = MachineParts(
         clock=clock,
         paths=fake.paths,
         commands=fake,
         links=fake,
         worker=LeaseWorker(clock),
+        threads=SystemThreads(),
         fence=FenceClient(fake.paths.run / SOCKET_NAME),
         nonce=lambda: secrets.token_hex(16),
         boot_id=(Path(root) / "boot_id").read_text(),

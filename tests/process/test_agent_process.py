@@ -17,7 +17,7 @@ STEPS = (
     "lease",
     "network-interface",
     "mount-data",
-    "record",
+    "connection",
     "directories",
     "service-start",
     "healthy",
@@ -172,5 +172,5 @@ def test_route53_out_of_reach_never_delays_the_start(surroundings: Surroundings)
     state = surroundings.await_phase("ready", "failed")
     assert state["phase"] == "ready"
     outcomes = {entry["name"]: entry["outcome"] for entry in state["timeline"]}
-    assert outcomes["record"] == "late"
+    assert outcomes["connection"] == "late"
     assert outcomes["launch-hook"] == "ok"

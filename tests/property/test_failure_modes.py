@@ -9,11 +9,11 @@ import pytest
 
 from bootstrap.base.member import Member
 from bootstrap.base.timing import FencePolicy, LeaseTiming
+from bootstrap.claims.connection.route53 import TTL_STEPS
 from bootstrap.fence.rules import LATE_S, TICK_S, FenceAction, FenceMemory, fence_step
 from bootstrap.lease.rules.acquire import POLL_S, acquire_step
 from bootstrap.lease.rules.actions import GiveUp, Publish, Terminate, Wait
 from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer, Observation, Seen
-from bootstrap.lease.rules.permission import TTL_STEPS
 from bootstrap.lease.rules.record import Applicant, new_record
 from bootstrap.lease.rules.watch import RENEWALS_MISSED, AcquireMemory
 from lab.simulation.checker import HURRY_S, WAKE_S

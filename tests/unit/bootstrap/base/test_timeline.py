@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.base.state import State, render_state
 from bootstrap.base.timeline import EventFile, Timeline, log_event
-from bootstrap.run.report import State, render_state
 from tests.kit.clock import FakeClock
 
 LINE = re.compile(
@@ -23,31 +23,30 @@ def boot(clock: FakeClock, timeline: Timeline) -> None:
     timeline.started("mount-data")
     clock.advance(0.5)
     timeline.started("network-interface")
-    timeline.started("record")
+    timeline.started("connection")
     clock.advance(1.25)
     timeline.finished("mount-data", "ok", "by fs-1.efs")
     clock.advance(2)
     timeline.finished("network-interface", "failed", "eni-1 is held")
     timeline.finished("service-start", "skipped")
-    timeline.finished("record", "late", "goes on in the background")
+    timeline.finished("connection", "late", "goes on in the background")
     clock.advance(60)
-    timeline.finished("record", "ok", "moved")
+    timeline.finished("connection", "ok", "moved")
 
 
 def test_log_and_state_parameter_tell_the_same_boot(clock: FakeClock, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, logger="bootstrap.base.timeline")
     timeline = Timeline(clock, [log_event])
     boot(clock, timeline)
-    state = State(phase="failed", sentence="", instance_id="i-1", zone="a", image_id="ami-1", image_version="1")
-    written = json.loads(render_state(state, timeline.entries(), clock.utc_text()))["timeline"]
+    written = json.loads(render_state(State(phase="failed", timeline=timeline.entries())))["timeline"]
     assert [(entry["name"], entry["start_s"], entry["duration_s"], entry["outcome"]) for entry in written] == [
         ("mount-data", 0.0, 1.75, "ok"),
         ("network-interface", 0.5, 3.25, "failed"),
-        ("record", 0.5, 63.25, "ok"),
+        ("connection", 0.5, 63.25, "ok"),
         ("service-start", 3.75, 0.0, "skipped"),
     ]
     said = [match for record in caplog.records if (match := LINE.match(record.getMessage()))]
-    assert [match["outcome"] for match in said if match["name"] == "record"] == ["late", "ok"]
+    assert [match["outcome"] for match in said if match["name"] == "connection"] == ["late", "ok"]
     last = {match["name"]: match for match in said}
     assert set(last) == {entry["name"] for entry in written}
     for entry in written:
@@ -69,10 +68,10 @@ def test_every_start_is_said_when_it_happens_so_that_a_hang_has_a_last_line(
 
 def test_what_ended_meanwhile_is_not_called_late(clock: FakeClock) -> None:
     timeline = Timeline(clock, [])
-    timeline.started("record")
-    timeline.finished("record", "ok", "moved")
-    assert timeline.finished("record", "late").outcome == "ok"
-    assert [(entry.name, entry.outcome) for entry in timeline.entries()] == [("record", "ok")]
+    timeline.started("connection")
+    timeline.finished("connection", "ok", "moved")
+    assert timeline.finished("connection", "late").outcome == "ok"
+    assert [(entry.name, entry.outcome) for entry in timeline.entries()] == [("connection", "ok")]
 
 
 def test_the_file_has_a_line_per_event_and_without_it_the_boot_goes_on(
@@ -84,7 +83,7 @@ def test_the_file_has_a_line_per_event_and_without_it_the_boot_goes_on(
     assert [(event["event"], event["name"]) for event in events[:3]] == [
         ("started", "mount-data"),
         ("started", "network-interface"),
-        ("started", "record"),
+        ("started", "connection"),
     ]
     assert events[-1]["outcome"] == "ok"
     boot(clock, Timeline(clock, [EventFile(tmp_path / "gone" / "timeline.jsonl")]))

@@ -8,7 +8,7 @@ import pytest
 
 from bootstrap.base.timing import LeaseTiming
 from bootstrap.lease.rules.observation import NoAnswer, Seen
-from bootstrap.lease.rules.permission import TTL_STEPS, may_touch, record_ttl_s
+from bootstrap.lease.rules.permission import may_touch
 from bootstrap.lease.rules.publish import Publication, judge_publication
 from bootstrap.lease.rules.record import Applicant, LeaseRecord, new_record, renewed
 from bootstrap.lease.rules.renew import Hold, Renewal, after_renewal, before_renewal
@@ -125,11 +125,3 @@ def test_no_answer_is_tried_again_until_the_deadline() -> None:
 def test_the_guard(look: Seen | NoAnswer, now_s: float, is_given: object, sentence: str) -> None:
     permission = may_touch(HOLD, look, now_s=now_s)
     assert (permission.is_given, permission.sentence) == (is_given, sentence)
-
-
-@pytest.mark.parametrize("ttl_s", [1, 2, 5, 10, 300])
-def test_the_records_of_neighbouring_generations_differ_and_never_live_longer_than_asked(ttl_s: int) -> None:
-    ttls = [record_ttl_s(ttl_s, generation) for generation in range(1, 40)]
-    assert all(1 <= ttl <= ttl_s for ttl in ttls)
-    steps = min(TTL_STEPS, ttl_s)
-    assert all(len(set(ttls[start : start + steps])) == steps for start in range(20))

@@ -7,10 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.base.document import Directory
 from bootstrap.base.errors import MountError
 from bootstrap.machine.commands import Completed
-from bootstrap.machine.directories import bind_difference, ensure_directories, release_directories
+from bootstrap.machine.directories import DataDirectories, bind_difference
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.machine.mountinfo import Mount
 from tests.kit.clock import FakeClock
@@ -45,14 +44,15 @@ class World:
         target = machine.root / "service"
         target.mkdir()
         (target / "factory").write_text("x")
-        self.directories: tuple[Directory, ...] = document(str(target)).file_system.directories
+        directories = document(str(target)).file_system.directories
+        self.directories = DataDirectories(self.file_systems, self.root, directories, "/nowhere")
         self.mount()
 
     def mount(self) -> None:
         self.machine.run(("mount", "-t", "nfs4", "-o", "hard", "x:/d", self.root), self.clock.deadline())
 
     def ensure(self) -> str:
-        return ensure_directories(self.file_systems, self.root, self.directories, "/nowhere", self.clock.deadline())
+        return self.directories.ensure(self.clock.deadline())
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_release_names_what_stays(world: World, clock: FakeClock) -> None:
     world.ensure()
     target = str(world.machine.root / "service")
     world.machine.hung.add(target)
-    assert release_directories(world.file_systems, world.directories, clock.deadline()) == [target]
+    assert world.directories.release(clock.deadline()) == [target]
     assert world.file_systems.mount_at(target) is not None, "detached lazily it could still be written back"
     world.machine.hung.clear()
-    assert release_directories(world.file_systems, world.directories, clock.deadline()) == []
+    assert world.directories.release(clock.deadline()) == []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import configparser
 import re
+import socket
 from pathlib import Path
 
 import pytest
@@ -98,3 +99,18 @@ def test_every_error_is_documented_with_the_code_it_ends_in(kind: type[AgentErro
     assert kind.reason in rows, f"docs/exit-codes.md has no row for {kind.reason}"
     assert str(int(kind.exit_code)) in rows[kind.reason].split(" or ")
     assert kind.exit_code is not ExitCode.OK
+
+
+@pytest.mark.parametrize("is_abstract", [False, True])
+def test_notifier_reaches_both_kinds_of_socket(tmp_path: Path, *, is_abstract: bool) -> None:
+    address = f"@soloist-test-{tmp_path.name}" if is_abstract else str(tmp_path / "notify")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as channel:
+        channel.bind("\0" + address[1:] if is_abstract else address)
+        channel.settimeout(5)
+        assert ServiceNotifier(address).ready("two\nlines")
+        assert channel.recv(1000) == b"READY=1\nSTATUS=two lines"
+
+
+def test_notifier_without_a_listener_is_silent(tmp_path: Path) -> None:
+    assert not ServiceNotifier("").ready("x")
+    assert not ServiceNotifier(str(tmp_path / "nobody")).ready("x")

@@ -48,8 +48,8 @@ class World:
         self.status: list[str] = []
         group: Any = self.group
         plain = build(machine, clock)
-        claim = Claim(self.interfaces, plain.zone, ME, permitted)
-        self.instance = replace(plain, auto_scaling=group, claim=claim)
+        claims = replace(plain.claims, network_interface=Claim(self.interfaces, plain.zone, ME, permitted))
+        self.instance = replace(plain, group=group, claims=claims)
         machine.refusing["say-goodbye"] = OK
         parts: Any = self
         self.timeline = Timeline(clock, [])

@@ -10,28 +10,30 @@ import pytest
 from bootstrap.base.clock import Clock, Deadline, StopRequest, SystemClock
 from bootstrap.base.errors import DeadlineExceeded, ExitCode, MountError, StopRequested
 from bootstrap.base.timeline import Timeline
-from bootstrap.run.graph import Runner, Step, StepError
+from bootstrap.run.graph import BootStep, Runner, StepError
 from tests.kit.clock import FakeClock
 
 WATCHDOG_S = 20.0  # real seconds; only a broken runner ever needs them
 
 
-def step(name: str, run: Callable[[Deadline], str] | None = None, *after: str, is_awaited: bool = True) -> Step:
-    return Step(name=name, run=run or (lambda _: name), deadline_s=60, after=after, is_awaited=is_awaited)
+def step(name: str, run: Callable[[Deadline], str] | None = None, *after: str, is_awaited: bool = True) -> BootStep:
+    return BootStep(name=name, run=run or (lambda _: name), deadline_s=60, after=after, is_awaited=is_awaited)
 
 
-def run(steps: list[Step], clock: Clock | None = None, stop: StopRequest | None = None) -> dict[str, str]:
-    clock, stop = clock or SystemClock(), stop or StopRequest()
+def run(
+    steps: list[BootStep],
+    clock: Clock | None = None,
+    stop: StopRequest | None = None,
+    outcomes: dict[str, str] | None = None,
+) -> dict[str, str]:
+    """The outcome of each step; also in `outcomes`, for a run that raises."""
+    clock, stop, outcomes = clock or SystemClock(), stop or StopRequest(), {} if outcomes is None else outcomes
     timeline = Timeline(clock, [])
     try:
         Runner(steps, timeline, clock, stop).run(Deadline(clock, 600, "boot", stop))
     finally:
-        run.outcomes = {entry.name: entry.outcome for entry in timeline.entries()}  # type: ignore[attr-defined]
-    return run.outcomes  # type: ignore[attr-defined, no-any-return]
-
-
-def outcomes() -> dict[str, str]:
-    return run.outcomes  # type: ignore[attr-defined, no-any-return]
+        outcomes |= {entry.name: entry.outcome for entry in timeline.entries()}
+    return outcomes
 
 
 def fail(_: Deadline) -> str:
@@ -70,10 +72,11 @@ def test_failure_is_named_stops_the_others_and_skips_the_rest() -> None:
         is_started.wait(WATCHDOG_S)
         raise MountError("no server")
 
+    outcomes: dict[str, str] = {}
     with pytest.raises(StepError, match="b: no server") as caught:
-        run([step("a", wait_for_ever), step("b", fail_late), step("c", None, "b")])
+        run([step("a", wait_for_ever), step("b", fail_late), step("c", None, "b")], outcomes=outcomes)
     assert (caught.value.step, caught.value.reason, caught.value.exit_code) == ("b", "mount-failed", ExitCode.FAILED)
-    assert outcomes() == {"a": "skipped", "b": "failed", "c": "skipped"}
+    assert outcomes == {"a": "skipped", "b": "failed", "c": "skipped"}
 
 
 def test_unexpected_exception_is_a_failure_too() -> None:
@@ -134,6 +137,6 @@ def test_stop_ends_the_boot_and_nothing_more_starts() -> None:
 
 
 @pytest.mark.parametrize("steps", [[step("a", None, "nowhere")], [step("a"), step("a")]])
-def test_graph_that_makes_no_sense_is_refused(steps: list[Step]) -> None:
+def test_graph_that_makes_no_sense_is_refused(steps: list[BootStep]) -> None:
     with pytest.raises(ValueError, match="steps are named twice or need unknown ones"):
         run(steps)

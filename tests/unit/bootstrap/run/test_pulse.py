@@ -17,12 +17,11 @@ from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.agent import LEASE_LOOP, Adapters, Agent
 from bootstrap.run.instance import build_instance
 from bootstrap.run.pulse import Pulse
-from bootstrap.run.report import State
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document
 from tests.kit.fake_os import FakeOs
 from tests.kit.instance import fake_machine, identity
-from tests.kit.lease import ME, Holder
+from tests.kit.lease import Holder
 
 
 def test_a_late_loop_stops_the_signs_and_its_beat_brings_them_back(clock: FakeClock) -> None:
@@ -82,9 +81,6 @@ class Joined:
         metadata: Any = None
         parts = fake_machine(machine, clock)
         self.agent = Agent(Adapters(machine=parts, metadata=metadata, notifier=self.notes), self.stop)
-        self.agent._state = State(
-            phase="booting", sentence="", instance_id=ME, zone="us-east-1a", image_id="ami-1", image_version="1"
-        )
         self.listeners = self.agent._listeners(document())
         self.instance = build_instance(
             document(), identity(), machine=parts, clients=Clients("us-east-1"), listeners=self.listeners
@@ -158,7 +154,7 @@ def test_systemd_is_petted_while_the_service_is_supervised_and_not_while_a_cycle
 
     joined.machine.set_unit("demo-store.service", "active")
     joined.machine.set_unit("demo.service", "active")
-    joined.instance.prober.failures = failures  # type: ignore[method-assign, assignment]
+    joined.instance.service.prober.failures = failures  # type: ignore[method-assign, assignment]
     assert joined.live(Endings()) is ExitCode.OK
     assert petted == [True] * 20 + [False, True], "twenty cycles, a hang, and an ending that has deadlines of its own"
     assert joined.pulses == 1, "nobody sends the signs"
@@ -181,7 +177,7 @@ def test_a_lease_lost_while_supervising_ends_as_lost_and_stops_the_loop_at_once(
             ended.append(how)
             return ExitCode.LEASE_LOST
 
-    joined.instance.prober.failures = failures  # type: ignore[method-assign, assignment]
+    joined.instance.service.prober.failures = failures  # type: ignore[method-assign, assignment]
     began_s = joined.clock.now_s
     assert joined.live(Endings()) is ExitCode.LEASE_LOST
     assert ended == [lost]

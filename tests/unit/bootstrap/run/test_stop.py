@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -12,12 +11,9 @@ from bootstrap.base.timeline import Timeline
 from bootstrap.claims.network_interface import Claim
 from bootstrap.lease.release import release_all
 from bootstrap.machine.commands import Completed
-from bootstrap.machine.file_system import FileSystems
-from bootstrap.run.instance import Instance
 from bootstrap.run.stop import InstanceBelongings
 from tests.kit.clock import FakeClock
 from tests.kit.cloud import FakeInterfaces, held_by, permitted
-from tests.kit.documents import document
 from tests.kit.fake_os import OK, FakeOs
 from tests.kit.instance import build
 from tests.kit.lease import ME
@@ -29,10 +25,9 @@ class World:
         self.target, self.root = str(machine.root / "service"), str(machine.paths.data_root)
         self.interfaces = FakeInterfaces(held_by(ME))
         self.timeline = Timeline(clock, [])
-        plain: Any = build(machine, clock)
-        self.instance: Instance = replace(
-            plain, document=document(self.target), claim=Claim(self.interfaces, plain.zone, ME, permitted)
-        )
+        plain = build(machine, clock, target=self.target)
+        claims = replace(plain.claims, network_interface=Claim(self.interfaces, plain.zone, ME, permitted))
+        self.instance = replace(plain, claims=claims)
         machine.refusing["say-goodbye"] = OK
 
     def boot(self) -> None:
@@ -40,7 +35,7 @@ class World:
         for source, target in (("x:/lease", str(self.machine.paths.lease_root)), ("x:/data", self.root)):
             self.machine.run(("mount", "-t", "nfs4", "-o", "hard", source, target), self.clock.deadline())
         self.machine.run(("mount", "--bind", f"{self.root}/demo", self.target), self.clock.deadline())
-        self.instance.units.start(self.clock.deadline())
+        self.instance.service.units.start(self.clock.deadline())
 
     def release(self) -> list[str]:
         return release_all(
@@ -105,6 +100,5 @@ def test_interface_that_stays_is_named(world: World) -> None:
 
 
 def test_mount_that_is_not_there_is_not_synced(world: World) -> None:
-    FileSystems(world.machine, world.machine.paths.mountinfo)
     world.release()
     assert not any(line.startswith("sync") for line in world.machine.log())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from bootstrap.base.clock import StopRequest
 from bootstrap.base.errors import CloudError
 from bootstrap.machine.commands import Completed
-from bootstrap.run.supervise import Action, Observation, Supervisor, decide
+from bootstrap.run.supervise import ServiceAction, ServiceObservation, Supervisor, decide
 from tests.kit.clock import FakeClock
 from tests.kit.cloud import cloud_error
 from tests.kit.documents import document
@@ -23,43 +24,43 @@ SICK = ("GET /ping: status 500",)
 @pytest.mark.parametrize(
     ("observation", "action", "sentence"),
     [
-        (Observation(), Action.NOTHING, "healthy"),
-        (Observation(stop_sentence="SIGTERM received", failures=SICK), Action.STOP, "SIGTERM received"),
-        (Observation(failures=SICK, misses=1), Action.NOTHING, "missed 1 of 3: GET /ping: status 500"),
-        (Observation(failures=SICK, misses=2), Action.NOTHING, "missed 2 of 3: GET /ping: status 500"),
+        (ServiceObservation(), ServiceAction.NOTHING, "healthy"),
+        (ServiceObservation(stop_sentence="SIGTERM received", failures=SICK), ServiceAction.STOP, "SIGTERM received"),
+        (ServiceObservation(failures=SICK, misses=1), ServiceAction.NOTHING, "missed 1 of 3: GET /ping: status 500"),
+        (ServiceObservation(failures=SICK, misses=2), ServiceAction.NOTHING, "missed 2 of 3: GET /ping: status 500"),
         (
-            Observation(failures=SICK, misses=3),
-            Action.RESTART,
+            ServiceObservation(failures=SICK, misses=3),
+            ServiceAction.RESTART,
             "restart the service here (1 of 3): GET /ping: status 500",
         ),
         (
-            Observation(dead_units=("demo.service is failed",), misses=1),
-            Action.RESTART,
+            ServiceObservation(dead_units=("demo.service is failed",), misses=1),
+            ServiceAction.RESTART,
             "restart the service here (1 of 3): demo.service is failed",
         ),
         (
-            Observation(failures=SICK, misses=9, restarted_at_s=(980.0,)),
-            Action.NOTHING,
+            ServiceObservation(failures=SICK, misses=9, restarted_at_s=(980.0,)),
+            ServiceAction.NOTHING,
             "restarted, may take 30 s: GET /ping: status 500",
         ),
         (
-            Observation(failures=SICK, misses=9, restarted_at_s=(969.0,)),
-            Action.RESTART,
+            ServiceObservation(failures=SICK, misses=9, restarted_at_s=(969.0,)),
+            ServiceAction.RESTART,
             "restart the service here (2 of 3): GET /ping: status 500",
         ),
         (
-            Observation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(700.0, 800.0, 995.0)),
-            Action.REPORT_UNHEALTHY,
+            ServiceObservation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(700.0, 800.0, 995.0)),
+            ServiceAction.REPORT_UNHEALTHY,
             "3 restarts in 900 s did not help, replace this instance: demo.service is failed",
         ),
         (
-            Observation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(99.0, 800.0, 995.0)),
-            Action.RESTART,
+            ServiceObservation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(99.0, 800.0, 995.0)),
+            ServiceAction.RESTART,
             "restart the service here (3 of 3): demo.service is failed",
         ),
     ],
 )
-def test_decide(observation: Observation, action: Action, sentence: str) -> None:
+def test_decide(observation: ServiceObservation, action: ServiceAction, sentence: str) -> None:
     decision = decide(observation, HEALTH, 1000.0)
     assert (decision.action, decision.sentence) == (action, sentence)
 
@@ -83,8 +84,8 @@ class World:
         self.stop = StopRequest()
         self.said: list[str] = []
         self.beats: list[float] = []
-        instance: Any = build(machine, clock)
-        object.__setattr__(instance, "auto_scaling", self.group)
+        group: Any = self.group
+        instance = replace(build(machine, clock), group=group)
         self.supervisor = Supervisor(instance, self.stop, self.said.append, self.beats.append)
         machine.refusing["probe"] = OK
         for unit in instance.document.service.units:
@@ -107,7 +108,7 @@ def world(machine: FakeOs, clock: FakeClock) -> World:
 def test_healthy_is_said_once_and_a_stop_ends_it(world: World) -> None:
     world.clock.at(60, lambda: world.stop.request("the group is terminating this instance"))
     decision = world.supervisor.run()
-    assert (decision.action, decision.sentence) == (Action.STOP, "the group is terminating this instance")
+    assert (decision.action, decision.sentence) == (ServiceAction.STOP, "the group is terminating this instance")
     assert world.said == ["healthy", "the group is terminating this instance"]
     assert world.starts() == 0
 
@@ -128,14 +129,14 @@ def test_short_sickness_changes_nothing(world: World) -> None:
 
 def test_dead_unit_is_restarted_at_once_and_serves_again(world: World) -> None:
     world.machine.set_unit("demo.service", "failed")
-    assert world.supervisor.cycle().action is Action.RESTART
+    assert world.supervisor.cycle().action is ServiceAction.RESTART
     assert world.supervisor.cycle().sentence == "healthy"
 
 
 def test_lasting_sickness_is_three_restarts_then_a_report(world: World) -> None:
     world.sicken()
     decision = world.supervisor.run()
-    assert decision.action is Action.REPORT_UNHEALTHY
+    assert decision.action is ServiceAction.REPORT_UNHEALTHY
     assert (world.starts(), world.group.reports) == (3, 1)
 
 
@@ -150,5 +151,5 @@ def test_restart_that_fails_is_no_end(world: World) -> None:
     world.machine.set_unit("demo.service", "failed")
     world.machine.refusing["start --job-mode=fail demo"] = Completed(exit_code=1, output="broken")
     decision = world.supervisor.run()
-    assert decision.action is Action.REPORT_UNHEALTHY
+    assert decision.action is ServiceAction.REPORT_UNHEALTHY
     assert decision.sentence.startswith("3 restarts in 900 s did not help")

@@ -44,6 +44,7 @@ class Api:
 
     def __init__(self) -> None:
         self.attached = ""
+        self.record: dict[str, Any] = OLD_RECORD
         self.changes: list[tuple[str, dict[str, Any]]] = []
 
     def describe_network_interfaces(self, **_: Any) -> dict[str, Any]:
@@ -59,10 +60,11 @@ class Api:
         self.attached = arguments["InstanceId"]
 
     def list_resource_record_sets(self, **_: Any) -> dict[str, Any]:
-        return {"ResourceRecordSets": [OLD_RECORD]}
+        return {"ResourceRecordSets": [self.record]}
 
     def change_resource_record_sets(self, **arguments: Any) -> None:
         self.changes.append(("record", arguments))
+        self.record = arguments["ChangeBatch"]["Changes"][-1]["ResourceRecordSet"]
 
 
 class World:
@@ -152,7 +154,7 @@ STALE = [be_replaced, sleep_past_the_deadline, lose_sight_of_the_lease, lose_the
 def test_the_holder_attaches_and_moves_the_record(world: World) -> None:
     world.take()
     assert world.boot.network_interface(world.clock.deadline()) == "10.0.100.10 on vec1"
-    world.boot.record(world.clock.deadline())
+    world.boot.connection(world.clock.deadline())
     assert [what for what, _ in world.api.changes] == ["attach", "record"]
 
 
@@ -170,12 +172,12 @@ def test_a_stale_instance_moves_no_record(world: World, become_stale: Callable[[
     world.take()
     become_stale(world)
     with pytest.raises(DeadlineExceeded, match="nothing is touched"):
-        world.boot.record(world.clock.deadline())
+        world.boot.connection(world.clock.deadline())
     assert world.api.changes == []
 
 
 def test_without_a_lease_nothing_is_touched(world: World) -> None:
-    for step in (world.boot.network_interface, world.boot.record):
+    for step in (world.boot.network_interface, world.boot.connection):
         with pytest.raises(DeadlineExceeded, match="the lease is not held: nothing is touched"):
             step(world.clock.deadline())
     assert world.api.changes == []
@@ -186,7 +188,7 @@ def test_the_record_carries_the_generation_and_names_the_old_one_exactly(world: 
     if before:
         world.put(before, is_released=True)
     world.take()
-    world.boot.record(world.clock.deadline())
+    world.boot.connection(world.clock.deadline())
     ((_, change),) = world.api.changes
     delete, create = change["ChangeBatch"]["Changes"]
     assert (delete["Action"], delete["ResourceRecordSet"]) == ("DELETE", OLD_RECORD)

@@ -1,4 +1,4 @@
-"""Mounting: exact commands, mountinfo as the only proof, and attempts that end."""
+"""Storage on EFS: exact commands, mountinfo as the only proof, and attempts that end."""
 
 from __future__ import annotations
 
@@ -8,19 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.base.clock import Deadline
 from bootstrap.base.document import FileSystem
 from bootstrap.base.errors import DeadlineExceeded
+from bootstrap.claims.storage.contract import ensure_mounted
+from bootstrap.claims.storage.efs import EfsPart, plan_mounts
 from bootstrap.machine.commands import Completed
-from bootstrap.machine.file_system import (
-    FileSystems,
-    Marker,
-    MountPlan,
-    MountRefused,
-    Unmarked,
-    difference,
-    plan_mounts,
-)
+from bootstrap.machine.file_system import FileSystems, MountRefused, difference
 from bootstrap.machine.mountinfo import Mount
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document
@@ -135,14 +128,11 @@ class World:
         self.machine, self.clock = machine, clock
         self.root = str(machine.paths.data_root)
         self.file_systems = FileSystems(machine, machine.paths.mountinfo)
-        self.marker = Marker(self.file_systems, self.root, "fs-1", "demo")
-
-    def plans(self) -> list[MountPlan]:
-        return plan_mounts(NFS, is_lease=False, target=self.root, mount_target_address="10.0.0.20")
+        self.data = EfsPart(self.file_systems, NFS, self.root, "10.0.0.20", "demo")
+        self.lease = EfsPart(self.file_systems, NFS, str(machine.paths.lease_root), "10.0.0.20")
 
     def mount(self, seconds: float = 100) -> str:
-        deadline: Deadline = self.clock.deadline(seconds)
-        return self.file_systems.ensure_mounted(self.plans(), deadline, 20, marker=self.marker)
+        return ensure_mounted(self.data, self.clock.deadline(seconds), 20)
 
     def commands(self, verb: str = "mount") -> list[str]:
         return [line for line in self.machine.log() if line.startswith(verb)]
@@ -210,10 +200,8 @@ def test_marker_of_another_service_is_refused_at_once(world: World) -> None:
 
 
 def test_lease_part_needs_no_marker(world: World, clock: FakeClock) -> None:
-    target = str(world.machine.paths.lease_root)
-    plans = plan_mounts(NFS, is_lease=True, target=target, mount_target_address="10.0.0.20")
-    world.file_systems.ensure_mounted(plans, clock.deadline(), 20, marker=Unmarked())
-    assert list(Path(target).iterdir()) == []
+    ensure_mounted(world.lease, clock.deadline(), 20)
+    assert list(Path(world.lease.root).iterdir()) == []
 
 
 def test_unmount_says_whether_it_was_clean(world: World, clock: FakeClock) -> None:
@@ -247,20 +235,18 @@ def test_options_of_the_lease_mount_are_those_in_force_not_those_asked_for(
 ) -> None:
     machine = ForgetfulOs(tmp_path / "machine", option)
     target = str(machine.paths.lease_root)
-    plans = plan_mounts(file_system, is_lease=True, target=target, mount_target_address="10.0.0.20")
-    file_systems = FileSystems(machine, machine.paths.mountinfo)
+    lease = EfsPart(FileSystems(machine, machine.paths.mountinfo), file_system, target, "10.0.0.20")
     with pytest.raises(DeadlineExceeded, match=f"{target} is mounted without {option}"):
-        file_systems.ensure_mounted(plans, clock.deadline(30), 20, marker=Unmarked())
+        ensure_mounted(lease, clock.deadline(30), 20)
     assert machine.mounts() == [], "what cannot be trusted is not left there"
     machine.dropped = ()
-    assert file_systems.ensure_mounted(plans, clock.deadline(30), 20, marker=Unmarked())
+    assert ensure_mounted(lease, clock.deadline(30), 20)
 
 
 def test_a_cached_lease_mount_of_an_earlier_run_is_replaced(world: World, clock: FakeClock) -> None:
-    target = str(world.machine.paths.lease_root)
+    target = world.lease.root
     world.machine.run(("mount", "-t", "nfs4", "-o", OPTIONS, f"{DNS}:/demo/lease", target), clock.deadline())
-    plans = plan_mounts(NFS, is_lease=True, target=target, mount_target_address="10.0.0.20")
-    world.file_systems.ensure_mounted(plans, clock.deadline(), 20, marker=Unmarked())
+    ensure_mounted(world.lease, clock.deadline(), 20)
     mount = world.file_systems.mount_at(target)
-    assert difference(plans[0], mount) == ""
+    assert difference(world.lease.plan()[0], mount) == ""
     assert world.machine.mounts() == [target]

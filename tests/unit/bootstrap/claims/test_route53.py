@@ -1,4 +1,4 @@
-"""The record moves by compare-and-swap and never overwrites what it has not seen."""
+"""The connection by Route 53: the record moves by compare-and-swap and never overwrites what it has not seen."""
 
 from __future__ import annotations
 
@@ -8,19 +8,36 @@ from typing import Any
 import boto3
 import pytest
 
-from bootstrap.base.clock import StopRequest
+from bootstrap.base.clock import Deadline, StopRequest
 from bootstrap.base.errors import CloudError, DeadlineExceeded, NotHolder, StopRequested
-from bootstrap.claims.dns import RecordAction, RecordStore, decide_record, move_record
+from bootstrap.claims.connection.contract import establish
+from bootstrap.claims.connection.route53 import (
+    TTL_STEPS,
+    Permit,
+    RecordAction,
+    RecordStore,
+    Route53Connection,
+    decide_record,
+    record_ttl_s,
+)
+from bootstrap.cloud.clients import PROPAGATION_S
 from bootstrap.cloud.route53 import RecordSet, Route53, normalized
 from tests.kit.clock import FakeClock
 from tests.kit.cloud import Cloud, cloud_error, permitted
 
 NAME = "demo.lab.internal"
+GENERATION = 8  # the record of this generation has the whole TTL
 WANTED = RecordSet(name=NAME, values=("10.0.100.10",), ttl_s=10)
 
 
 def record(value: str, ttl_s: int = 10) -> RecordSet:
     return RecordSet(name=NAME, values=(value,), ttl_s=ttl_s)
+
+
+def move_record(store: RecordStore, wanted: RecordSet, deadline: Deadline, permit: Permit) -> str:
+    """Have the connection lead to the address of `wanted`."""
+    connection = Route53Connection(store, name=NAME, address=wanted.values[0], ttl_s=wanted.ttl_s, permit=permit)
+    return establish(connection, GENERATION, deadline)
 
 
 class FakeStore:
@@ -72,7 +89,7 @@ def test_decide_record(seen: RecordSet | None, action: RecordAction, sentence: s
 
 def test_right_record_is_left_alone(clock: FakeClock) -> None:
     store = FakeStore(WANTED)
-    assert move_record(store, WANTED, clock.deadline(), 10, permitted) == f"{NAME} already is 10.0.100.10"
+    assert move_record(store, WANTED, clock.deadline(), permitted) == f"{NAME} already is 10.0.100.10"
     assert store.swaps == []
 
 
@@ -82,7 +99,7 @@ def test_right_record_is_left_alone(clock: FakeClock) -> None:
 def test_error_is_retried_with_growing_pauses(clock: FakeClock, code: str) -> None:
     store = FakeStore(record("10.0.101.10"))
     store.errors = [cloud_error(code) for _ in range(6)]
-    move_record(store, WANTED, clock.deadline(), 10, permitted)
+    move_record(store, WANTED, clock.deadline(), permitted)
     assert store.held == WANTED
     assert clock.waits == [1, 2, 4, 8, 16, 20]
 
@@ -90,34 +107,51 @@ def test_error_is_retried_with_growing_pauses(clock: FakeClock, code: str) -> No
 def test_lost_answer_is_found_done(clock: FakeClock) -> None:
     store = FakeStore(record("10.0.101.10"))
     store.errors, store.is_performed_anyway = [cloud_error("ReadTimeoutError")], True
-    assert move_record(store, WANTED, clock.deadline(), 10, permitted) == f"{NAME} already is 10.0.100.10"
+    assert move_record(store, WANTED, clock.deadline(), permitted) == f"{NAME} already is 10.0.100.10"
     assert len(store.swaps) == 1
 
 
 def test_rival_write_is_seen_before_it_is_replaced(clock: FakeClock) -> None:
     store = FakeStore(record("10.0.101.10"))
     store.rival = lambda: store.overwrite(record("10.0.102.10"))
-    move_record(store, WANTED, clock.deadline(), 10, permitted)
+    move_record(store, WANTED, clock.deadline(), permitted)
     assert store.swaps == [(record("10.0.102.10"), WANTED)]
 
 
-def test_young_role_is_given_one_attempts_time(clock: FakeClock) -> None:
+def test_a_role_that_has_not_spread_is_given_the_time_that_all_calls_give_it(clock: FakeClock) -> None:
     store = FakeStore(None)
     store.errors = [cloud_error("AccessDenied", retryable=False) for _ in range(20)]
     with pytest.raises(CloudError, match="AccessDenied"):
-        move_record(store, WANTED, clock.deadline(600), 10, permitted)
-    assert 10 < sum(clock.waits) < 20
+        move_record(store, WANTED, clock.deadline(600), permitted)
+    assert PROPAGATION_S <= sum(clock.waits) < PROPAGATION_S + 20
+
+
+def test_a_swap_is_believed_only_when_it_was_read_back(clock: FakeClock) -> None:
+    store = FakeStore(record("10.0.101.10"))
+    ignored = [True, True]
+
+    def ignore() -> None:
+        """Route 53 accepts the change, and something else puts the old value back."""
+        if ignored:
+            ignored.pop()
+            store.swap = lambda _old, _new: None  # type: ignore[method-assign]
+        else:
+            del store.swap  # type: ignore[method-assign]
+
+    move_record(store, WANTED, clock.deadline(), ignore)
+    assert store.held == WANTED
+    assert clock.waits == [1, 2]
 
 
 def test_deadline_and_stop_end_it(clock: FakeClock) -> None:
     store = FakeStore(None)
     store.errors = [cloud_error("Throttling") for _ in range(99)]
     with pytest.raises(DeadlineExceeded, match="last seen: call: Throttling"):
-        move_record(store, WANTED, clock.deadline(30), 10, permitted)
+        move_record(store, WANTED, clock.deadline(30), permitted)
     stop = StopRequest()
     stop.request("SIGTERM received")
     with pytest.raises(StopRequested, match="SIGTERM"):
-        move_record(store, WANTED, clock.deadline(30, stop), 10, permitted)
+        move_record(store, WANTED, clock.deadline(30, stop), permitted)
 
 
 def never_overwrites_unseen(move: Callable[[Any], object]) -> bool:
@@ -135,7 +169,7 @@ def test_unconditional_upsert_is_seen(clock: FakeClock) -> None:
         store.overwrite(WANTED)
 
     assert not never_overwrites_unseen(upsert)
-    assert never_overwrites_unseen(lambda store: move_record(store, WANTED, clock.deadline(), 10, permitted))
+    assert never_overwrites_unseen(lambda store: move_record(store, WANTED, clock.deadline(), permitted))
 
 
 # ------------------------------------------------------------------ against the strict AWS
@@ -149,9 +183,9 @@ def zone_id(aws: Cloud) -> str:
 def test_strict_aws_creates_keeps_and_moves(aws: Cloud, clock: FakeClock, zone_id: str) -> None:
     store: RecordStore = Route53(aws.clients, zone_id)
     assert store.address_record(NAME) is None
-    assert move_record(store, WANTED, clock.deadline(), 10, permitted).endswith("create 10.0.100.10")
-    assert move_record(store, WANTED, clock.deadline(), 10, permitted).endswith("already is 10.0.100.10")
-    assert move_record(store, record("10.0.101.10"), clock.deadline(), 10, permitted).endswith("to 10.0.101.10")
+    assert move_record(store, WANTED, clock.deadline(), permitted).endswith("create 10.0.100.10")
+    assert move_record(store, WANTED, clock.deadline(), permitted).endswith("already is 10.0.100.10")
+    assert move_record(store, record("10.0.101.10"), clock.deadline(), permitted).endswith("to 10.0.101.10")
     assert store.address_record(NAME) == record("10.0.101.10")
     assert clock.waits == []
 
@@ -189,7 +223,7 @@ def test_who_does_not_hold_the_lease_swaps_nothing(clock: FakeClock) -> None:
         if refusals:
             raise NotHolder(refusals.pop(0))
 
-    move_record(store, WANTED, clock.deadline(), 10, permit)
+    move_record(store, WANTED, clock.deadline(), permit)
     assert refusals == []
     assert len(store.swaps) == 1, "verified again, it goes on"
 
@@ -199,7 +233,7 @@ def test_who_does_not_hold_the_lease_swaps_nothing(clock: FakeClock) -> None:
         raise NotHolder("generation 1 is not the highest, there is generation 2: nothing is touched")
 
     with pytest.raises(DeadlineExceeded, match="there is generation 2"):
-        move_record(store, WANTED, clock.deadline(30), 10, never)
+        move_record(store, WANTED, clock.deadline(30), never)
     assert store.swaps == []
 
 
@@ -218,5 +252,13 @@ def test_lease_is_proven_after_the_read_so_that_a_successors_value_is_never_name
 
     store.rival = successor  # after the proof: then the swap names an old value and fails
     with pytest.raises(DeadlineExceeded):
-        move_record(store, WANTED, clock.deadline(30), 10, permit)
+        move_record(store, WANTED, clock.deadline(30), permit)
     assert store.held == record("10.0.102.10")
+
+
+@pytest.mark.parametrize("ttl_s", [1, 2, 5, 10, 300])
+def test_the_records_of_neighbouring_generations_differ_and_never_live_longer_than_asked(ttl_s: int) -> None:
+    ttls = [record_ttl_s(ttl_s, generation) for generation in range(1, 40)]
+    assert all(1 <= ttl <= ttl_s for ttl in ttls)
+    steps = min(TTL_STEPS, ttl_s)
+    assert all(len(set(ttls[start : start + steps])) == steps for start in range(20))

@@ -1,0 +1,85 @@
+"""The state that an instance reports: its shape, its text, and which of two states may stand in the state parameter.
+
+For: the agent, which writes it to a file and to the state parameter; the operator's command and the lab, which read it.
+Guarantees: pure; the text is never longer than the parameter holds; a text of an older or newer version is read as far
+as it is understood. Does not: read or write anything, or take part in any decision about the service.
+Source: Systems Manager API reference PutParameter (a standard parameter holds 4 KiB).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from bootstrap.base.codec import DecodeError, decode, encode
+
+LARGEST_TEXT_BYTES = 4096
+
+Phase = Literal["new", "booting", "ready", "unhealthy", "stopping", "stopped", "failed"]  # "new": the stack's own value
+ARRIVING: tuple[Phase, ...] = ("booting", "ready")
+Outcome = Literal["ok", "failed", "skipped", "late"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TimelineEntry:
+    """One phase of a run: seconds since the agent started, and how it ended."""
+
+    name: str
+    start_s: float
+    duration_s: float
+    outcome: Outcome
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class State:
+    """What an instance says of itself. `connection` is what clients connect to (a DNS name), `generation` that of the
+    lease (0 before it is held), `reason` the stable word of a failure."""
+
+    phase: Phase = "new"
+    sentence: str = ""
+    instance_id: str = ""
+    zone: str = ""
+    image_id: str = ""
+    image_version: str = ""
+    network_interface_id: str = ""
+    address: str = ""
+    connection: str = ""
+    generation: int = 0
+    reason: str = ""
+    updated_at: str = ""  # wall time, for people
+    timeline: tuple[TimelineEntry, ...] = ()
+
+
+def render_state(state: State, limit: int = LARGEST_TEXT_BYTES) -> str:
+    """The state as one JSON document of at most `limit` bytes: the details of the timeline are dropped first, then the
+    end of the sentence."""
+    text = encode(state)
+    if len(text) > limit:
+        state = replace(state, timeline=tuple(replace(entry, detail="") for entry in state.timeline))
+        text = encode(state)
+    excess = len(text) - limit  # the text is ASCII, so characters are bytes
+    if excess > 0:
+        kept = max(0, len(state.sentence) - excess - len("..."))  # a character is at least one byte
+        text = encode(replace(state, sentence=state.sentence[:kept] + "..."))
+    return text
+
+
+def parse_state(text: str) -> State | None:
+    """The state in `text`, None where it is not one."""
+    try:
+        return decode(State, text, unknown_keys="ignore")
+    except DecodeError:
+        return None
+
+
+def may_replace(present: State | None, leaving: State) -> bool:
+    """Whether the state of an instance that is leaving may replace the one that is there: not that of a successor."""
+    return present is None or present.instance_id == leaving.instance_id or present.phase not in ARRIVING
+
+
+def is_displaced(present: State | None, mine: State) -> bool:
+    """Whether `mine`, of an instance that serves, was written over by an instance that holds no newer lease."""
+    if mine.phase != "ready" or present is None:
+        return mine.phase == "ready"
+    return present.instance_id != mine.instance_id and present.generation <= mine.generation

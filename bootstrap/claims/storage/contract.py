@@ -1,0 +1,65 @@
+"""What every kind of storage does, and the loop that mounts it.
+
+For: the steps mount-lease and mount-data, and the ordered stop. Guarantees: each attempt is bounded; a storage is
+believed to be mounted only when the kernel says so and what is on it was verified; what could not be verified is taken
+away before the next attempt; safe to repeat. Does not: decide who may mount (the lease does), or write data.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import Protocol
+
+from bootstrap.base.clock import Deadline
+from bootstrap.base.retry import NotYet, Pauses, retry
+from bootstrap.machine.file_system import MountPlan
+
+log = logging.getLogger(__name__)
+
+PAUSES = Pauses(first_s=0.5, longest_s=5.0)
+TAKE_AWAY_S = 20.0
+
+
+class Storage(Protocol):
+    """One storage, mounted at one place of this machine."""
+
+    @property
+    def root(self) -> str:
+        """Where it is mounted."""
+
+    def plan(self) -> list[MountPlan]:
+        """The ways to mount it, best first."""
+
+    def mount(self, plan: MountPlan, attempt: Deadline) -> str:
+        """Mount it by `plan`, unless it is mounted so already; why it is not, "" when it is. Raises StopRequested, and
+        an AgentError where trying again cannot help."""
+
+    def verify(self, attempt: Deadline) -> str:
+        """Why what is mounted cannot be used now; "" when it is this service's and answers. Raises StopRequested, and
+        an AgentError where trying again cannot help."""
+
+    def sync(self, deadline: Deadline) -> list[str]:
+        """Write everything back; what was not done, in words."""
+
+    def unmount(self, deadline: Deadline, *, may_be_lazy: bool) -> list[str]:
+        """Take it away; what is left, in words. Never lazily where unwritten data may be: what is only detached can be
+        written back at any later time, and nobody sees it."""
+
+
+def ensure_mounted(storage: Storage, deadline: Deadline, attempt_s: float) -> str:
+    """Mount it by the first way that works, each for at most `attempt_s`; by which, in words.
+    Raises DeadlineExceeded, StopRequested, and an AgentError where trying again cannot help."""
+
+    def attempt() -> str:
+        seen = ""
+        for plan in storage.plan():
+            deadline.check(seen)
+            limit = deadline.within(attempt_s, f"mount {plan.target} by {plan.by}")
+            seen = storage.mount(plan, limit) or storage.verify(limit)
+            if not seen:
+                return f"by {plan.by}"
+            log.info("mount %s by %s: %s", plan.target, plan.by, seen)
+            storage.unmount(Deadline(deadline.clock, TAKE_AWAY_S, "unmount", deadline.stop), may_be_lazy=True)
+        raise NotYet(seen)
+
+    return retry(attempt, deadline, PAUSES)

@@ -1,0 +1,96 @@
+"""Writes the state parameter in the background.
+
+For: report.py. Guarantees: whoever offers a state never waits; the latest state wins; a failure is retried with growing
+pauses and never fails the caller; the last written state is put back from time to time, where it was displaced.
+Does not: know what a state means.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from bootstrap.base.clock import Clock, Deadline
+from bootstrap.base.errors import CloudError
+from bootstrap.base.retry import Pauses
+from bootstrap.base.state import State
+
+log = logging.getLogger(__name__)
+
+PAUSES = Pauses(first_s=5.0, longest_s=60.0)
+REASSERT_S = 20.0  # how long another instance's state may stand above that of the one that serves
+
+
+class BackgroundWriter:
+    """Writes the latest offered state, in a thread of its own."""
+
+    def __init__(self, clock: Clock, write: Callable[[State], None], reassert: Callable[[State], None]) -> None:
+        """`write` writes a state; `reassert` writes the last one again if it was displaced. Both raise CloudError."""
+        self._clock = clock
+        self._write = write
+        self._reassert = reassert
+        self._lock = threading.Lock()
+        self._latest: State | None = None  # offered and not yet written
+        self._last_written: State | None = None
+        self._offered = threading.Event()
+        self._written = threading.Event()
+        self._written.set()
+
+    def start(self) -> None:
+        threading.Thread(target=self._run, name="state-parameter", daemon=True).start()
+
+    def offer(self, state: State) -> None:
+        """Have `state` written; returns at once."""
+        with self._lock:
+            self._latest = state
+            self._written.clear()
+        self._offered.set()
+
+    def flush(self, deadline: Deadline) -> bool:
+        """Wait until the latest state is written; False when it was not in time."""
+        return self._clock.wait(self._written, deadline.remaining_s)
+
+    def attempt(self) -> bool:
+        """Write the latest state once; False when it has to be tried again."""
+        with self._lock:
+            state = self._latest
+        if state is None:
+            return True
+        if not _succeeds(lambda: self._write(state)):
+            return False
+        with self._lock:
+            self._last_written = state
+            if self._latest is state:
+                self._latest = None
+                self._written.set()
+        return True
+
+    def look_again(self) -> None:
+        """Have the last written state put back if it was displaced."""
+        with self._lock:
+            state = self._last_written
+        if state is not None:
+            _succeeds(lambda: self._reassert(state))
+
+    def _run(self) -> None:
+        pauses = iter(PAUSES)
+        while True:
+            if not self._clock.wait(self._offered, REASSERT_S):
+                self.look_again()
+                continue
+            self._offered.clear()
+            if self.attempt():
+                pauses = iter(PAUSES)
+            else:
+                self._clock.wait(self._offered, next(pauses))
+                self._offered.set()
+
+
+def _succeeds(call: Callable[[], None]) -> bool:
+    try:
+        call()
+    except CloudError as error:
+        log.warning("state: %s", error)
+        return False
+    return True
