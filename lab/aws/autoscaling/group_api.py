@@ -17,7 +17,7 @@ from lab.aws.autoscaling.account_settings import maintenance_policy_from
 from lab.aws.autoscaling.group_records import Group, Member
 from lab.aws.autoscaling.lifecycle_hooks import hook_from
 from lab.aws.autoscaling.state import AutoScaling
-from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.cloud import Cloud, current, under_lock
 from lab.aws.core.errors import group_refused, validation_error
 from lab.aws.core.patches import PROPERTY, original, replaces
 from lab.aws.ec2.instances import begin_termination
@@ -176,51 +176,47 @@ def delete_group(cloud: Cloud, name: str, *, force: bool) -> None:
 
 
 @replaces(f"{_RESPONSE}.create_auto_scaling_group", expects=("self",), reason=_INSTANT)
-def create_auto_scaling_group(self: Any) -> Any:
+@under_lock
+def create_auto_scaling_group(self: Any, cloud: Cloud) -> Any:
     """CreateAutoScalingGroup."""
-    cloud = current()
-    with cloud.call():
-        create_group(cloud, self._get_params())
+    create_group(cloud, self._get_params())
     return EmptyResult()
 
 
 @replaces(f"{_RESPONSE}.update_auto_scaling_group", expects=("self",), reason=_INSTANT)
-def update_auto_scaling_group(self: Any) -> Any:
+@under_lock
+def update_auto_scaling_group(self: Any, cloud: Cloud) -> Any:
     """UpdateAutoScalingGroup."""
-    cloud = current()
-    with cloud.call():
-        update_group(cloud, self._get_param("AutoScalingGroupName"), self._get_params())
+    update_group(cloud, self._get_param("AutoScalingGroupName"), self._get_params())
     return EmptyResult()
 
 
 @replaces(f"{_RESPONSE}.delete_auto_scaling_group", expects=("self",), reason=_INSTANT)
-def delete_auto_scaling_group(self: Any) -> Any:
+@under_lock
+def delete_auto_scaling_group(self: Any, cloud: Cloud) -> Any:
     """DeleteAutoScalingGroup."""
-    cloud = current()
-    with cloud.call():
-        force = self._get_bool_param("ForceDelete", False)  # noqa: FBT003
-        delete_group(cloud, self._get_param("AutoScalingGroupName"), force=bool(force))
+    force = self._get_bool_param("ForceDelete", False)  # noqa: FBT003
+    delete_group(cloud, self._get_param("AutoScalingGroupName"), force=bool(force))
     return EmptyResult()
 
 
 @replaces(f"{_RESPONSE}.set_desired_capacity", expects=("self",), reason="moto ignores the maximum size")
-def set_desired_capacity(self: Any) -> Any:
+@under_lock
+def set_desired_capacity(self: Any, cloud: Cloud) -> Any:
     """SetDesiredCapacity: within the bounds of the group."""
-    cloud = current()
-    with cloud.call():
-        group = group_named(cloud, self._get_param("AutoScalingGroupName"))
-        wanted = self._get_int_param("DesiredCapacity")
-        if wanted > group.record.max_size:
-            raise validation_error(
-                f"New SetDesiredCapacity value {wanted} is above max value {group.record.max_size} "
-                "for the AutoScalingGroup."
-            )
-        if wanted < group.record.min_size:
-            raise validation_error(
-                f"New SetDesiredCapacity value {wanted} is below min value {group.record.min_size} "
-                "for the AutoScalingGroup."
-            )
-        _set_desired(group, wanted)
+    group = group_named(cloud, self._get_param("AutoScalingGroupName"))
+    wanted = self._get_int_param("DesiredCapacity")
+    if wanted > group.record.max_size:
+        raise validation_error(
+            f"New SetDesiredCapacity value {wanted} is above max value {group.record.max_size} "
+            "for the AutoScalingGroup."
+        )
+    if wanted < group.record.min_size:
+        raise validation_error(
+            f"New SetDesiredCapacity value {wanted} is below min value {group.record.min_size} "
+            "for the AutoScalingGroup."
+        )
+    _set_desired(group, wanted)
     return EmptyResult()
 
 
@@ -265,7 +261,8 @@ def notify_terminate_instances(self: Any, instance_ids: list[str]) -> None:
 @replaces(
     f"{_BACKEND}.suspend_processes", expects=("self", "group_name", "scaling_processes"), reason="unknown names pass"
 )
-def suspend_processes(self: Any, group_name: str, scaling_processes: list[str]) -> None:
+@under_lock
+def suspend_processes(self: Any, cloud: Cloud, group_name: str, scaling_processes: list[str]) -> None:
     """SuspendProcesses: refuses names that AWS does not know."""
     known: tuple[str, ...] = (
         "Launch",
@@ -276,11 +273,9 @@ def suspend_processes(self: Any, group_name: str, scaling_processes: list[str]) 
         "HealthCheck",
     )
     known += ("InstanceRefresh", "ReplaceUnhealthy", "ScheduledActions")
-    cloud = current()
-    with cloud.call():
-        group_named(cloud, group_name)
-        for name in scaling_processes or []:
-            if name not in known:
-                raise validation_error(f"{name} is not a valid process name: choose from {', '.join(known)}")
-        original(f"{_BACKEND}.suspend_processes")(self, group_name, scaling_processes)
-        cloud.event("group", group_name, f"suspended: {', '.join(scaling_processes or known)}")
+    group_named(cloud, group_name)
+    for name in scaling_processes or []:
+        if name not in known:
+            raise validation_error(f"{name} is not a valid process name: choose from {', '.join(known)}")
+    original(f"{_BACKEND}.suspend_processes")(self, group_name, scaling_processes)
+    cloud.event("group", group_name, f"suspended: {', '.join(scaling_processes or known)}")

@@ -8,6 +8,7 @@ room, such as `lab.aws.ec2.state.Ec2`; `room` keeps the one object of that class
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import threading
@@ -183,6 +184,18 @@ def current() -> Cloud:
             "the strict rules are applied but no control plane is running: use ControlPlane or strict_mock_aws"
         )
     return _current[-1]
+
+
+def under_lock(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Make a replacement for a method of moto's: it is also given the cloud, and is one `call`."""
+
+    @functools.wraps(function)
+    def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
+        cloud = current()
+        with cloud.call():
+            return function(self, cloud, *args, **kwargs)
+
+    return replacement
 
 
 def activate(cloud: Cloud) -> None:

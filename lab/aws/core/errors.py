@@ -7,36 +7,23 @@ code is certain and the text is ours.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.cloudformation.exceptions import CloudFormationError
 from moto.ec2.exceptions import EC2ClientError
 from moto.efs.exceptions import EFSError
 from moto.route53.exceptions import Route53ClientError
 
-# moto finds the service's error model by the module of the exception's class, hence one function per service.
-
-
-def refused(code: str, message: str) -> Exception:
-    """An error of EC2."""
-    error: Exception = EC2ClientError(code, message)
-    return error
-
-
-def group_refused(code: str, message: str) -> Exception:
-    """An error of Auto Scaling."""
-    error: Exception = AutoscalingClientError(code, message)
-    return error
+# moto finds the service's error model by the module of the exception's class, hence one per service.
+refused: Callable[[str, str], Exception] = EC2ClientError  # code, message
+group_refused: Callable[[str, str], Exception] = AutoscalingClientError
+record_refused: Callable[[str, str], Exception] = Route53ClientError
 
 
 def validation_error(message: str) -> Exception:
     """Auto Scaling's ValidationError."""
     return group_refused("ValidationError", message)
-
-
-def record_refused(code: str, message: str) -> Exception:
-    """An error of Route 53."""
-    error: Exception = Route53ClientError(code, message)
-    return error
 
 
 def file_system_refused(code: str, message: str) -> Exception:
