@@ -165,6 +165,13 @@ def session() -> boto3.session.Session:
     return boto3.session.Session("AKIAOPERATOR", "secret", region_name=REGION)
 
 
+def client(plane: ControlPlane, service: str, attempts: int = 1) -> Any:
+    """The operator's boto3 client of a control plane."""
+    made: Any = session()
+    config = Config(retries={"total_max_attempts": attempts})
+    return made.client(service, endpoint_url=plane.endpoint_url, config=config)
+
+
 class Account:
     """The operator's view."""
 
@@ -176,9 +183,7 @@ class Account:
 
     def client(self, service: str, attempts: int = 1) -> Any:
         if (service, attempts) not in self._clients:
-            config = Config(retries={"total_max_attempts": attempts})
-            made: Any = session()
-            self._clients[service, attempts] = made.client(service, endpoint_url=self.plane.endpoint_url, config=config)
+            self._clients[service, attempts] = client(self.plane, service, attempts)
         return self._clients[service, attempts]
 
     def settled(self) -> dict[str, Any]:

@@ -137,16 +137,8 @@ AWS = Timing(
 # For a clock that stands still between calls: what limits calls per second would never let go there.
 BY_HAND = replace(FAST, change_busy_s=0.0, route53_rate_per_s=0.0)
 
-_SEEN: tuple[str, ...] = (
-    "pending_s",
-    "status_initializing_s",
-    "shutdown_deadline_s",
-    "stopping_poll_s",
-    "release_s",
-    "attach_s",
-)
-_SEEN += ("detach_s", "insync_s", "impaired_after_s", "impaired_replace_s", "group_poll_s", "file_system_s")
-_SEEN += ("mount_target_s", "metadata_lag_s")
+_SEEN = """pending_s status_initializing_s shutdown_deadline_s stopping_poll_s release_s attach_s detach_s insync_s
+    impaired_after_s impaired_replace_s group_poll_s file_system_s mount_target_s metadata_lag_s"""
 
 # Everything that is asked for has happened when the call returns.
-INSTANT = replace(BY_HAND, launch_retry_s=60.0, **dict.fromkeys(_SEEN, 0.0))
+INSTANT = replace(BY_HAND, launch_retry_s=60.0, **dict.fromkeys(_SEEN.split(), 0.0))

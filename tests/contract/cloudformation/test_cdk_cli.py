@@ -13,7 +13,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from lab.aws import FAST, ControlPlane, Fault, NoMachines
@@ -21,7 +20,7 @@ from lab.base.checkout import CHECKOUT
 from lab.play.deployment import deploy
 from lab.play.synthesis import Template
 from tests.contract.cloudformation.deployed_resources import described
-from tests.contract.deployed_account import ONE, TWO
+from tests.contract.deployed_account import ONE, TWO, client
 
 STACK = "soloist-influxdb"
 LIMIT_S = 240
@@ -45,13 +44,7 @@ class Account:
         self.client("s3").create_bucket(Bucket=BUCKET)
 
     def client(self, service: str) -> Any:
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            "us-east-1",
-            endpoint_url=self.plane.endpoint_url,
-            aws_access_key_id="AKIAOPERATOR",
-            aws_secret_access_key="x",
-        )
+        return client(self.plane, service)
 
     def cdk_deploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`./cdk deploy --method=direct`. `localhost`, because moto takes an S3 URL of another host for a bucket's."""

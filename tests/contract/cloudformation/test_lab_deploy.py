@@ -8,13 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
-
 from lab.aws import FAST, ControlPlane, NoMachines
 from lab.base.checkout import CHECKOUT
 from lab.play.synthesis import Template
 from lab.redeployment import deploy_noting
-from tests.contract.deployed_account import ONE
+from tests.contract.deployed_account import ONE, client
 
 
 def test_make_lab_deploy_twice_changes_nothing() -> None:
@@ -50,13 +48,7 @@ def test_what_a_deployment_changes_is_said_by_resource(synthesized: Callable[[st
     template = synthesized(ONE)
     with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
         plane.register_image(ONE, "one")
-        cloudformation = boto3.client(
-            "cloudformation",
-            "us-east-1",
-            endpoint_url=plane.endpoint_url,
-            aws_access_key_id="operator",
-            aws_secret_access_key="operator",
-        )
+        cloudformation = client(plane, "cloudformation")
         deploy_noting(plane, cloudformation, template)
         assert deploy_noting(plane, cloudformation, template).sentence == "no changes"
         update = deploy_noting(plane, cloudformation, changed(template, tmp_path, {"InstanceType": "t3.large"}))

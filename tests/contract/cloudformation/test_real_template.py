@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from lab.aws import FAST, ControlPlane, NoMachines
 from lab.play.deployment import deploy
 from lab.play.synthesis import Template
-from tests.contract.deployed_account import ONE, TWO
+from tests.contract.deployed_account import ONE, TWO, client
 
 
 @pytest.fixture
@@ -23,12 +22,6 @@ def plane() -> Iterator[ControlPlane]:
         plane.register_image(TWO, "influxdb-2")
         yield plane
         assert plane.errors == []
-
-
-def client(plane: ControlPlane, service: str) -> Any:
-    return boto3.client(  # type: ignore[call-overload]
-        service, "us-east-1", endpoint_url=plane.endpoint_url, aws_access_key_id="AKIAX", aws_secret_access_key="x"
-    )
 
 
 def test_deploy_stage_promote_and_deploy_again(plane: ControlPlane, synthesized: Callable[[str], Template]) -> None:
