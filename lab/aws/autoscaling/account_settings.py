@@ -21,7 +21,7 @@ _RESPONSE = "moto.autoscaling.responses:AutoScalingResponse"
 
 
 def maintenance_policy_from(given: dict[str, Any]) -> dict[str, int]:
-    """The policy, or {} for one that clears it (-1, -1). Raises ValidationError for one that AWS refuses."""
+    """The policy, or {} when (-1, -1) clears it. Raises ValidationError for a policy that AWS refuses."""
     if set(given) != {"MinHealthyPercentage", "MaxHealthyPercentage"}:
         raise validation_error("Both MinHealthyPercentage and MaxHealthyPercentage must be specified")
     policy = {key: int(value) for key, value in given.items()}
@@ -54,7 +54,7 @@ def put_account_setting(self: Any, cloud: Cloud) -> Any:
 
 @replaces(f"{_RESPONSE}.describe_account_settings", expects=ABSENT, reason="moto does not know account settings")
 def describe_account_settings(self: Any) -> Any:
-    """DescribeAccountSettings: all, or the one that is named."""
+    """DescribeAccountSettings: the named setting, or all."""
     name = self._get_param("Name")
     cloud = current()
     with cloud.lock:

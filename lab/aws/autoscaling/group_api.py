@@ -106,7 +106,7 @@ def _check_sizes(minimum: Any, maximum: Any, desired: Any) -> None:
 
 
 def apply_settings(group: Group, parameters: dict[str, Any]) -> None:
-    """Settings that moto has no place for."""
+    """Apply the settings that moto does not keep."""
     if parameters.get("HealthCheckGracePeriod") is not None:
         group.grace_s = int(parameters["HealthCheckGracePeriod"])
         group.record.health_check_grace_period = group.grace_s
@@ -121,7 +121,7 @@ def apply_settings(group: Group, parameters: dict[str, Any]) -> None:
 
 
 def update_group(cloud: Cloud, name: str, parameters: dict[str, Any]) -> None:
-    """UpdateAutoScalingGroup: nothing that runs is replaced, whatever changes."""
+    """UpdateAutoScalingGroup: running instances are never replaced, whatever changes."""
     group = group_named(cloud, name)
     record = group.record
     new = {key: parameters.get(key) for key in ("MinSize", "MaxSize", "DesiredCapacity")}
@@ -203,7 +203,7 @@ def delete_auto_scaling_group(self: Any, cloud: Cloud) -> Any:
 @replaces(f"{_RESPONSE}.set_desired_capacity", expects=("self",), reason="moto ignores the maximum size")
 @under_lock
 def set_desired_capacity(self: Any, cloud: Cloud) -> Any:
-    """SetDesiredCapacity: within the bounds of the group."""
+    """SetDesiredCapacity: refused outside the bounds of the group."""
     group = group_named(cloud, self._get_param("AutoScalingGroupName"))
     wanted = self._get_int_param("DesiredCapacity")
     if wanted > group.record.max_size:
@@ -222,7 +222,7 @@ def set_desired_capacity(self: Any, cloud: Cloud) -> Any:
 
 @replaces(f"{_GROUP}.set_desired_capacity", expects=("self", "new_capacity"), reason=_INSTANT)
 def record_desired_capacity(self: Any, new_capacity: int | None) -> None:
-    """Only the number; the engine makes it so."""
+    """Record the number; the engine launches or terminates later."""
     self.desired_capacity = self.min_size if new_capacity is None else new_capacity
 
 
@@ -255,7 +255,7 @@ def describe_auto_scaling_instances(self: Any) -> Any:
     reason="the group notices by its health check, not inside the call",
 )
 def notify_terminate_instances(self: Any, instance_ids: list[str]) -> None:
-    """Nothing: the engine looks."""
+    """Do nothing: the engine notices by itself."""
 
 
 @replaces(

@@ -105,7 +105,7 @@ class CutOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Forget:
-    """EC2 says terminated: the group lets go of the instance."""
+    """Drop an instance that EC2 has terminated."""
 
     instance_id: str
 
@@ -121,7 +121,7 @@ Decision = Move | MarkUnhealthy | Retire | CutOut | Forget | Launch
 
 
 def decide(group: GroupSeen, now: float) -> list[Decision]:
-    """All decisions for this observation, in the order in which they are to be carried out."""
+    """All decisions for this observation, in the order in which to carry them out."""
     decisions: list[Decision] = []
     for member in group.members:
         decisions += _decide_member(group, member, now)

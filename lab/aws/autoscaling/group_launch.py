@@ -126,7 +126,7 @@ def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
 
 
 def _refusal_inside(cloud: Cloud, zone: str) -> Refusal | None:
-    """What Auto Scaling itself meets when it launches in a zone: the error, or None. Drops are errors to it too."""
+    """The error that a fault gives to Auto Scaling's own launch in a zone, or None. A dropped call is an error, too."""
     caller = _ROLE.format(account=cloud.account_id)
     call = ApiCall(service="ec2", action="RunInstances", caller=caller, zones=frozenset({zone}), is_internal=True)
     fault = strike(cloud, call)

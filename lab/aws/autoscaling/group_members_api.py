@@ -62,7 +62,7 @@ def terminate_instance_in_auto_scaling_group(self: Any, cloud: Cloud) -> Any:
 
 
 def refuse_below_minimum(group: Group) -> None:
-    """Raise AWS's error when one instance less would be below the group's minimum size."""
+    """Raise AWS's error when one instance fewer would be below the group's minimum size."""
     if group.record.desired_capacity - 1 < group.record.min_size:
         raise validation_error(
             f"Currently, desiredSize equals minSize ({group.record.min_size}). "
@@ -87,7 +87,7 @@ def enter_standby(self: Any, cloud: Cloud) -> Any:
 @replaces(f"{_RESPONSE}.exit_standby", expects=("self",), reason=_INSTANT)
 @under_lock
 def exit_standby(self: Any, cloud: Cloud) -> Any:
-    """ExitStandby: the desired capacity grows by what comes back, within the maximum."""
+    """ExitStandby: the desired capacity grows by the number of instances that return, within the maximum."""
     group = group_named(cloud, self._get_param("AutoScalingGroupName"))
     members = _members(group, self._get_param("InstanceIds", []), "Standby")
     _resize(group, len(members), "exit from")
@@ -154,7 +154,7 @@ def describe_scaling_activities(self: Any) -> Any:
 @replaces(f"{_RESPONSE}.put_lifecycle_hook", expects=("self",), reason="moto's hooks do nothing")
 @under_lock
 def put_lifecycle_hook(self: Any, cloud: Cloud) -> Any:
-    """PutLifecycleHook: for instances that enter the transition from now on."""
+    """PutLifecycleHook: applies to instances that enter the transition from now on."""
     group = group_named(cloud, self._get_param("AutoScalingGroupName"))
     parameters = self._get_params()
     hook = hook_from(parameters, group.hooks.get(parameters["LifecycleHookName"]))

@@ -60,7 +60,7 @@ class Wait:
     result: str = ""
 
     def seen(self) -> WaitSeen:
-        """For the decisions."""
+        """The wait as the decisions see it."""
         return WaitSeen(deadline=self.deadline, default_result=self.hook.default_result, result=self.result)
 
 
@@ -101,7 +101,7 @@ def begin_waits(hooks: dict[str, Hook], transition: str, now: float) -> dict[str
 
 
 def find_wait(waits: dict[str, Wait], *, hook_name: str, token: str | None, instance_id: str | None) -> Wait:
-    """The outstanding action that a call means. Raises AWS's ValidationError when there is none."""
+    """The outstanding action that a call refers to. Raises AWS's ValidationError when there is none."""
     wait = waits.get(hook_name)
     if wait is None or wait.result or (token and wait.token != token):
         if token:
@@ -111,5 +111,5 @@ def find_wait(waits: dict[str, Wait], *, hook_name: str, token: str | None, inst
 
 
 def beat(wait: Wait, now: float) -> None:
-    """RecordLifecycleActionHeartbeat: the time-out starts anew, within the global one."""
+    """RecordLifecycleActionHeartbeat: the heartbeat timeout starts again, within the global timeout."""
     wait.deadline = min(wait.last_deadline, now + wait.hook.heartbeat_s)

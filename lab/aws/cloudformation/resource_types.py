@@ -31,7 +31,7 @@ TYPES: dict[str, ResourceType] = {
 
 
 def is_custom(type_name: str) -> bool:
-    """True for custom resources, whose properties are the handler's affair."""
+    """True for custom resources; only their handler knows their properties."""
     return type_name.startswith("Custom::") or type_name == "AWS::CloudFormation::CustomResource"
 
 

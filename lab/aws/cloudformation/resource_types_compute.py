@@ -96,7 +96,7 @@ class GroupType:
     """AWS::AutoScaling::AutoScalingGroup."""
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """The group; its first instance comes with time, through the launch hook."""
+        """Create the group; its first instance launches later and passes the launch hook."""
         name = physical_name(context, logical_id, type_name, properties)
         cloud = context.cloud
         with cloud.call():
@@ -123,7 +123,7 @@ class GroupType:
                 group.record.tags = parameters["Tags"]
 
     def delete(self, context: StackContext, deployed: Deployed) -> None:
-        """Shrink to nothing, wait until the instances are gone, delete."""
+        """Set the sizes to 0, wait until no instance is left, delete the group."""
         cloud, name = context.cloud, deployed.physical_resource_id
         if name not in AutoScaling.of(cloud).groups:
             return

@@ -65,7 +65,7 @@ class SubnetType(MotoType):
     """AWS::EC2::Subnet: moto ignores MapPublicIpOnLaunch."""
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """With it."""
+        """With MapPublicIpOnLaunch."""
         deployed = super().create(context, logical_id, type_name, properties)
         is_public = str(properties.get("MapPublicIpOnLaunch", False)).lower()
         context.cloud.backend("ec2").modify_subnet_attribute(
@@ -81,7 +81,7 @@ class SecurityGroupType(MotoType):
     """AWS::EC2::SecurityGroup: moto ignores SecurityGroupEgress, and replaces where AWS changes rules in place."""
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """A group that names its outgoing rules has only those; one that names none may talk to everybody."""
+        """A group has only the egress rules it names; if it names none, all egress is allowed."""
         rules = {"SecurityGroupIngress": properties.get("SecurityGroupIngress", [])}
         bare = {key: value for key, value in properties.items() if key not in ("SecurityGroupIngress", *_EGRESS)}
         deployed = super().create(context, logical_id, type_name, bare)

@@ -61,7 +61,7 @@ def dependencies(resources: dict[str, Any]) -> dict[str, set[str]]:
 
 
 def creation_order(resources: dict[str, Any]) -> list[str]:
-    """Names in an order in which each comes after all it needs. Raises BadTemplate for a circle."""
+    """Names ordered so that each follows everything it needs. Raises BadTemplate for a cycle."""
     needs = dependencies(resources)
     order: list[str] = []
     while len(order) < len(resources):

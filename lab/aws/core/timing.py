@@ -25,7 +25,7 @@ _Z99 = NormalDist().inv_cdf(0.99)
 
 @dataclass(frozen=True)
 class Spread:
-    """A log-normal delay above a least one: half are below `median_s`, one in a hundred is above `p99_s`."""
+    """A log-normal delay of at least `least_s`: half are below `median_s`, one in a hundred is above `p99_s`."""
 
     median_s: float
     p99_s: float
@@ -46,7 +46,7 @@ Delay = float | Spread
 
 @dataclass(frozen=True, kw_only=True)
 class Timing:
-    """Delays of the control plane, all in seconds. What is a `Delay` is asynchronous work, drawn anew each time."""
+    """Delays of the control plane, in seconds. A `Delay` belongs to asynchronous work and is drawn each time."""
 
     pending_s: Delay  # RunInstances until the instance is running
     status_initializing_s: float  # running until the status checks say ok

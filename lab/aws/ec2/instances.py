@@ -70,7 +70,7 @@ def run_instances(
 
 
 def begin_launch(cloud: Cloud, instance: Any) -> None:
-    """The record is pending, the machine is switched on, after `pending_s` the instance is running."""
+    """Set the record to pending, power the machine on, and set it to running after `pending_s`."""
     life = Life(instance_id=instance.id)
     instance.launch_time = datetime.fromtimestamp(cloud.now(), UTC)
     Ec2.of(cloud).lives[instance.id] = life
@@ -108,12 +108,12 @@ def _switch_on(cloud: Cloud, instance: Any, life: Life, text: str) -> None:
 # -------------------------------------------------------------------- termination
 @replaces(f"{_INSTANCE}.terminate", expects=("self",), reason="moto terminates at once and keeps secondary interfaces")
 def terminate(self: Any) -> Any:
-    """As by TerminateInstances; returns the previous state."""
+    """Terminate as TerminateInstances does; returns the previous state."""
     return begin_termination(current(), self)
 
 
 def begin_termination(cloud: Cloud, instance: Any, *, cut_power: bool = False, reason: str = "") -> Any:
-    """Shutting-down: the machine gets its power button pressed, or its power cut. No-op for a terminated instance."""
+    """Begin shutting down: press the power button, or cut the power. No-op for a terminated instance."""
     with cloud.call():
         previous = copy.copy(instance._state)
         life = Ec2.of(cloud).lives[instance.id]
@@ -134,7 +134,7 @@ def begin_termination(cloud: Cloud, instance: Any, *, cut_power: bool = False, r
 
 
 def _watch_power(cloud: Cloud, instance: Any) -> None:
-    """While a machine is being switched off: look at it until it is off, then release what it held."""
+    """Look at a machine until it is off, then release what it holds."""
     life = Ec2.of(cloud).lives[instance.id]
     if not life.asked_off or life.off_seen_at is not None:
         return
@@ -209,7 +209,7 @@ def terminate_instances(self: Any, cloud: Cloud) -> Any:
 @replaces(f"{_INSTANCE}.stop", expects=("self",), reason="moto stops at once")
 @under_lock
 def stop(self: Any, cloud: Cloud) -> Any:
-    """As by StopInstances: stopping while the machine shuts down, then stopped."""
+    """StopInstances: stopping while the machine shuts down, then stopped."""
     previous = copy.copy(self._state)
     if self.state in ("stopped", "stopping"):
         return previous
@@ -229,7 +229,7 @@ def stop(self: Any, cloud: Cloud) -> Any:
 @replaces(f"{_INSTANCE}.start", expects=("self",), reason="moto starts at once")
 @under_lock
 def start(self: Any, cloud: Cloud) -> Any:
-    """As by StartInstances: a stopped instance is pending, then running, on the same record."""
+    """StartInstances: a stopped instance is pending, then running, on the same record."""
     previous = copy.copy(self._state)
     if self.state in ("running", "pending"):
         return previous

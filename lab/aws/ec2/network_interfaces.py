@@ -254,7 +254,7 @@ def begin_detachment(cloud: Cloud, eni: Any, attachment: Attachment) -> None:
 
 
 def release(cloud: Cloud, eni: Any) -> None:
-    """Take the interface away from its instance, on the record and from the machine; it is available afterwards."""
+    """Detach the interface on the record and from the machine; it is available afterwards."""
     attachment = Ec2.of(cloud).attachments.pop(eni.id)
     instance = eni.instance
     if instance is not None:
@@ -267,7 +267,7 @@ def release(cloud: Cloud, eni: Any) -> None:
 
 
 def release_all(cloud: Cloud, instance: Any) -> None:
-    """What termination does: interfaces with DeleteOnTermination go away, the others become available."""
+    """Release every interface of a terminated instance: delete those with DeleteOnTermination, free the others."""
     for eni in list(instance.nics.values()):
         delete = Ec2.of(cloud).attachments[eni.id].delete_on_termination
         release(cloud, eni)
