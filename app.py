@@ -5,7 +5,7 @@
     cdk deploy -c service=influxdb -c ami=ami-... with another AMI
     cdk synth -c services_dir=PATH                files (or the one file) elsewhere
 
-Needs no AWS account and looks nothing up. A wrong service file ends in exit code 3 with every finding.
+Needs no AWS account and looks nothing up. A wrong service file ends in exit code 3; every finding is printed.
 """
 
 import os

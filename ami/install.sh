@@ -69,8 +69,8 @@ check_arguments() {
     [ "$(id -u)" = 0 ] || fail "must run as root inside the root file system"
 }
 
-# User ids are fixed because files on the shared file system belong to numbers, not to names: version 2 of an image
-# must own what version 1 wrote.
+# Files on the shared file system belong to user ids, not to names. The ids are fixed, so that version 2 of an image owns
+# what version 1 wrote.
 create_system_users() {
     for entry in $SYSTEM_USERS; do
         user=${entry%%:*} id=${entry##*:}
@@ -98,12 +98,12 @@ install_python() {
         --find-links "$WHEELS" -r "$HERE/requirements.txt"
     "$python" -m pip --isolated --disable-pip-version-check check
     trim_botocore
-    # An image that cannot install anything cannot be changed by accident at boot.
+    # An image without pip cannot be changed by accident at boot.
     "$python" -m pip --isolated --disable-pip-version-check uninstall --quiet --yes setuptools pip
     "$python" -m compileall -q -j 1 "$HOME_DIRECTORY/venv/lib" >/dev/null
 }
 
-# botocore carries the models of some 400 services; the agent speaks to these (sts and iam-free credentials included).
+# botocore brings the models of some 400 services; these are kept.
 trim_botocore() {
     data=$(echo "$HOME_DIRECTORY"/venv/lib/python3*/site-packages/botocore/data)
     [ -d "$data" ] || fail "botocore's data directory is not where it was expected: $data"
@@ -128,7 +128,7 @@ install_agent() {
     chmod 0755 /srv/soloist
     chmod 0555 /srv/soloist/data /srv/soloist/lease
     mkdir -p /etc/tmpfiles.d
-    # Set at boot by systemd-tmpfiles, before anything is mounted: an image that is built without root cannot carry it.
+    # systemd-tmpfiles sets it at boot, before anything is mounted: an image that is built without root cannot carry it.
     for directory in /srv/soloist/data /srv/soloist/lease $DIRECTORIES; do
         echo "h $directory - - - - +i"
     done >/etc/tmpfiles.d/soloist.conf
@@ -163,8 +163,8 @@ install_units() {
     systemctl --root=/ --quiet enable soloist-agent.service soloist-fence.service
 }
 
-# What a package put into a data directory (defaults, an empty database) is kept as a template; the mount point itself
-# is empty, read-only by mode and, from boot on, immutable: root, too, cannot write there instead of to the file system.
+# The content that a package put into a data directory (defaults, an empty database) is kept as a template. The mount
+# point itself is empty, read-only by mode and, from boot on, immutable, so that even root cannot write there by mistake.
 empty_mount_point() {
     if [ -d "$1" ] && [ -n "$(ls -A "$1")" ]; then
         mkdir -p "$HOME_DIRECTORY/defaults$(dirname "$1")"
@@ -176,10 +176,10 @@ empty_mount_point() {
     chmod 0555 "$1"
 }
 
-# BindsTo without After: when the agent or the fence ends, however it ends, systemd stops the service; and the agent,
-# which is still "activating" when it starts the service, is not waited for (that would be a deadlock). Assert, not
-# Condition: a start without the lease or the mount must fail loudly instead of being skipped in silence, and so does an
-# automatic restart after the fence has struck. The slice is the control group that the fence ends.
+# BindsTo without After: when the agent or the fence ends in any way, systemd stops the service. An After= would wait for
+# the agent, which is still "activating" when it starts the service: a deadlock. Assert, not Condition: a start without
+# the lease or the mount fails loudly and is not skipped in silence; so does an automatic restart after the fence has
+# stopped the service. The slice is the control group that the fence stops.
 write_drop_in() {
     mkdir -p "/etc/systemd/system/$1.d"
     {
@@ -213,7 +213,7 @@ mask_downloads() {
     [ -z "$DOWNLOADING_UNITS" ] || systemctl --root=/ --quiet mask $DOWNLOADING_UNITS
 }
 
-# The platform gives name and identity at first boot; two instances with one identity would confuse NFS and journald.
+# EC2 gives each instance its name and identity at first boot. Two instances with one identity confuse NFS and journald.
 remove_identity() {
     : >/etc/machine-id
     rm -f /var/lib/dbus/machine-id /etc/hostname /var/lib/systemd/random-seed /etc/ssh/ssh_host_*

@@ -1,7 +1,7 @@
-"""The agent as systemd starts it: `python -m bootstrap`. Real adapters, signals, logging, exit code.
+"""The agent as systemd starts it, `python -m bootstrap`: real adapters, signals, log and exit code.
 
-Exit codes are those of errors.ExitCode, documented in docs/exit-codes.md; the unit restarts the agent only where that
-can help. AWS_EC2_METADATA_SERVICE_ENDPOINT and AWS_ENDPOINT_URL are the SDKs' own settings and are honoured.
+The exit codes are those of errors.ExitCode (docs/exit-codes.md); the unit restarts the agent only after those where
+that can help. AWS_EC2_METADATA_SERVICE_ENDPOINT and AWS_ENDPOINT_URL are settings of the AWS SDKs, and are honoured.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def main() -> ExitCode:
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
     logging.getLogger("botocore").setLevel(logging.WARNING)
     if os.geteuid() != 0:
-        log.error("the agent must run as root: start it by systemctl start soloist-agent")
+        log.error("the agent must run as root: start it with systemctl start soloist-agent")
         return ExitCode.SURROUNDINGS
     clock, paths = SystemClock(), Paths()
     endpoint = os.environ.get("AWS_EC2_METADATA_SERVICE_ENDPOINT") or DEFAULT_ENDPOINT
@@ -63,19 +63,19 @@ def main() -> ExitCode:
 
 
 def run(adapters: Adapters) -> ExitCode:
-    """Run with `adapters`; a signal becomes a request to stop, a defect its own exit code."""
+    """Run with `adapters`. A signal becomes a request to stop; an exception nobody expected has its own exit code."""
     stop = StopRequest()
     _stop_on_signals(stop)
     try:
         return Agent(adapters, stop).run()
     except Exception:
-        log.exception("a defect in the agent; systemd starts it again")
+        log.exception("a defect in the agent: it exits, and systemd starts it again")
         return ExitCode.DEFECT
 
 
 def _stop_on_signals(stop: StopRequest) -> None:
-    """SIGTERM and SIGINT become a request to stop, made by a thread: a handler that takes a lock, as an Event does, can
-    meet the very thread that holds it."""
+    """Turn SIGTERM and SIGINT into a request to stop. A thread makes the request, because a signal handler that takes a
+    lock, as an Event does, can interrupt the thread that holds it."""
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     signal.set_wakeup_fd(writer)

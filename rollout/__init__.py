@@ -1,1 +1,1 @@
-"""The operator's side: promote a staged version, end the instance, go back."""
+"""The operator's command: status, promote a staged version, roll back to an earlier one."""

@@ -6,24 +6,28 @@ exit code (docs/exit-codes.md); `--dry-run` prints the plan and changes nothing.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections.abc import Callable
-from typing import Annotated, Any, NoReturn
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, NoReturn
 
-import boto3
 import typer
-from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
-from rollout import promote as rollout
-from rollout.errors import RolloutError
-from rollout.observe import observe
+from rollout.aws import AwsClients, Clients, as_rollout_error
+from rollout.errors import INTERRUPTED, RolloutError
+from rollout.observe import Observed, observe
+from rollout.promote import execute, plan_promotion, previous_version, wait_until_ready
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Roll a soloist service forward and back.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Roll a soloist service forward and back.",
+)
 console = Console()
 Service = Annotated[str, typer.Argument(help="Name of the service, as in its service file.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
@@ -31,21 +35,11 @@ NoReplace = Annotated[bool, typer.Option("--no-replace", help="Leave the running
 Deadline = Annotated[float, typer.Option("--deadline-s", help="How long to wait until ready, in seconds.")]
 
 
-class AwsClients:
-    """boto3 clients with bounded calls; the Region is AWS_REGION or boto3's usual one, the credentials are boto3's."""
-
-    def __init__(self) -> None:
-        config = Config(connect_timeout=5, read_timeout=20, retries={"total_max_attempts": 4, "mode": "standard"})
-        region = os.environ.get("AWS_REGION")  # botocore itself knows only AWS_DEFAULT_REGION and the profile's
-        self.ec2: Any = boto3.client("ec2", region_name=region, config=config)
-        self.autoscaling: Any = boto3.client("autoscaling", region_name=region, config=config)
-        self.ssm: Any = boto3.client("ssm", region_name=region, config=config)
-
-
 @app.command()
 def status(service: Service) -> None:
     """Show versions, what is promoted, and what the running instance says of itself."""
-    seen = _or_exit(lambda: observe(AwsClients(), service))
+    with _told_in_one_line():
+        seen = observe(AwsClients(), service)
     table = Table(title=f"{seen.group_name}: launch template versions")
     for column in ("version", "image", "promoted", "group"):
         table.add_column(column)
@@ -55,13 +49,13 @@ def status(service: Service) -> None:
         table.add_row(str(version.number), version.image_id, promoted, group)
     console.print(table)
     state = seen.state
-    console.print(f"state: {state.phase or 'none yet'}: {state.sentence or 'nothing reported'}", highlight=False)
-    if state.generation not in ("", "0"):
+    console.print(f"state: {state.phase}: {state.sentence or 'nothing reported'}", highlight=False)
+    if state.generation:
         console.print(f"lease: generation {state.generation} of {state.instance_id}", highlight=False)
     if state.image_id and state.image_id not in {v.image_id for v in seen.versions if v.number == seen.default_version}:
         console.print(f"note: {state.instance_id} runs {state.image_id}, which is not the promoted version's image")
     if str(seen.default_version) != seen.group_version:
-        console.print("note: group and default version differ; promote again to mend it")
+        console.print("note: group and default version differ; promote again to make them the same")
 
 
 @app.command()
@@ -79,34 +73,49 @@ def promote(
 
 @app.command()
 def rollback(
-    service: Service, *, dry_run: DryRun = False, no_replace: NoReplace = False, deadline_s: Deadline = 900.0
+    service: Service,
+    to_version: Annotated[
+        int | None, typer.Option(help="Version to go back to; default: the one promoted before the present one.")
+    ] = None,
+    *,
+    dry_run: DryRun = False,
+    no_replace: NoReplace = False,
+    deadline_s: Deadline = 900.0,
 ) -> None:
-    """Promote the version that was promoted before the present one."""
-    _roll(service, rollout.previous_version, dry_run=dry_run, replace=not no_replace, deadline_s=deadline_s)
+    """Promote the version that was promoted before the present one, or the one given."""
+
+    def choose(clients: Clients, seen: Observed) -> int:
+        return previous_version(clients, seen) if to_version is None else to_version
+
+    _roll(service, choose, dry_run=dry_run, replace=not no_replace, deadline_s=deadline_s)
 
 
-def _roll(service: str, choose: Callable[..., int | None], *, dry_run: bool, replace: bool, deadline_s: float) -> None:
-    def run() -> None:
+def _roll(
+    service: str,
+    choose: Callable[[Clients, Observed], int | None],
+    *,
+    dry_run: bool,
+    replace: bool,
+    deadline_s: float,
+) -> None:
+    with _told_in_one_line():
         clients = AwsClients()
         seen = observe(clients, service)
-        plan = rollout.plan_promotion(seen, choose(clients, seen), replace=replace)
-        if not plan.steps:
+        plan = plan_promotion(seen, choose(clients, seen), replace=replace)
+        if not plan.changes:
             console.print(f"{service}: version {plan.to_version} is promoted and running; nothing to do")
             return
         if dry_run:
-            for number, step in enumerate(plan.steps, 1):
-                console.print(f"{number}. would: {step.sentence}", highlight=False)
+            for number, change in enumerate(plan.changes, 1):
+                console.print(f"{number}. would: {change.sentence}", highlight=False)
             return
-        rollout.execute(clients, seen, plan, _say)
-        ended = tuple(step.instance_id for step in plan.steps if step.action == "end-instance")
-        if not ended:
+        execute(clients, seen, plan, _say)
+        if not plan.ended:
             return
         started = time.monotonic()
-        state = rollout.wait_until_ready(clients, plan, _SystemClock(), deadline_s=deadline_s, ended=ended)
+        state = wait_until_ready(clients, plan, _SystemClock(), deadline_s=deadline_s, ended=plan.ended)
         waited_s = time.monotonic() - started
         _say(f"ready in {state.zone} on {state.image_id} as {state.instance_id}, {waited_s:.0f} s later")
-
-    _or_exit(run)
 
 
 class _SystemClock:
@@ -118,13 +127,18 @@ def _say(sentence: str) -> None:
     console.print(sentence, highlight=False)
 
 
-def _or_exit(run: Callable[[], Any]) -> Any:
+@contextmanager
+def _told_in_one_line() -> Iterator[None]:
+    """Whatever fails ends in one line on standard error and its exit code."""
     try:
-        return run()
+        yield
     except RolloutError as error:
         _fail(str(error), error.exit_code)
-    except BotoCoreError as error:
-        _fail(f"AWS cannot be used from here: {error} Set AWS_REGION and credentials, then try again", 4)
+    except (ClientError, BotoCoreError) as error:  # a call that nobody has put into words
+        known = as_rollout_error("a call of AWS failed", error)
+        _fail(str(known), known.exit_code)
+    except KeyboardInterrupt:
+        _fail("stopped by Ctrl-C. The same command completes what it began", INTERRUPTED)
 
 
 def _fail(message: str, code: int) -> NoReturn:

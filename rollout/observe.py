@@ -1,32 +1,20 @@
 """What is there now: one service's launch template, group, instance and reported state.
 
-For: `promote` decides from an `Observed`; this module only reads. Guarantees: one consistent-enough picture per call,
-foreign errors become `RolloutError`. Does not: change anything, or believe that AWS answers are never stale.
+For: `promote` decides from an `Observed`. Guarantees: reads only; an error of AWS becomes a `RolloutError`.
+Does not: read all of it at one moment; AWS may also answer with what was true a moment ago.
 """
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from typing import Any, Protocol
-
-from botocore.exceptions import BotoCoreError, ClientError
+from typing import Any
 
 from bootstrap.base.names import stack_name, state_parameter
-from rollout.errors import PreconditionError, RolloutError
+from bootstrap.base.state import State, parse_state
+from rollout.aws import Clients, doing, read_parameter
+from rollout.errors import PreconditionError
 
 TEMPLATE_VERSIONS_PER_PAGE = 200
-
-
-class Clients(Protocol):
-    """The boto3 clients that a rollout uses."""
-
-    @property
-    def ec2(self) -> Any: ...
-    @property
-    def autoscaling(self) -> Any: ...
-    @property
-    def ssm(self) -> Any: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,19 +23,6 @@ class StagedVersion:
 
     number: int
     image_id: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ReportedState:
-    """What the instance last said of itself in the state parameter; empty strings where it said nothing."""
-
-    phase: str = ""
-    instance_id: str = ""
-    image_id: str = ""
-    zone: str = ""
-    address: str = ""
-    sentence: str = ""
-    generation: str = ""  # of the lease; "0" before it is held
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +36,7 @@ class Observed:
     default_version: int
     group_version: str
     instance_ids: tuple[str, ...]
-    state: ReportedState
+    state: State
 
     def version(self, number: int) -> StagedVersion:
         """The version of that number. Raises PreconditionError where there is none."""
@@ -69,11 +44,13 @@ class Observed:
             if version.number == number:
                 return version
         known = ", ".join(str(version.number) for version in self.versions)
-        raise PreconditionError(f"{self.service}: launch template has no version {number}; it has {known}")
+        raise PreconditionError(f"{self.service}: launch template has no version {number}. Choose one of {known}")
 
 
 def observe(clients: Clients, service: str) -> Observed:
-    """Read launch template versions, group, instances and reported state of `service`."""
+    """Read launch template versions, group, instances and reported state of `service`.
+
+    Raises PreconditionError where there is no such stack, RolloutError where AWS refuses or does not answer."""
     name = stack_name(service)
     group = _group(clients, name)
     template = group["LaunchTemplate"]
@@ -93,48 +70,31 @@ def observe(clients: Clients, service: str) -> Observed:
     )
 
 
-def read_state(clients: Clients, service: str) -> ReportedState:
-    """What the instance last reported; an empty state where it never did or the text is not JSON."""
-    name = state_parameter(service)
-    try:
-        text = clients.ssm.get_parameter(Name=name)["Parameter"]["Value"]
-    except clients.ssm.exceptions.ParameterNotFound:
-        return ReportedState()
-    except (ClientError, BotoCoreError) as error:
-        raise RolloutError(f"{service}: cannot read parameter {name}: {error}") from error
-    try:
-        tree = json.loads(text)
-    except ValueError:
-        return ReportedState()
-    known = ReportedState.__dataclass_fields__
-    return ReportedState(**{key: str(value) for key, value in tree.items() if key in known and value is not None})
+def read_state(clients: Clients, service: str) -> State:
+    """What the instance last reported; an empty state where there is none yet. Raises RolloutError."""
+    return parse_state(read_parameter(clients, state_parameter(service))) or State()
 
 
 def _group(clients: Clients, name: str) -> Any:
-    try:
+    with doing(f"cannot read Auto Scaling group {name}"):
         groups = clients.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
-    except (ClientError, BotoCoreError) as error:
-        raise RolloutError(f"cannot read Auto Scaling group {name}: {error}") from error
     if not groups:
-        raise PreconditionError(f"no Auto Scaling group {name} in this account and Region: deploy the stack first")
+        raise PreconditionError(f"no Auto Scaling group {name} in this account and Region. Deploy the stack first")
     if "LaunchTemplate" not in groups[0]:
-        raise PreconditionError(f"group {name} has no launch template: it was not made by soloist's stack")
+        raise PreconditionError(
+            f"group {name} has no launch template, so soloist's stack did not make it. Name a service of soloist"
+        )
     return groups[0]
 
 
 def _versions(clients: Clients, template_id: str) -> list[tuple[int, str, bool]]:
-    found: list[tuple[int, str, bool]] = []
-    token: dict[str, str] = {}
-    try:
-        while True:
-            page = clients.ec2.describe_launch_template_versions(
-                LaunchTemplateId=template_id, MaxResults=TEMPLATE_VERSIONS_PER_PAGE, **token
-            )
-            for item in page["LaunchTemplateVersions"]:
-                image_id = item["LaunchTemplateData"].get("ImageId", "")
-                found.append((item["VersionNumber"], image_id, item["DefaultVersion"]))
-            if not page.get("NextToken"):
-                return sorted(found)
-            token = {"NextToken": page["NextToken"]}
-    except (ClientError, BotoCoreError) as error:
-        raise RolloutError(f"cannot read versions of launch template {template_id}: {error}") from error
+    """Number, AMI id and "is the default" of every version, in ascending order; there is always a default one."""
+    with doing(f"cannot read versions of launch template {template_id}"):
+        pages = clients.ec2.get_paginator("describe_launch_template_versions").paginate(
+            LaunchTemplateId=template_id, PaginationConfig={"PageSize": TEMPLATE_VERSIONS_PER_PAGE}
+        )
+        return sorted(
+            (item["VersionNumber"], item["LaunchTemplateData"].get("ImageId", ""), item["DefaultVersion"])
+            for page in pages
+            for item in page["LaunchTemplateVersions"]
+        )

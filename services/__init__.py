@@ -1,1 +1,1 @@
-"""Service files: one YAML per service, and the typed definition they are checked against."""
+"""Service files: one YAML file per service, and the typed definition that they are checked against."""

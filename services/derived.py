@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import MISSING, fields
 from typing import Annotated, Any, TypeVar
 
-from pydantic import AfterValidator, Field, GetCoreSchemaHandler, create_model
+from pydantic import AfterValidator, Discriminator, Field, GetCoreSchemaHandler, Tag, create_model
 from pydantic_core import CoreSchema, core_schema
 
 from bootstrap.base.values import Limits
@@ -70,6 +70,26 @@ class OneOf:
 
     def _built(self, part: Any) -> Any:
         return self._classes[part.kind](**{name: getattr(part, name) for name in type(part).model_fields})
+
+
+class OneOfParts:
+    """In `Annotated[Base, OneOfParts(parts, default=...)]`: a section whose `kind` names one of the parts.
+
+    A section without `kind` is of the kind `default`, so that a file that was written before there were several kinds
+    stays valid."""
+
+    def __init__(self, parts: tuple[type[Part], ...], *, default: str) -> None:
+        self._default = default
+        tagged: list[Any] = [Annotated[part, Tag(_tag(part))] for part in parts]
+        union: Any = functools.reduce(operator.or_, tagged)
+        # pydantic wants no discriminator for a single part.
+        self._type = parts[0] if len(parts) == 1 else Annotated[union, Discriminator(self._kind)]
+
+    def __get_pydantic_core_schema__(self, _: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return handler.generate_schema(self._type)
+
+    def _kind(self, section: Any) -> Any:
+        return section.get("kind", self._default) if isinstance(section, dict) else getattr(section, "kind", None)
 
 
 def _part_of(kind: type) -> type[Part]:

@@ -1,6 +1,6 @@
 """What is wrong with a service file, one finding per mistake, all of them at once.
 
-For: `services.load` collects findings, people read them, `app.py` and `python -m services` end with `EXIT_CODE`.
+For: services.load collects findings and people read them; app.py and `python -m services` end with `EXIT_CODE`.
 Guarantees: every finding names the path, the value found there, the problem and the remedy.
 Does not: stop at the first mistake, or decide what is wrong (services.schema and services.rules do).
 """
@@ -14,7 +14,7 @@ EXIT_CODE = 3  # a service file is wrong; nothing was written. Documented in doc
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One mistake. `path` is where ("dns.record"), `value` what stands there ("" when it is missing)."""
+    """One mistake. `path` says where it is ("dns.record"), `value` what is there ("" when it is missing)."""
 
     path: str
     value: str

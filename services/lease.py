@@ -16,7 +16,7 @@ from services.part import Part
 
 
 @with_fields_of(LeaseTiming)
-class Lease(Part):
+class LeaseSection(Part):
     """The lease on the file system. Leave all of it out unless you have a reason to change it."""
 
     fence: Annotated[FencePolicy, Field(description=POLICY_SAYS)] = DEFAULT_POLICY

@@ -2,7 +2,7 @@
 
 For: app.py, the `services` command and the operator's command. Guarantees: either a complete, consistent ServiceFile
 or one ServiceFileError with every finding; a mistake in one place never hides those in another.
-Does not: guess. Where a mistake makes a judgement elsewhere unsafe, that judgement is dropped, not invented.
+Does not: guess. A judgement that would rest on a wrong value is dropped.
 """
 
 from __future__ import annotations

@@ -1,13 +1,13 @@
-"""Where the service lives: VPC, zones, name and ports.
+"""Where the service lives: VPC, zones and ports.
 
 For: services.spec. Guarantees: plain typed values; `ZonePlan` is the one resolved view of a zone that stacks use.
 Does not: look anything up; an existing VPC is described by the ids in the file.
 
 A new VPC is a /16. Zone n (a is 0, b is 1, ...) gets an instance subnet x.y.n.0/24 and a service subnet
-x.y.(100+n).0/24; by its letter, so that adding or removing a zone moves no other one. Two subnets, because two network
-interfaces of one instance in the same subnet answer asymmetrically (EC2 user guide, best practices for network
-interfaces). Instance subnets are public with a security group that lets nothing in: that is how the agent reaches the
-AWS API without a NAT gateway, which would be dearer and, in one zone, a single point of failure.
+x.y.(100+n).0/24. The number comes from the zone's letter, so adding or removing a zone moves no other zone. There are
+two subnets, because two network interfaces of one instance in the same subnet answer asymmetrically (EC2 user guide,
+best practices for network interfaces). Instance subnets are public, with a security group that lets nothing in: so the
+agent reaches the AWS API without a NAT gateway, which costs more and is, in one zone, a single point of failure.
 """
 
 from __future__ import annotations
@@ -20,8 +20,6 @@ from pydantic import Field
 from services.fields import (
     Address,
     Cidr,
-    DomainName,
-    HostedZoneId,
     PortNumber,
     SubnetCidr,
     SubnetId,
@@ -49,20 +47,10 @@ class ExistingZone(Part):
 
 
 class ExistingVpc(Part):
-    """A VPC that is there already, with DNS support and DNS host names switched on."""
+    """A VPC that exists already, with DNS support and DNS host names enabled."""
 
     id: VpcId
     zones: Annotated[dict[ZoneName, ExistingZone], Field(min_length=1, max_length=6)]
-
-
-class Dns(Part):
-    """The A record that follows the instance. With `zone_id` the hosted zone exists, without it the stack makes it."""
-
-    zone: DomainName
-    record: DomainName
-    zone_id: HostedZoneId | None = None
-    private: bool = True
-    ttl_s: Annotated[int, Field(ge=1, le=300, description="Seconds from 1 to 300; clients cache that long")] = 10
 
 
 class Port(Part):

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from services.connection import ConnectionSection, Dns
 from services.findings import Finding
-from services.network import Dns, ExistingVpc, NewVpc, Port, ZonePlan
+from services.network import ExistingVpc, NewVpc, Port, ZonePlan
 from services.spec import zone_plans
-from services.storage import FileSystem
+from services.storage import FileSystem, StorageSection
 from services.timing import lease_findings, timing_findings
 
 SYSTEM_DIRECTORIES = frozenset({"bin", "boot", "dev", "lib", "lib64", "proc", "run", "sbin", "sys", "usr"})
@@ -35,8 +36,8 @@ def relation_findings(sections: Sections) -> list[Finding]:
     ]
 
 
-def _record_in_zone(dns: Dns) -> Iterator[Finding]:
-    if not dns.record.endswith("." + dns.zone):
+def _record_in_zone(dns: ConnectionSection) -> Iterator[Finding]:
+    if isinstance(dns, Dns) and not dns.record.endswith("." + dns.zone):
         yield Finding(
             path="dns.record",
             value=dns.record,
@@ -46,7 +47,7 @@ def _record_in_zone(dns: Dns) -> Iterator[Finding]:
         )
 
 
-def _directories_apart(file_system: FileSystem) -> Iterator[Finding]:
+def _directories_apart(file_system: StorageSection) -> Iterator[Finding]:
     for key in ("source", "target"):
         values = [getattr(directory, key) for directory in file_system.directories]
         for later, earlier in ((b, a) for b in range(len(values)) for a in range(b)):
@@ -64,7 +65,7 @@ def _overlap(one: str, other: str) -> bool:
     return one == other or one.startswith(other + "/") or other.startswith(one + "/")
 
 
-def _directories_plain(file_system: FileSystem) -> Iterator[Finding]:
+def _directories_plain(file_system: StorageSection) -> Iterator[Finding]:
     for number, directory in enumerate(file_system.directories):
         path = f"file_system.directories[{number}]"
         for key, value in (("source", directory.source), ("target", directory.target)):
@@ -82,8 +83,8 @@ def _directories_plain(file_system: FileSystem) -> Iterator[Finding]:
             )
 
 
-def _mount_target_per_zone(file_system: FileSystem, existing_vpc: ExistingVpc | None) -> Iterator[Finding]:
-    if file_system.existing is None:
+def _mount_target_per_zone(file_system: StorageSection, existing_vpc: ExistingVpc | None) -> Iterator[Finding]:
+    if not isinstance(file_system, FileSystem) or file_system.existing is None:
         return
     if existing_vpc is None:
         yield Finding(
@@ -119,8 +120,8 @@ def _one_vpc(zones: tuple[str, ...], vpc: NewVpc | None, existing_vpc: ExistingV
         )
 
 
-def _private_zone_of_vpc(dns: Dns, existing_vpc: ExistingVpc | None) -> Iterator[Finding]:
-    if dns.private and dns.zone_id and existing_vpc is None:
+def _private_zone_of_vpc(dns: ConnectionSection, existing_vpc: ExistingVpc | None) -> Iterator[Finding]:
+    if isinstance(dns, Dns) and dns.private and dns.zone_id and existing_vpc is None:
         yield Finding(
             path="dns.zone_id",
             value=dns.zone_id,

@@ -140,6 +140,11 @@ def _resolved(schema: dict[str, Any], value: Any) -> dict[str, Any]:
         tag = value.get(schema["discriminator"]["propertyName"]) if isinstance(value, dict) else None
         target = schema["discriminator"]["mapping"].get(str(tag))
         return _resolved({"$ref": target}, value) if target else schema
+    for option in schema.get("oneOf", []):  # a section whose kind may be left out
+        part = _resolved(option, value)
+        kind = part.get("properties", {}).get("kind", {})
+        if isinstance(value, dict) and kind.get("const") == value.get("kind", kind.get("default")):
+            return part
     return schema
 
 

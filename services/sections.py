@@ -1,4 +1,4 @@
-"""The sections of a service file that can be judged although something in them is wrong.
+"""The sections of a service file that can still be judged when something in them is wrong.
 
 For: services.load, so that one mistake does not hide the next. Guarantees: a section is what the file says, with every
 wrong value replaced by its default or by the example of its kind; positions in lists stay what they are.
@@ -20,7 +20,7 @@ ROUNDS = 10  # each round repairs one level of nesting; a section that needs mor
 
 
 def usable_sections(tree: dict[str, Any]) -> dict[str, Any]:
-    """Every section that is there, or is optional, or is valid once its own mistakes are replaced."""
+    """Every section that is present or optional and is valid once its own mistakes are replaced."""
     sections: dict[str, Any] = {}
     for name, info in ServiceFile.model_fields.items():
         if name in tree:
@@ -49,7 +49,7 @@ def _repaired(holder: dict[str, Any], adapter: TypeAdapter[Any]) -> dict[str, An
 
 
 def _replace(holder: dict[str, Any], loc: Loc, *, remove: bool) -> None:
-    """Replace the value at `loc` by its example; without one take it away, or what cannot be without it."""
+    """Replace the value at `loc` by its example. Without an example remove it, and what cannot be without it."""
     node: Any = holder
     for step in loc[:-1]:
         node = child(node, step)

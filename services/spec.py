@@ -13,29 +13,30 @@ from typing import Annotated
 from pydantic import Field
 
 from bootstrap.base.names import stack_name
+from services.connection import Connection
 from services.fields import Address, AmiId, Email, InstanceType, Region, ServiceName, ZoneName
-from services.lease import Lease
-from services.network import DEFAULT_HOST, Dns, ExistingVpc, NewVpc, Port, ZonePlan
+from services.lease import LeaseSection
+from services.network import DEFAULT_HOST, ExistingVpc, NewVpc, Port, ZonePlan
 from services.part import Part
-from services.storage import FileSystem
+from services.storage import Storage
 from services.workload import Deadlines, LifecycleHooks, Workload
 
 
 class Instance(Part):
-    """What is launched. The AMI id is pinned; a new one is staged by deploying and promoted by `soloist rollout`."""
+    """What is launched. The AMI id is pinned: deploying stages a new one, `soloist promote` promotes it."""
 
     type: InstanceType
     ami: AmiId
 
 
 class ServiceFile(Part):
-    """One service."""
+    """One service: everything that its stack, its instance and its operator need to know."""
 
     name: ServiceName
     region: Region
     instance: Instance
-    dns: Dns
-    file_system: FileSystem
+    dns: Connection
+    file_system: Storage
     service: Workload
     ports: Annotated[tuple[Port, ...], Field(max_length=50)]
     zones: Annotated[tuple[ZoneName, ...], Field(max_length=6, description="Zones of a new VPC; default a, b, c")] = ()
@@ -45,7 +46,7 @@ class ServiceFile(Part):
         dict[ZoneName, Address], Field(description=f"Fixed address per zone; default .{DEFAULT_HOST} of each subnet")
     ] = {}
     notify: Annotated[tuple[Email, ...], Field(max_length=20)] = ()
-    lease: Lease = Lease()
+    lease: LeaseSection = LeaseSection()
     deadlines: Deadlines = Deadlines()
     lifecycle_hooks: LifecycleHooks = LifecycleHooks()
 

@@ -1,4 +1,4 @@
-"""Which timings are impossible: a time-out that must end later than what it contains.
+"""Which timings are impossible: every time-out must be longer than the work it contains.
 
 For: services.rules. Guarantees: pure arithmetic on the service file, in seconds. Does not: measure anything.
 """
@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from bootstrap.base import timing as lease_timing
 from bootstrap.base.document import METADATA_S
 from services.findings import Finding
-from services.lease import Lease
+from services.lease import LeaseSection
 from services.workload import Deadlines, LifecycleHooks, Workload
 
 MOUNT_ATTEMPTS = 2  # by the file system's name, then by the mount target's address
@@ -18,8 +18,8 @@ MOST_HEARTBEATS = 100  # Auto Scaling API reference, PutLifecycleHook: GlobalTim
 RELEASE_PARTS = 4  # write back, unmount, detach, complete the terminate hook
 
 
-def boot_need_s(service: Workload, deadlines: Deadlines, lease: Lease) -> float:
-    """How long a boot takes if every step uses up its own deadline; interface and data are waited for side by side."""
+def boot_need_s(service: Workload, deadlines: Deadlines, lease: LeaseSection) -> float:
+    """How long a boot takes if every step uses up its own deadline; network interface and data are awaited together."""
     mount_s = MOUNT_ATTEMPTS * deadlines.mount_s
     hooks = len(service.hooks.before_start) + len(service.hooks.after_start)
     return (
@@ -41,7 +41,7 @@ def stop_need_s(service: Workload, deadlines: Deadlines) -> float:
     )
 
 
-def lease_findings(lease: Lease) -> Iterator[Finding]:
+def lease_findings(lease: LeaseSection) -> Iterator[Finding]:
     """Every timing of the lease with which two instances could write at once, or none could ever start."""
     for found in lease_timing.findings(lease.timing()):
         yield Finding(
@@ -53,7 +53,9 @@ def lease_findings(lease: Lease) -> Iterator[Finding]:
         )
 
 
-def timing_findings(service: Workload, deadlines: Deadlines, hooks: LifecycleHooks, lease: Lease) -> Iterator[Finding]:
+def timing_findings(
+    service: Workload, deadlines: Deadlines, hooks: LifecycleHooks, lease: LeaseSection
+) -> Iterator[Finding]:
     """Every time-out that could fire while what it waits for is still within its own."""
     need_s = boot_need_s(service, deadlines, lease)
     if deadlines.boot_s < need_s:

@@ -1,7 +1,7 @@
 """What runs: systemd units, health checks, hooks and how long each may take.
 
 For: services.spec. Guarantees: defaults that fit together (services.rules checks it, a test asserts it).
-Does not: know the image; that the units exist there is verified when the image is baked.
+Does not: know the image; ami/verify.sh checks in the image whether the units exist.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ CHECK_EXAMPLE = {"kind": "tcp", "port": 8888}
 
 
 class Health(Part):
-    """All checks must pass, first within `start_allowance_s`, later never `unhealthy_after` misses in a row."""
+    """All checks must pass within `start_allowance_s`; later, `unhealthy_after` failures in a row are too many."""
 
     checks: Annotated[
         tuple[Annotated[Check, OneOf(health.KINDS, description="A health check", examples=[CHECK_EXAMPLE])], ...],
@@ -61,8 +61,8 @@ class Deadlines(Part):
 
 
 class LifecycleHooks(Part):
-    """Heartbeat time-outs of the group's hooks. `boot`: a machine that dies while it boots is replaced after so long;
-    the operating system must start within it, from then on the agent prolongs it. `drain` must outlast a stop."""
+    """Heartbeat time-outs of the group's hooks. `boot`: an instance that dies while it boots is replaced after this
+    time. The operating system must start within it; then the agent prolongs it. `drain` must be longer than a stop."""
 
     boot_heartbeat_s: HeartbeatSeconds = 600
     drain_heartbeat_s: HeartbeatSeconds = 150

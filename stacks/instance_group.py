@@ -1,13 +1,13 @@
 """Launch template and Auto Scaling group: exactly one instance, healed in any zone, never replaced by a deployment.
 
-Guarantees, each with the reason:
+Guarantees, each with its reason:
 - min = max = 1 and no desired capacity: a deployment cannot reset the size.
 - maintenance policy 0/100: the group never launches before it terminates, even where the account's setting
   launchBeforeTerminate says so (Auto Scaling user guide, instance maintenance policies).
 - the hooks are in the group's own list: a separate LifecycleHook resource would miss the first instance.
 - the launch hook ends in ABANDON (a boot nobody vouches for is replaced), the terminate hook is short and ends in
   CONTINUE (a dead agent must not keep an old writer alive).
-- the version is the template's default version: deploying stages one, `soloist rollout` promotes it.
+- the group launches the template's default version: deploying stages a version, `soloist promote` promotes it.
 - AZRebalance is suspended by a custom resource, again with every staged version: the group has no property for it.
 - no grace period: the launch hook is the grace. No update policy: nothing that runs is touched.
 """

@@ -1,8 +1,9 @@
 """What an instance may do on AWS: exactly the agent's calls, on exactly this service's resources.
 
-Guarantees: writing is limited by ARN, by the tag soloist:service or by Route 53's condition keys; only describing, for
-which AWS offers no narrower scope, is allowed on everything (Service Authorization Reference).
-The role comes before the file system, whose policy names it, and the permissions after it: hence `permit`.
+Guarantees: writing is limited by ARN, by the service's tag or by condition keys; only describing, for which AWS offers
+no narrower scope, is allowed on everything (Service Authorization Reference). The role exists before the file system,
+whose policy names it, and gets its permissions afterwards: hence `permit`.
+Does not: know the kinds of storage and connection; each says what it needs.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from constructs import Construct
 
 from bootstrap.base.names import SERVICE_TAG
 from services.spec import ServiceFile
-from stacks.file_system import CLIENT_ACTIONS, FileSystem
+from stacks.connection.contract import Connection
 from stacks.network_interfaces import NetworkInterfaces
-from stacks.service_record import ServiceRecord
+from stacks.storage.contract import Storage
 
 
 class InstanceRole(Construct):
@@ -32,8 +33,8 @@ class InstanceRole(Construct):
         self,
         *,
         interfaces: NetworkInterfaces,
-        file_system: FileSystem,
-        record: ServiceRecord,
+        storage: Storage,
+        connection: Connection,
         state_parameter: str,
         topic_arn: str,
     ) -> None:
@@ -44,8 +45,8 @@ class InstanceRole(Construct):
             "Policy",
             statements=[
                 *self._network_interface_statements(interfaces),
-                self._file_system_statement(file_system),
-                *record.statements(),
+                *storage.statements(),
+                *connection.statements(),
                 self._group_statement(),
                 self._former_holder_statement(),
                 iam.PolicyStatement(
@@ -87,16 +88,6 @@ class InstanceRole(Construct):
                 conditions={"StringEquals": {f"aws:ResourceTag/{SERVICE_TAG}": self._service.name}},
             ),
         ]
-
-    def _file_system_statement(self, file_system: FileSystem) -> iam.PolicyStatement:
-        return iam.PolicyStatement(
-            actions=CLIENT_ACTIONS,
-            resources=[file_system.arn],
-            conditions={
-                "Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"},
-                "StringEquals": {"elasticfilesystem:AccessPointArn": file_system.access_point_arns},
-            },
-        )
 
     def _group_statement(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(

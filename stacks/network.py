@@ -1,4 +1,4 @@
-"""VPC, subnets and the instance's security group: new over the service's zones, or existing ones by id.
+"""VPC, subnets and the instance's security group: new ones over the service's zones, or existing ones by id.
 
 Guarantees: two subnets per zone, one for the instance and one for the service's network interface; the instance can
 reach the AWS API and nothing can reach the instance. Does not: route between VPCs or look anything up.
@@ -83,7 +83,7 @@ class Network(Construct):
         return vpc.ref
 
     def _route_tables(self) -> tuple[str, str]:
-        """A table with a way to the internet for instances, and one without for the service subnets."""
+        """A table with a route to the internet for the instance subnets, and one without it for the service subnets."""
         gateway = ec2.CfnInternetGateway(self, "InternetGateway")
         attachment = ec2.CfnVPCGatewayAttachment(
             self, "InternetGatewayAttachment", vpc_id=self.vpc_id, internet_gateway_id=gateway.ref

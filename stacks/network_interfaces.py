@@ -3,8 +3,8 @@
 Guarantees: each lives in its zone's service subnet with the address of the service file, admits the service's ports
 from the networks named there and nothing else, and exists before the first instance does. Attaching is the agent's
 part; CloudFormation's attachment resource is never used: by default it deletes the interface with the instance.
-Deleted with the stack, not retained: the address is in the service file, so deploying again gives the same one, whereas
-a retained interface keeps the address taken and its subnet, security group and VPC from being deleted.
+They are deleted with the stack: the address is in the service file, so another deployment gives the same one. An
+interface that was retained would occupy the address, and its subnet, security group and VPC could not be deleted.
 """
 
 from __future__ import annotations

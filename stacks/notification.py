@@ -1,6 +1,7 @@
-"""The topic people are told things through: the agent's reports, and launches the group could not make.
+"""SNS topic for the agent's reports and the launch errors of the group.
 
-Guarantees: TLS only; one e-mail subscription per address of the service file, each confirmed by its owner.
+For: the people in `notify` of the service file. Guarantees: TLS only; one e-mail subscription per address, which its
+owner must confirm. Does not: publish anything itself.
 """
 
 from __future__ import annotations

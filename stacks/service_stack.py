@@ -1,7 +1,8 @@
 """The stack of one service: composes the constructs, in the order in which they must exist.
 
-Guarantees: deletion goes the other way round, so the instance is gone before what it holds. The state parameter's value
-is written by the agent; CloudFormation leaves it alone as long as the first value below stays the same text.
+Guarantees: deletion runs in reverse order, so the instance is gone before what it holds. The agent writes the value of
+the state parameter; CloudFormation leaves it alone as long as `FIRST_STATE` stays the same text.
+Does not: know the kinds of connection and storage (stacks.connection, stacks.storage).
 """
 
 from __future__ import annotations
@@ -14,15 +15,16 @@ from constructs import Construct
 
 from bootstrap.base import names
 from services.spec import ServiceFile
-from stacks.file_system import FileSystem
+from stacks.connection.kinds import make_connection
 from stacks.instance_group import InstanceGroup
 from stacks.instance_role import InstanceRole
 from stacks.network import Network
 from stacks.network_interfaces import NetworkInterfaces
 from stacks.notification import Notification
-from stacks.service_record import ServiceRecord
+from stacks.storage.kinds import make_storage
 from stacks.user_data import boot_user_data
 
+# The text must never change: CloudFormation would write it over what the agent reported.
 FIRST_STATE = json.dumps({"phase": "new", "sentence": "no instance has booted yet"})
 
 
@@ -48,14 +50,14 @@ class ServiceStack(cdk.Stack):
         network = Network(self, "Network", service=service)
         interfaces = NetworkInterfaces(self, "NetworkInterfaces", service=service, network=network)
         role = InstanceRole(self, "InstanceRole", service=service)
-        file_system = FileSystem(self, "FileSystem", service=service, network=network, role=role.role)
-        record = ServiceRecord(self, "Record", dns=service.dns, region=service.region, network=network)
+        storage = make_storage(self, "FileSystem", service=service, network=network, role=role.role)
+        connection = make_connection(self, "Record", service=service, network=network)
         notification = Notification(self, "Notification", service=service)
         state = ssm.CfnParameter(self, "State", name=state_parameter, type="String", value=FIRST_STATE)
         role.permit(
             interfaces=interfaces,
-            file_system=file_system,
-            record=record,
+            storage=storage,
+            connection=connection,
             state_parameter=state_parameter,
             topic_arn=notification.topic_arn,
         )
@@ -63,8 +65,8 @@ class ServiceStack(cdk.Stack):
             self,
             service=service,
             interfaces=interfaces,
-            file_system=file_system,
-            record=record,
+            storage=storage,
+            connection=connection,
             state_parameter=state_parameter,
             topic_arn=notification.topic_arn,
         )
@@ -76,14 +78,13 @@ class ServiceStack(cdk.Stack):
             instance_profile_arn=role.instance_profile_arn,
             user_data=user_data,
             topic_arn=notification.topic_arn,
-            after=[*network.routes, interfaces, role, file_system, record, state],
+            after=[*network.routes, interfaces, role, storage, connection, state],
         )
         for name, value in {
             "GroupName": group.group_name,
             "LaunchTemplateId": group.launch_template_id,
-            "RecordName": record.name,
-            "HostedZoneId": record.hosted_zone_id,
-            "FileSystemId": file_system.id,
+            **connection.outputs(),
+            **storage.outputs(),
             "StateParameter": state_parameter,
             "TopicArn": notification.topic_arn,
         }.items():

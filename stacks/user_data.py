@@ -1,4 +1,4 @@
-"""The boot document of a service, as user data with CloudFormation's references still in it.
+"""The boot document of a service, as user data that still holds CloudFormation's references.
 
 Guarantees: once CloudFormation has resolved it, bootstrap.base.document.parse_user_data reads it back (a test does so).
 """
@@ -9,12 +9,12 @@ import aws_cdk as cdk
 
 from bootstrap.base import document as boot
 from bootstrap.base.codec import to_tree
-from bootstrap.base.names import LAUNCH_HOOK, TERMINATE_HOOK, access_point_path
+from bootstrap.base.names import LAUNCH_HOOK, TERMINATE_HOOK
 from services.spec import ServiceFile
 from services.workload import Workload
-from stacks.file_system import FileSystem
+from stacks.connection.contract import Connection
 from stacks.network_interfaces import NetworkInterfaces
-from stacks.service_record import ServiceRecord
+from stacks.storage.contract import Storage
 
 
 def boot_user_data(
@@ -22,8 +22,8 @@ def boot_user_data(
     *,
     service: ServiceFile,
     interfaces: NetworkInterfaces,
-    file_system: FileSystem,
-    record: ServiceRecord,
+    storage: Storage,
+    connection: Connection,
     state_parameter: str,
     topic_arn: str,
 ) -> str:
@@ -45,13 +45,12 @@ def boot_user_data(
                 network_interface_id=zone.id,
                 address=zone.address,
                 subnet_cidr=zone.subnet_cidr,
-                mount_target_address=file_system.mount_target_addresses[zone.zone],
             )
             for zone in interfaces.zones
         ),
-        record=boot.Record(hosted_zone_id=record.hosted_zone_id, name=record.name, ttl_s=record.ttl_s),
-        file_system=_file_system(stack, service, file_system),
-        lease=boot.Lease(fence=service.lease.fence, timing=service.lease.timing()),
+        connection=connection.settings(),
+        file_system=storage.settings(),
+        lease=boot.LeaseTerms(fence=service.lease.fence, timing=service.lease.timing()),
         deadlines=boot.Deadlines(**service.deadlines.model_dump()),
         state_parameter=state_parameter,
         topic_arn=topic_arn,
@@ -73,17 +72,4 @@ def _workload(name: str, workload: Workload) -> boot.Service:
             unhealthy_after=health.unhealthy_after,
         ),
         hooks=boot.Hooks(**workload.hooks.model_dump()),
-    )
-
-
-def _file_system(stack: cdk.Stack, service: ServiceFile, file_system: FileSystem) -> boot.FileSystem:
-    return boot.FileSystem(
-        id=file_system.id,
-        dns_name=f"{file_system.id}.efs.{service.region}.{stack.url_suffix}",
-        transport=service.file_system.transport,
-        data_access_point_id=file_system.access_point_ids["data"],
-        lease_access_point_id=file_system.access_point_ids["lease"],
-        data_path=access_point_path(service.name, "data"),
-        lease_path=access_point_path(service.name, "lease"),
-        directories=tuple(boot.Directory(**each.model_dump()) for each in service.file_system.directories),
     )

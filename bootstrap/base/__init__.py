@@ -1,5 +1,6 @@
-"""What every room shares: clock and deadline, errors and exit codes, paths, timings, the boot document, the timeline.
+"""What every room shares: clock and deadline, retry, errors and exit codes, names, paths, boot document, state.
 
-Imports: the standard library and nothing of the agent.
-A newcomer comes here to add a field to the boot document, an error with its exit code, or a lease timing.
+Imports: the standard library and nothing else of the agent. Stacks, the operator's command and the lab import this room
+only. A newcomer comes here to add a field to the boot document or to the state, an error with its exit code, or a
+timing of the lease.
 """

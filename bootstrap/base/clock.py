@@ -43,7 +43,7 @@ class SystemClock:
 
 
 class StopRequest:
-    """A request to stop, with its cause. A child is requested with its parent, not the other way round."""
+    """A request to stop, with its cause. A request to the parent reaches the child, and not the reverse."""
 
     def __init__(self) -> None:
         self.event = threading.Event()
@@ -65,7 +65,7 @@ class StopRequest:
             child.request(self.sentence)
 
     def child(self) -> StopRequest:
-        """A request that is made together with this one, but may also be made alone."""
+        """A request that this one also makes, and that can be made alone."""
         child = StopRequest()
         with self._lock:
             self._children.append(child)
@@ -75,7 +75,7 @@ class StopRequest:
 
 
 class Deadline:
-    """Until when one wait may last, counted from now, and what is waited for."""
+    """When one wait must be over, counted from now, and what it waits for."""
 
     def __init__(self, clock: Clock, seconds: float, reason: str, stop: StopRequest | None = None) -> None:
         self.clock = clock
@@ -110,5 +110,5 @@ class Deadline:
         self.check(seen)
 
     def within(self, seconds: float, reason: str) -> Deadline:
-        """A deadline inside this one: the earlier of both ends."""
+        """A deadline of `seconds` from now, and never later than this one."""
         return Deadline(self.clock, min(seconds, self.remaining_s), reason, self.stop)

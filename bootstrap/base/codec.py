@@ -8,9 +8,8 @@ Does not: read files or sockets, check meanings (that is for whoever knows the d
 taken for a number, nor a boolean for an integer. An integer is accepted where a float is declared.
 
 Supported field types: str, int, float (finite), bool, Literal, tuple[T, ...], dataclasses, `T | None`, and unions
-of dataclasses, each of which has a field `kind` declared as a Literal of its own. An abstract dataclass is such a union
-of those of its subclasses that the caller names in `members`. Any other type is a TypeError at the first use of the
-dataclass.
+of dataclasses, each of which has a field `kind` declared as a Literal of its own. A dataclass that the caller names in
+`members` is such a union of the classes given there. Any other type is a TypeError at the first use of the dataclass.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ TAG = "kind"  # the field that tells the members of a union apart
 
 Value = TypeVar("Value")
 UnknownKeys = Literal["refuse", "ignore"]
-Members = Mapping[type, tuple[type, ...]]  # abstract dataclass -> its subclasses that may be read
+Members = Mapping[type, tuple[type, ...]]  # a dataclass -> those of its subclasses that may be read in its place
 
 
 class DecodeError(ValueError):
@@ -109,8 +108,7 @@ _Reader = Callable[[Any, str, _Report], Any]
 def _reader(kind: Any) -> _Reader:
     """The function that reads a value of type `kind`. Raises TypeError for a type that is not supported."""
     if is_dataclass(kind):
-        is_abstract = bool(getattr(kind, "__abstractmethods__", ()))
-        return _abstract_reader(kind) if is_abstract else _dataclass_reader(typing.cast(type, kind))
+        return _dataclass_reader(typing.cast(type, kind))
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return _tuple_reader(arguments[0])
@@ -129,6 +127,8 @@ def _dataclass_reader(kind: type) -> _Reader:
     required = [item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING]
 
     def read(tree: Any, path: str, report: _Report) -> Any:
+        if kind in report.members:
+            return _tagged_reader(list(report.members[kind]))(tree, path, report)
         if not isinstance(tree, dict):
             return report.add(path, f"must be an object, not {_word(tree)}")
         prefix, before = f"{path}." if path else "", len(report.findings)
@@ -193,15 +193,6 @@ def _tagged_reader(kinds: list[Any]) -> _Reader:
             return report.add(path, f"must be an object, not {_word(tree)}")
         found = tag(tree.get(TAG), f"{path}.{TAG}" if path else TAG, report)
         return None if found is None else by_tag[found](tree, path, report)
-
-    return read
-
-
-def _abstract_reader(kind: Any) -> _Reader:
-    def read(tree: Any, path: str, report: _Report) -> Any:
-        if not report.members.get(kind):
-            raise TypeError(f"the caller names no members of {kind.__name__}")
-        return _tagged_reader(list(report.members[kind]))(tree, path, report)
 
     return read
 

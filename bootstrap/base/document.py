@@ -35,7 +35,6 @@ class Zone:
     network_interface_id: str
     address: str  # fixed private address of that network interface
     subnet_cidr: str  # of the service subnet the network interface lives in
-    mount_target_address: str  # fallback where the file system's name does not resolve
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,9 +48,17 @@ class Group:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Record:
-    """The Route 53 A record that follows the instance. `name` is lower case without a trailing dot."""
+class ConnectionSettings:
+    """How clients reach the instance. `kind` says which subclass it is (bootstrap.run.kinds)."""
 
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Route53Settings(ConnectionSettings):
+    """The A record in Route 53 that follows the instance. `name` is lower case without a trailing dot."""
+
+    kind: Literal["route53"] = "route53"
     hosted_zone_id: str
     name: str
     ttl_s: int
@@ -69,13 +76,30 @@ class Directory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FileSystem:
+class StorageSettings:
+    """Where the data and the lease directory are. `kind` says which subclass it is (bootstrap.run.kinds)."""
+
+    kind: str
+    directories: tuple[Directory, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MountTarget:
+    """The mount target of one zone, by name, and its address."""
+
+    zone: str
+    address: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class EfsSettings(StorageSettings):
     """The EFS file system and how to mount it.
 
     `transport` "efs-tls": the image's mount helper, TLS and IAM, through the access points.
     `transport` "nfs": plain NFSv4.1 of `data_path` and `lease_path`, for servers without TLS (the lab's).
     """
 
+    kind: Literal["efs"] = "efs"
     id: str
     dns_name: str  # zone-independent name
     transport: Literal["efs-tls", "nfs"]
@@ -83,7 +107,18 @@ class FileSystem:
     lease_access_point_id: str
     data_path: str  # root directory of the data access point, absolute on the file system
     lease_path: str
-    directories: tuple[Directory, ...]
+    mount_targets: tuple[MountTarget, ...]  # fallback where `dns_name` does not resolve
+
+    def mount_target_address(self, zone: str) -> str:
+        """The address of the mount target of `zone`. Raises BadBootDocument where there is none."""
+        for target in self.mount_targets:
+            if target.zone == zone:
+                return target.address
+        known = ", ".join(target.zone for target in self.mount_targets)
+        raise BadBootDocument(
+            f"boot document: file_system.mount_targets: none is in {zone}, only in {known}",
+            remedy="Give the file system a mount target in every zone of the service and deploy the stack again",
+        )
 
 
 # Runs a program until the deadline: "" when it exits 0, else the reason. Raises StopRequested.
@@ -149,7 +184,7 @@ class Deadlines:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Lease:
+class LeaseTerms:
     """Who may serve when: the policy `fence` (see bootstrap.base.timing) and the timings of lease and fence."""
 
     fence: FencePolicy
@@ -166,9 +201,9 @@ class BootDocument:
     service: Service
     group: Group
     zones: tuple[Zone, ...]
-    record: Record
-    file_system: FileSystem
-    lease: Lease
+    connection: ConnectionSettings
+    file_system: StorageSettings
+    lease: LeaseTerms
     deadlines: Deadlines
     state_parameter: str
     topic_arn: str
@@ -187,7 +222,7 @@ def render_user_data(document_json: str) -> str:
 
 
 def parse_user_data(user_data: str, members: Members) -> BootDocument:
-    """The boot document in `user_data`. `members`: the kinds of check there are (bootstrap.run.kinds).
+    """The boot document in `user_data`. `members`: which kinds there are (bootstrap.run.kinds).
 
     Raises BadBootDocument naming every path that is wrong."""
     lines = [line.strip() for line in user_data.splitlines() if line.strip().startswith("{")]

@@ -114,12 +114,6 @@ class NotHolder(AgentError):
     reason = "lease-not-held"
 
 
-class LeaseLost(AgentError):
-    """The lease was held and is not any more: somebody else holds it, or its deadline passed unrenewed."""
-
-    reason = "lease-lost"
-
-
 class LeaseRefused(AgentError):
     """The lease was not taken; `reason` is the rules' own word: surplus, not-in-group, takeover-deadline."""
 

@@ -20,5 +20,5 @@ class Member:
 
     @property
     def is_counted(self) -> bool:
-        """The group means to have this instance: arriving or in service, and not about to be replaced."""
+        """The group counts on this instance: it is arriving or in service, and not about to be replaced."""
         return self.is_healthy and self.lifecycle_state in COUNTED_STATES

@@ -1,8 +1,8 @@
-"""Tries again until something is done: the one loop behind every wait for something that may still come.
+"""Repeats an attempt until it succeeds: the one loop behind every wait for AWS, the kernel or systemd.
 
 For: calls to AWS, mounts, units and devices. Guarantees: the deadline bounds all attempts together; a request to stop
-ends the wait at once; the error at the deadline says what was seen last; the same sentence is said once in a row, not
-once per attempt.
+ends the wait at once; the error at the deadline says what was seen last; a reason is logged when it changes, and not at
+every attempt.
 Does not: bound a single attempt (whoever makes it does), or know which errors of AWS pass (bootstrap.cloud.clients
 does).
 """
@@ -58,7 +58,7 @@ def retry(
     """The value of the first `attempt` that returns. It is repeated when it raises NotYet, or an error that `passes`.
 
     `say` is told why it is repeated, whenever the reason changes.
-    Raises what else `attempt` raises; DeadlineExceeded, whose `seen` is the last reason; StopRequested."""
+    Raises any other error of `attempt`; DeadlineExceeded, whose `seen` is the last reason; StopRequested."""
     began_s, seen = deadline.clock.monotonic(), ""
     deadline.check()
     for pause_s in pauses:

@@ -44,7 +44,7 @@ class Timeline:
         self._tell({"event": "started", "name": name, "at_s": round(self._started[name], 3)})
 
     def finished(self, name: str, outcome: Outcome, detail: str = "") -> TimelineEntry:
-        """End a phase; one that never started ends where it is. A `late` phase may finish again with its real end."""
+        """End a phase; a phase that never started has no length. A `late` phase may finish again with its real end."""
         with self._lock:
             start_s = self._started.get(name, self.now_s())
             entry = TimelineEntry(

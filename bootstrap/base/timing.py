@@ -2,8 +2,8 @@
 
 For: the service file (checked when it is loaded), the boot document, and the instance (checked again before anything
 is claimed), which all ask `findings` here. Guarantees: pure arithmetic in seconds; nothing is adjusted silently.
-Does not: measure. The defaults are reasoned (docs/failure-modes.md has them on a time line), long enough to ride out
-a stall of the file system at a mount target's failover, because proof of death carries the usual takeover.
+Does not: measure. docs/failure-modes.md shows the defaults on a time line. They outlast a stall of the file system,
+as at a mount target's failover. They may be that long because the usual takeover rests on proof and does not wait.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RENEWALS_WITHIN_DEADLINE = 3  # tries that must fit before the deadline, the las
 
 @dataclass(frozen=True, kw_only=True)
 class LeaseTiming:
-    """All in seconds, on the monotonic clock of whoever waits. The first eight are a ladder: see `findings`.
+    """All in seconds, on the monotonic clock of the process that waits. The first eight are a ladder: see `findings`.
 
     The service file takes fields, defaults and descriptions from here (services.lease)."""
 
@@ -116,7 +116,7 @@ class TimingFinding:
 def findings(timing: LeaseTiming) -> list[TimingFinding]:
     """Every reason why `timing` cannot keep two writers apart or cannot work; empty when it can."""
     wrong = [
-        TimingFinding(name=name, value_s=value_s, problem="not longer than nothing", remedy="Give it more than 0 s")
+        TimingFinding(name=name, value_s=value_s, problem="not longer than 0 s", remedy="Give it more than 0 s")
         for name, value_s in asdict(timing).items()
         if not value_s > 0.0
     ]
@@ -158,6 +158,6 @@ def _takeover(timing: LeaseTiming) -> Iterator[TimingFinding]:
             name="takeover_deadline_s",
             value_s=timing.takeover_deadline_s,
             problem="shorter than the longer of force_deadline_s and lease_duration_s, with silence_s and "
-            f"request_timeout_s, {need_s:g} s, so every newcomer would end itself just before it may claim",
+            f"request_timeout_s, {need_s:g} s, so every newcomer would end itself just before it may take the lease",
             remedy=f"Raise it to at least {need_s:g}, or shorten the parts",
         )

@@ -1,9 +1,10 @@
-"""What the Auto Scaling group wants of this instance: its lifecycle hooks answered, its target state watched.
+"""The Auto Scaling group and this instance: lifecycle hooks are answered, the target lifecycle state is watched.
 
-For: step launch-hook, stopping, and the moment the group decides to end this instance. Guarantees: bounded; a hook that
-does not wait any more is no failure; an unreachable metadata service means nothing.
+For: the step launch-hook, every ending, and the moment when the group decides to terminate this instance. Guarantees:
+every wait is bounded; a hook that no longer waits is not a failure; a metadata service that does not answer changes
+nothing. Does not: decide that this instance must go.
 Source: Auto Scaling user guide "Lifecycle hooks" and "Retrieve the target lifecycle state through instance metadata"
-(the *target*: it says Terminated while the operating system still runs in Terminating:Wait).
+(the *target* state is Terminated while the operating system still runs in Terminating:Wait).
 """
 
 from __future__ import annotations
@@ -28,12 +29,12 @@ POLL_S = 2.0
 POLLS = Pauses(first_s=POLL_S)
 REQUEST_S = 2.0
 PAUSES = Pauses(first_s=1.0)
-BEATS_PER_TIMEOUT = 3  # two may be lost
+BEATS_PER_TIMEOUT = 3  # so two may be lost
 TERMINATED = "Terminated"
 
 
 def complete_launch_hook(auto_scaling: AutoScaling, hook: str, deadline: Deadline) -> str:
-    """Answer CONTINUE until it is accepted or the group lists this instance as InService; which of both.
+    """Answer CONTINUE until it is accepted or the group lists this instance as InService; which of the two.
     Raises DeadlineExceeded, CloudError, StopRequested."""
 
     def attempt() -> str:
@@ -53,7 +54,7 @@ def complete_hook(auto_scaling: AutoScaling, hook: str, result: HookResult, dead
 
 
 def abandon(auto_scaling: AutoScaling, hook: str, deadline: Deadline) -> str:
-    """Have this instance replaced, by the launch hook, or by its health once it is InService; which of both.
+    """Have this instance replaced: by the launch hook or, once it is InService, by its health; which of the two.
     Raises DeadlineExceeded, CloudError, StopRequested."""
 
     def attempt() -> str:
@@ -75,8 +76,8 @@ def _say(sentence: str) -> None:
 
 
 class LaunchHeartbeat:
-    """Keeps the launch hook from timing out while this instance boots, so that the time-out may be short: it then finds
-    a machine that died while it booted. Nothing else does; the group checks no health before InService."""
+    """Prolongs the launch hook while this instance boots. So its time-out may be short, and finds a machine that dies
+    while it boots; nothing else would, because the group checks no health before InService."""
 
     def __init__(self, auto_scaling: AutoScaling, group: Group, clock: Clock, stop: StopRequest) -> None:
         self._auto_scaling = auto_scaling
@@ -86,7 +87,7 @@ class LaunchHeartbeat:
 
     @contextmanager
     def during(self, boot_s: float) -> Iterator[None]:
-        """Beat in a thread while the body runs, at the most for `boot_s`: a boot that hangs is not kept alive."""
+        """Send heartbeats in a thread while the body runs, for at most `boot_s`: a boot that hangs must time out."""
         threading.Thread(target=self.run, args=(boot_s,), name="launch-heartbeat", daemon=True).start()
         try:
             yield
@@ -94,7 +95,7 @@ class LaunchHeartbeat:
             self._end.request("the boot is over")
 
     def run(self, boot_s: float) -> None:
-        """Beat until the end of the body or `boot_s`. What does not get through is tried again with the next."""
+        """Send heartbeats until the body ends or `boot_s` is over. A lost heartbeat is made up for by the next one."""
         deadline = Deadline(self._clock, boot_s, "heartbeats of the launch hook")
         while not deadline.is_past and not self._end.is_requested:
             try:
@@ -105,7 +106,7 @@ class LaunchHeartbeat:
 
 
 class LifecycleWatch:
-    """Polls the target lifecycle state in a thread of its own; `Terminated` becomes a request to stop."""
+    """Polls the target lifecycle state in a thread of its own, and asks the agent to stop when it is `Terminated`."""
 
     def __init__(self, metadata: MetadataService, clock: Clock, stop: StopRequest) -> None:
         self._metadata = metadata
@@ -121,7 +122,7 @@ class LifecycleWatch:
         threading.Thread(target=self._run, name="lifecycle-watch", daemon=True).start()
 
     def look(self) -> None:
-        """Ask once. No answer leaves the last one standing."""
+        """Ask once. Without an answer the last one stands."""
         try:
             state = self._metadata.target_lifecycle_state(Deadline(self._clock, REQUEST_S, "target lifecycle state"))
         except (SurroundingsError, DeadlineExceeded, StopRequested) as error:
@@ -132,7 +133,8 @@ class LifecycleWatch:
             self._stop.request("the group is terminating this instance")
 
     def await_terminated(self, seconds: float) -> bool:
-        """Wait until the group has decided to end this instance; False when it did not in time, or on a stop."""
+        """Wait until the group has decided to terminate this instance; False when it has not, in time or before a
+        stop."""
 
         def attempt() -> None:
             self.look()

@@ -1,9 +1,9 @@
-"""Claims the network interface of this zone, makes it usable, and gives it back.
+"""Claims the network interface of this zone, makes it usable, and releases it.
 
-For: steps network-interface and, when stopping, its release. Guarantees: never taken from an instance that is not
-proven dead, and only by an instance that holds the lease at that moment; never detached by force; what EC2 shows
-decides, not what a call returned: after every error it is looked at again, because the attachment may have been made
-and the answer lost. It outlives the instance (DeleteOnTermination=false).
+For: the step network-interface, and the ordered stop. Guarantees: only the holder of the lease attaches it, and never
+takes it from an instance that is not proven dead; it is never detached by force. What EC2 shows decides, not what a
+call returned: after every error it is read again, because it may have been attached and the answer lost. It outlives
+the instance (DeleteOnTermination=false).
 Does not: announce the address by gratuitous ARP (address and MAC move together), or choose the network interface.
 Sources: EC2 API reference AttachNetworkInterface and "Error codes" ("InvalidNetworkInterface.InUse ... you may also
 receive the InvalidParameterValue error"); EC2 user guide, best practices for configuring network interfaces.
@@ -39,7 +39,7 @@ class ClaimAction(Enum):
     DONE = "done"
     ATTACH = "attach"
     WAIT = "wait"
-    HELD = "held"  # wait too, but when time is up it is a refusal
+    IN_USE = "in-use"  # wait, too; at the deadline the claim is refused
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,19 +64,18 @@ class NetworkInterfaces(Protocol):
     def keep_on_termination(self, network_interface_id: str, attachment_id: str) -> None: ...
 
 
-def decide_claim(seen: NetworkInterface, instance_id: str, holder_state: str | None = None) -> ClaimDecision:
-    """What to do, from what EC2 shows; `holder_state` is asked for only when another instance holds it. Pure."""
-    if seen.holder == instance_id:
+def decide_claim(seen: NetworkInterface, me: str, other_state: str | None = None) -> ClaimDecision:
+    """What the instance `me` does, from what EC2 shows. `other_state`: the state of the other instance it is attached
+    to, None where EC2 does not know that instance. Pure."""
+    if seen.instance_id == me:
         if seen.attachment_status == "attached":
-            return ClaimDecision(action=ClaimAction.DONE, sentence=f"{seen.id} is attached to me")
+            return ClaimDecision(action=ClaimAction.DONE, sentence=f"{seen.id} is attached to this instance")
         return ClaimDecision(action=ClaimAction.WAIT, sentence=f"{seen.id} is {seen.attachment_status} here")
-    if seen.holder:
-        state = holder_state or "gone"
-        if holder_state in DEAD_STATES:
-            sentence = f"{seen.id} is held by {seen.holder}, which is {state}: wait until EC2 releases it"
-            return ClaimDecision(action=ClaimAction.WAIT, sentence=sentence)
-        sentence = f"{seen.id} is held by {seen.holder}, which is {state}: never taken from a live instance"
-        return ClaimDecision(action=ClaimAction.HELD, sentence=sentence)
+    if seen.instance_id:
+        name = f"{seen.id} is attached to {seen.instance_id}, which is {other_state or 'gone'}"
+        if other_state in DEAD_STATES:
+            return ClaimDecision(action=ClaimAction.WAIT, sentence=f"{name}: wait until EC2 detaches it")
+        return ClaimDecision(action=ClaimAction.IN_USE, sentence=f"{name}: never taken from a live instance")
     if seen.status == "available":
         return ClaimDecision(action=ClaimAction.ATTACH, sentence=f"{seen.id} is available: attach it")
     return ClaimDecision(action=ClaimAction.WAIT, sentence=f"{seen.id} is {seen.status}: wait")
@@ -88,7 +87,7 @@ def free_device_index(used: frozenset[int]) -> int:
 
 
 class Claim:
-    """The claim of one network interface by one instance."""
+    """One network interface, claimed by one instance."""
 
     def __init__(self, interfaces: NetworkInterfaces, zone: Zone, instance_id: str, permit: Callable[[], None]) -> None:
         """`permit` returns while this instance holds the lease and raises NotHolder when it does not."""
@@ -100,17 +99,17 @@ class Claim:
         self._attempts = 0
 
     def acquire(self, deadline: Deadline) -> NetworkInterface:
-        """Wait until it is attached to me. While the lease cannot be verified, nothing is attached.
-        Raises ClaimRefused when a live instance holds it until the deadline, DeadlineExceeded, CloudError,
+        """Wait until it is attached to this instance. While the lease cannot be verified, nothing is attached.
+        Raises ClaimRefused when a live instance has it until the deadline, DeadlineExceeded, CloudError,
         StopRequested."""
-        is_held = False
+        is_in_use = False
 
         def attempt() -> NetworkInterface:
-            nonlocal is_held
+            nonlocal is_in_use
             seen, decision = self._look()
             if decision.action is ClaimAction.DONE:
                 return self._kept(seen)
-            is_held = decision.action is ClaimAction.HELD
+            is_in_use = decision.action is ClaimAction.IN_USE
             if decision.action is ClaimAction.ATTACH:
                 self._attach()
             raise NotYet(decision.sentence)
@@ -120,18 +119,18 @@ class Claim:
         except CloudError as error:
             return self._last_look(error)
         except DeadlineExceeded as error:
-            if is_held:
+            if is_in_use:
                 raise ClaimRefused(error.what, remedy="Terminate that instance if it must not serve") from None
             raise
 
     def _look(self) -> tuple[NetworkInterface, ClaimDecision]:
         seen = self._interfaces.network_interface(self._id)
-        is_others = seen.holder not in ("", self._instance_id)
-        state = self._interfaces.instance_state(seen.holder) if is_others else None
+        is_others = seen.instance_id not in ("", self._instance_id)
+        state = self._interfaces.instance_state(seen.instance_id) if is_others else None
         return seen, decide_claim(seen, self._instance_id, state)
 
     def _attach(self) -> None:
-        # A fresh instance has only its primary: the first try needs no question.
+        # A new instance has only its primary network interface, so the first attempt need not ask.
         used = self._interfaces.used_device_indexes(self._instance_id) if self._attempts else frozenset({0})
         self._attempts += 1
         try:
@@ -141,7 +140,7 @@ class Claim:
         self._interfaces.attach(self._id, self._instance_id, free_device_index(used))
 
     def _last_look(self, error: CloudError) -> NetworkInterface:
-        """An error that trying again cannot help, unless what it refused is done already."""
+        """Raise `error`, which trying again cannot help, unless the network interface is attached all the same."""
         try:
             seen, decision = self._look()
         except CloudError:
@@ -156,12 +155,12 @@ class Claim:
         return seen
 
     def release(self, deadline: Deadline) -> bool:
-        """Detach it if it is mine and wait until EC2 shows it so; False when that was not seen in time.
-        Needs no lease: an attachment id is this instance's alone. Raises StopRequested."""
+        """Detach it if it is attached to this instance, and wait until EC2 shows so; False when that was not seen in
+        time. Needs no lease, because the attachment is this instance's own. Raises StopRequested."""
 
         def attempt() -> None:
             seen = self._interfaces.network_interface(self._id)
-            if seen.holder != self._instance_id:
+            if seen.instance_id != self._instance_id:
                 return
             if seen.attachment_status != "detaching":
                 self._interfaces.detach(seen.attachment_id)

@@ -1,10 +1,11 @@
-"""Auto Scaling as the agent needs it: answer or prolong a lifecycle hook, ask for states, report me unhealthy.
+"""Auto Scaling: answer or prolong a lifecycle hook, read lifecycle states, report this instance unhealthy.
 
-Guarantees: thin, no loops; foreign errors become CloudError; a hook that is not waiting is an answer, not an error.
-Sources: Auto Scaling API reference: CompleteLifecycleAction (instance id instead of token; ValidationError "No active
-Lifecycle Action found with instance ID ..."), RecordLifecycleActionHeartbeat (the time-out begins anew; no longer than
-100 time-outs or 48 hours in all), DescribeAutoScalingInstances (HealthStatus is documented as
-Healthy and comes as HEALTHY; an instance that no group knows is left out of the answer), SetInstanceHealth.
+For: claims.group, run.ending, and the lease's evidence. Guarantees: thin, no loops; every error is a CloudError; a hook
+that does not wait is an answer, not an error. Does not: decide.
+Sources: Auto Scaling API reference: CompleteLifecycleAction (takes the instance id instead of a token; ValidationError
+"No active Lifecycle Action found with instance ID ..."), RecordLifecycleActionHeartbeat (restarts the time-out; at most
+100 time-outs or 48 hours in all), DescribeAutoScalingInstances (HealthStatus is documented as Healthy and arrives as
+HEALTHY; an instance that is in no group is left out of the answer), SetInstanceHealth.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class AutoScaling:
         self._instance_id = instance_id
 
     def complete_hook(self, hook: str, result: HookResult) -> bool:
-        """Answer the lifecycle hook; False when no such action is waiting for this instance. Raises CloudError."""
+        """Answer the lifecycle hook; False when it does not wait for this instance. Raises CloudError."""
         return _was_waiting(
             f"complete lifecycle hook {hook} of {self._instance_id} with {result}",
             lambda: self._clients.autoscaling().complete_lifecycle_action(
@@ -37,7 +38,7 @@ class AutoScaling:
         )
 
     def prolong_hook(self, hook: str) -> bool:
-        """Let the hook's time-out begin anew; False when no such action is waiting. Raises CloudError."""
+        """Restart the time-out of the hook; False when it does not wait for this instance. Raises CloudError."""
         return _was_waiting(
             f"heartbeat of lifecycle hook {hook} of {self._instance_id}",
             lambda: self._clients.autoscaling().record_lifecycle_action_heartbeat(**self._action(hook)),
@@ -47,14 +48,14 @@ class AutoScaling:
         return {"AutoScalingGroupName": self._group, "LifecycleHookName": hook, "InstanceId": self._instance_id}
 
     def lifecycle_state(self) -> str:
-        """`Pending:Wait`, `InService`, ... or "" when the group does not know this instance. Raises CloudError."""
+        """`Pending:Wait`, `InService`, ... or "" when no group lists this instance. Raises CloudError."""
         with converted(f"describe {self._instance_id} in its group"):
             answer = self._clients.autoscaling().describe_auto_scaling_instances(InstanceIds=[self._instance_id])
         found = answer["AutoScalingInstances"]
         return str(found[0]["LifecycleState"]) if found else ""
 
     def members(self, instance_ids: Sequence[str]) -> dict[str, Member]:
-        """Those of `instance_ids` that are in my group, as it sees them. Raises CloudError."""
+        """Those of `instance_ids` that are in the group, by instance id. Raises CloudError."""
         with converted(f"describe {', '.join(instance_ids)} in the group"):
             answer = self._clients.autoscaling().describe_auto_scaling_instances(InstanceIds=list(instance_ids))
         return {
@@ -66,7 +67,7 @@ class AutoScaling:
         }
 
     def report_unhealthy(self) -> None:
-        """Have the group replace this instance now, grace period or not. Raises CloudError."""
+        """Have the group replace this instance now, even within its grace period. Raises CloudError."""
         with converted(f"report {self._instance_id} unhealthy"):
             self._clients.autoscaling().set_instance_health(
                 InstanceId=self._instance_id, HealthStatus="Unhealthy", ShouldRespectGracePeriod=False

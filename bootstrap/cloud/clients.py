@@ -1,8 +1,8 @@
-"""AWS clients, and the edge where botocore's errors become CloudError.
+"""The clients of AWS, and the edge where botocore's errors become CloudError.
 
-For: the one adapter per service beside this file. Guarantees: clients are made on first use, once, under a lock (making
-them is not thread-safe, using them is); each call is bounded by short time-outs and two attempts, because the loops
-above have their own deadlines; every error that leaves says which call failed and whether again may help.
+For: every module of this room. Guarantees: a client is made on first use, once, under a lock (making one is not
+thread-safe, using it is); each call has short time-outs and two attempts, because the loops above have deadlines of
+their own; every error names the call that failed and says whether trying again may help.
 Does not: choose endpoints (boto3 reads AWS_ENDPOINT_URL itself) or credentials (the instance profile).
 Sources: botocore guide "Config reference", "Error handling"; EC2 API reference "Error codes".
 """
@@ -63,7 +63,7 @@ PROPAGATION_CODES = frozenset(
 
 
 class Clients:
-    """The clients of one region, made when first asked for."""
+    """The clients for one Region, each made when first asked for."""
 
     def __init__(self, region: str) -> None:
         self._region = region
@@ -98,14 +98,14 @@ class Clients:
             return self._clients[service]
 
     def _make(self, service: str) -> Any:
-        # Imported here: it costs up to a second on a slow machine, which the mount of the file system overlaps.
+        # Imported here, because it takes up to a second on a slow machine, while the file system is being mounted.
         import boto3
         import botocore.session
         from botocore.config import Config
 
         if self._session is None:
             core = botocore.session.Session()
-            # The defaults (one attempt, one second) fail while the instance profile is still spreading.
+            # The defaults (one attempt, one second) are too short while the instance profile is still spreading.
             core.set_config_variable("metadata_service_timeout", 3)
             core.set_config_variable("metadata_service_num_attempts", 4)
             self._session = boto3.Session(botocore_session=core, region_name=self._region)
@@ -128,7 +128,7 @@ def passes_with_time(error: AgentError, elapsed_s: float) -> bool:
 
 @contextmanager
 def converted(what: str, *, retryable: frozenset[str] = frozenset()) -> Iterator[None]:
-    """Turn botocore's errors into CloudError. `what` names the call; `retryable` are further such codes."""
+    """Turn botocore's errors into CloudError. `what` names the call; `retryable` are its own codes that may pass."""
     from botocore.exceptions import BotoCoreError, ClientError, ParamValidationError
 
     try:
@@ -140,6 +140,6 @@ def converted(what: str, *, retryable: frozenset[str] = frozenset()) -> Iterator
         again = code in RETRYABLE_CODES or code in retryable or status >= 500
         raise CloudError(f"{what}: {code}: {message}", code=code, retryable=again) from error
     except BotoCoreError as error:
-        # No answer, or no credentials yet: whether the call was performed is unknown.
+        # No answer, or no credentials yet. Nobody knows whether the call was performed.
         again = not isinstance(error, ParamValidationError)
         raise CloudError(f"{what}: {error}", code=type(error).__name__, retryable=again) from error

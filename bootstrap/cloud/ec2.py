@@ -1,11 +1,11 @@
-"""EC2 as the agent needs it: look at one network interface and one instance, attach, detach, end a former holder.
+"""EC2: read one network interface and one instance, attach and detach, terminate a former holder.
 
-For: `network_interface` and `lease_evidence`. Guarantees: thin, no loops, no decisions; foreign errors become
-CloudError. Does not: force a detach, ever; there is no argument for it.
+For: claims.network_interface and the lease's evidence. Guarantees: thin, no loops, no decisions; every error is a
+CloudError. Does not: force a detach; there is no argument for it.
 Sources: EC2 API reference: DescribeNetworkInterfaces, DescribeInstances, AttachNetworkInterface (error codes
 InvalidNetworkInterface.InUse, InvalidParameterValue), DetachNetworkInterface, ModifyNetworkInterfaceAttribute,
-TerminateInstances (idempotent; SkipOsShutdown, Force); EC2 user guide "Methods for terminating an instance" (skip OS
-shutdown: for when a graceful one must be bypassed; force with skip: for an instance stuck in shutting-down);
+TerminateInstances (idempotent; SkipOsShutdown, Force); EC2 user guide "Methods for terminating an instance" (skip the
+OS shutdown when a graceful one must be bypassed; Force together with it for an instance stuck in shutting-down);
 "Eventual consistency" (a new id may be NotFound for a while).
 """
 
@@ -27,7 +27,8 @@ DETACH_CODES = EVENTUAL_CODES | {"IncorrectState"}
 
 @dataclass(frozen=True, kw_only=True)
 class NetworkInterface:
-    """A network interface as DescribeNetworkInterfaces shows it. `holder` is the instance it is attached to, or ""."""
+    """A network interface as DescribeNetworkInterfaces shows it. `instance_id`: of the instance it is attached to, or
+    is being attached to or detached from; "" where there is none."""
 
     id: str
     status: str
@@ -35,12 +36,12 @@ class NetworkInterface:
     zone: str
     attachment_id: str = ""
     attachment_status: str = ""
-    holder: str = ""
+    instance_id: str = ""
     delete_on_termination: bool = False
 
 
 class Ec2:
-    """The calls, one each."""
+    """One method per call."""
 
     def __init__(self, clients: Clients) -> None:
         self._clients = clients
@@ -55,8 +56,8 @@ class Ec2:
         return _network_interface(found[0])
 
     def instance_state(self, instance_id: str) -> str | None:
-        """`pending`, `running`, `shutting-down`, `terminated`, `stopping`, `stopped`, or None when EC2 knows no such
-        instance (any more). Raises CloudError."""
+        """`pending`, `running`, `shutting-down`, `terminated`, `stopping`, `stopped`, or None when EC2 does
+        not know the instance, or no longer. Raises CloudError."""
         try:
             with converted(f"describe {instance_id}"):
                 answer = self._clients.ec2().describe_instances(InstanceIds=[instance_id])
@@ -68,7 +69,7 @@ class Ec2:
         return states[0] if states else None
 
     def used_device_indexes(self, instance_id: str) -> frozenset[int]:
-        """Device indexes taken on `instance_id`. Raises CloudError."""
+        """The device indexes in use on `instance_id`. Raises CloudError."""
         with converted(f"describe {instance_id}", retryable=EVENTUAL_CODES):
             answer = self._clients.ec2().describe_instances(InstanceIds=[instance_id])
         return frozenset(
@@ -79,7 +80,7 @@ class Ec2:
         )
 
     def attach(self, network_interface_id: str, instance_id: str, device_index: int) -> None:
-        """Raises CloudError; after any error the attachment may still have been made."""
+        """Raises CloudError; the attachment may have been made all the same."""
         what = f"attach {network_interface_id} to {instance_id} at device index {device_index}"
         with converted(what, retryable=ATTACH_CODES):
             self._clients.ec2().attach_network_interface(
@@ -87,13 +88,13 @@ class Ec2:
             )
 
     def detach(self, attachment_id: str) -> None:
-        """Never forced. Raises CloudError."""
+        """Detach, never by force. Raises CloudError."""
         with converted(f"detach {attachment_id}", retryable=DETACH_CODES):
             self._clients.ec2().detach_network_interface(AttachmentId=attachment_id)
 
     def terminate(self, instance_id: str, *, is_forced: bool) -> None:
-        """End `instance_id` without waiting for its operating system; again with Force where it is stuck. Raises
-        CloudError; one that EC2 does not know (any more) needs no ending."""
+        """Terminate `instance_id`, OS shutdown skipped; `is_forced` for one that is stuck in shutting-down. An
+        instance that EC2 does not know is done. Raises CloudError."""
         try:
             with converted(f"terminate {instance_id}"):
                 self._clients.ec2().terminate_instances(InstanceIds=[instance_id], SkipOsShutdown=True, Force=is_forced)
@@ -102,7 +103,7 @@ class Ec2:
                 raise
 
     def keep_on_termination(self, network_interface_id: str, attachment_id: str) -> None:
-        """Make the network interface outlive the instance. Raises CloudError."""
+        """Set DeleteOnTermination to false, so that the network interface outlives the instance. Raises CloudError."""
         with converted(f"keep {network_interface_id} on termination", retryable=EVENTUAL_CODES):
             self._clients.ec2().modify_network_interface_attribute(
                 NetworkInterfaceId=network_interface_id,
@@ -119,6 +120,6 @@ def _network_interface(item: NetworkInterfaceTypeDef) -> NetworkInterface:
         zone=str(item.get("AvailabilityZone", "")),
         attachment_id=str(attachment.get("AttachmentId", "")),
         attachment_status=str(attachment.get("Status", "")),
-        holder=str(attachment.get("InstanceId", "")),
+        instance_id=str(attachment.get("InstanceId", "")),
         delete_on_termination=bool(attachment.get("DeleteOnTermination", False)),
     )

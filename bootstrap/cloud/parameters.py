@@ -1,5 +1,6 @@
-"""The state parameter in Systems Manager. Thin: two calls, foreign errors become CloudError.
+"""One parameter of Systems Manager. Thin: two calls; every error is a CloudError.
 
+For: run.report, which keeps the instance's state in it. Does not: know what the value means.
 Source: Systems Manager API reference GetParameter, PutParameter.
 """
 
@@ -10,14 +11,14 @@ from bootstrap.cloud.clients import Clients, converted
 
 
 class Parameter:
-    """One String parameter, overwritten each time."""
+    """One parameter of type String."""
 
     def __init__(self, clients: Clients, name: str) -> None:
         self._clients = clients
         self._name = name
 
     def read(self) -> str:
-        """The present value, "" where there is no such parameter. Raises CloudError."""
+        """The value, "" where there is no such parameter. Raises CloudError."""
         try:
             with converted(f"read parameter {self._name}"):
                 return str(self._clients.ssm().get_parameter(Name=self._name)["Parameter"]["Value"])
@@ -27,6 +28,6 @@ class Parameter:
             raise
 
     def write(self, text: str) -> None:
-        """Raises CloudError."""
+        """Replace the value. Raises CloudError."""
         with converted(f"write parameter {self._name}"):
             self._clients.ssm().put_parameter(Name=self._name, Value=text, Type="String", Overwrite=True)

@@ -1,6 +1,7 @@
-"""Route 53 as the agent needs it: read one record set, change one by one atomic batch.
+"""Route 53: read one record set, replace it in one atomic batch.
 
-Guarantees: thin, no loops; the record set read is handed back untouched, so that a DELETE names it exactly.
+For: claims.connection.route53. Guarantees: thin, no loops; the record set that was read is handed back untouched, so
+that a DELETE names it exactly. Does not: decide, or use UPSERT, which overwrites what it has not seen.
 Sources: Route 53 API reference: ListResourceRecordSets (starts at a name, does not filter by it), and
 ChangeResourceRecordSets (a batch is all or nothing; DELETE must match the current values; InvalidChangeBatch).
 """
@@ -28,14 +29,14 @@ class RecordSet:
 
 
 class Route53:
-    """The calls about one hosted zone."""
+    """The calls for one hosted zone."""
 
     def __init__(self, clients: Clients, hosted_zone_id: str) -> None:
         self._clients = clients
         self._hosted_zone_id = hosted_zone_id
 
     def address_record(self, name: str) -> RecordSet | None:
-        """The A record set named `name`, or None. Raises CloudError."""
+        """The A record set `name`, None where there is none. Raises CloudError."""
         with converted(f"read record {name}"):
             answer = self._clients.route53().list_resource_record_sets(
                 HostedZoneId=self._hosted_zone_id, StartRecordName=name, StartRecordType="A", MaxItems="1"
@@ -51,8 +52,8 @@ class Route53:
         return None
 
     def swap(self, old: RecordSet | None, new: RecordSet) -> None:
-        """One batch: DELETE exactly `old` (when given) and CREATE `new`. Raises CloudError, `InvalidChangeBatch` when
-        somebody else was faster."""
+        """One batch: DELETE exactly `old`, if there is one, and CREATE `new`. Raises CloudError, with the code
+        `InvalidChangeBatch` when another writer was faster."""
         changes: list[dict[str, Any]] = []
         if old is not None:
             changes.append({"Action": "DELETE", "ResourceRecordSet": dict(old.raw)})
@@ -75,5 +76,5 @@ class Route53:
 
 
 def normalized(name: str) -> str:
-    """`name` as the API compares it: lower case, no trailing dot, `*` for its octal escape."""
+    """`name` as the API compares it: in lower case, without a trailing dot, with `*` for its octal escape."""
     return name.lower().rstrip(".").replace("\\052", "*")

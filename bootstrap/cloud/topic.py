@@ -1,5 +1,6 @@
-"""The notification topic. Thin: one call, foreign errors become CloudError.
+"""SNS topic for the agent's notifications. Thin: one call; every error is a CloudError.
 
+For: run.ending. Does not: retry; a notification that fails is logged by the caller.
 Source: SNS API reference Publish (a subject is at most 100 ASCII characters without line breaks).
 """
 
@@ -16,7 +17,7 @@ class Topic:
         self._arn = arn
 
     def publish(self, subject: str, text: str) -> None:
-        """Raises CloudError."""
+        """Send `text` to the subscribers; `subject` is cut to what SNS accepts. Raises CloudError."""
         line = " ".join(subject.split()).encode("ascii", "replace").decode()[:100]
         with converted(f"publish to {self._arn}"):
             self._clients.sns().publish(TopicArn=self._arn, Subject=line, Message=text)

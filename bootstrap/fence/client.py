@@ -15,12 +15,13 @@ from typing import Protocol
 
 from bootstrap.base.clock import Deadline
 from bootstrap.base.errors import DeadlineExceeded, FenceError
+from bootstrap.base.retry import Pauses, retry
 from bootstrap.fence.protocol import LONGEST_MESSAGE_BYTES, FenceAnswer, FenceRequest, decode_answer, encode
 
 log = logging.getLogger(__name__)
 
 ANSWER_S = 2.0
-RETRY_S = 0.1
+PAUSES = Pauses(first_s=0.1)
 REMEDY = "Read journalctl -u soloist-fence; without it the service must not run"
 
 
@@ -32,14 +33,10 @@ class Fence(Protocol):
 
 def await_ready(fence: Fence, deadline: Deadline) -> FenceAnswer:
     """Wait until the fence answers. Raises FenceError at the deadline, StopRequested."""
-    while True:
-        try:
-            return fence.ask(FenceRequest(verb="look"))
-        except FenceError as error:
-            try:
-                deadline.pause(RETRY_S, str(error))
-            except DeadlineExceeded:
-                raise error from None
+    try:
+        return retry(lambda: fence.ask(FenceRequest(verb="look")), deadline, PAUSES, passes=lambda *_: True)
+    except DeadlineExceeded as error:
+        raise FenceError(f"the fence was not ready in time: {error.seen}", remedy=REMEDY) from None
 
 
 class FenceClient:

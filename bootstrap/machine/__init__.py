@@ -1,5 +1,5 @@
-"""The operating system as the agent sees it: commands, mounts, network links, systemd units, health probes.
+"""The operating system as the agent sees it: commands, file systems, network links, systemd units, health checks.
 
-Imports: base, pyroute2 and the standard library. Whatever may hang runs in a child process that can be killed.
-A newcomer comes here to add a kind of health check or a file system.
+Imports: base, pyroute2, requests and the standard library. Whatever may hang runs within a time-out, or in a child
+process that can be killed. A newcomer comes here to add a kind of health check (a module in `probes`).
 """

@@ -1,10 +1,10 @@
-"""Runs other programs as killable children.
+"""Runs other programs as children that can be killed.
 
-For: mount, umount, systemctl, hooks, and everything that touches the file system of which it is not known whether it
-answers. Guarantees: a child that is not done at its deadline is killed with its whole process group; one that cannot be
-killed (blocked in the kernel on a hung server) is left behind and not waited for; output goes to a file, never a pipe,
-because a mount helper's background process would keep a pipe open for ever; that file is in memory (memfd_create(2)),
-because a root disk that hangs or is full must not keep the agent from stopping a service.
+For: mount, umount, systemctl, hooks, and every program that touches a file system which may not answer. Guarantees: a
+child that is not done at its deadline is killed with its whole process group; one that cannot be killed, because it is
+blocked in the kernel, is left behind and not waited for. Output goes to a file and not to a pipe, because the
+background process of a mount helper would hold a pipe open for ever. The file is in memory (memfd_create(2)), because a
+root disk that hangs or is full must not keep the agent from stopping a service.
 Does not: use a shell, or raise for a non-zero exit code.
 """
 
@@ -30,7 +30,7 @@ KILL_WAIT_S = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Completed:
-    """What became of a command. `exit_code` is None when it was killed at its deadline."""
+    """How a command ended. `exit_code` is None when it was killed at its deadline, 127 when it could not be started."""
 
     exit_code: int | None
     output: str
@@ -48,13 +48,13 @@ class Completed:
 
 
 class Commands(Protocol):
-    """Runs one program. Raises StopRequested when asked to stop meanwhile (the child is killed then)."""
+    """Runs one program until it ends or `deadline` kills it. Raises StopRequested after killing it on a stop."""
 
     def run(self, argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed: ...
 
 
 class ChildCommands:
-    """Real children of this process."""
+    """Commands as children of this process."""
 
     def run(self, argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed:
         with _memory_file("output") as output, _memory_file("input") as given:

@@ -1,12 +1,12 @@
-"""Everything that reads or writes inside the data file system, run as a killable child of the agent.
+"""Every access to the data file system, as a program that can be killed: `python -I -S data_child.py`.
 
-For: a hard mount whose server is gone blocks whoever touches it; so the agent itself never does, this program does:
-`python -I -S data_child.py`, one JSON request on stdin, one JSON answer on stdout, exit 0 even for a refusal.
-Guarantees: safe to kill at any point and to run again. The marker is published by rename, so it is whole or absent.
-A directory's factory content (what the package shipped, which the image keeps as a template) is copied to a temporary
-directory first and renamed into place, so a half copy is never taken for data; a marker per directory says that this
-was done, so factory content of a later image never lands in it, and a directory that vanished is noticed instead of
-made anew.
+For: a hard mount whose server is gone blocks whoever touches it, so the agent never touches it; this program does. It
+reads one JSON request from stdin, writes one JSON answer to stdout, and exits 0 even when it refuses.
+Guarantees: safe to kill at any point and to run again. The marker appears by rename, so it is whole or absent. The
+factory content of a directory (what the package shipped, which the image keeps as a template) is copied to a temporary
+directory and then renamed into place, so that a half copy is never taken for data. A second marker says that a
+directory was prepared, so that the factory content of a later image never gets into it, and a directory that has
+vanished is noticed and not made anew.
 Does not: mount, know AWS, or import anything but the standard library (it runs without the agent's path).
 """
 
@@ -24,15 +24,15 @@ from typing import Any
 
 MARKER = ".soloist-file-system"
 PREPARED = ".soloist-directories"
-OURS = (".soloist-", ".nfs")  # ours, and what the NFS client leaves of files deleted while open
+OURS = (".soloist-", ".nfs")  # ours, and what the NFS client keeps of deleted files that are still open
 
 
 class Refused(Exception):
-    """What is on the file system is not what this service may use. The message ends in a remedy."""
+    """The file system does not hold what this service may use. The message ends in a remedy."""
 
 
 def ensure_marker(root: str, file_system_id: str, service: str) -> bool:
-    """Check the marker, or create it on an empty file system; whether it was created. Raises Refused."""
+    """Check the marker, or create it on an empty file system; True when it was created. Raises Refused, OSError."""
     marker = Path(root) / MARKER
     wanted = {"file_system": file_system_id, "service": service}
     try:
@@ -56,9 +56,9 @@ def ensure_marker(root: str, file_system_id: str, service: str) -> bool:
 
 
 def prepare_directory(root: str, item: dict[str, Any]) -> str:
-    """Make one data directory ready to be bind-mounted; what was done. Raises Refused.
+    """Prepare one data directory for its bind mount; what was done, in words. Raises Refused, OSError.
 
-    `item`: source, target, owner, group, mode as in the boot document, `is_bound`: the target shows it already, and
+    `item`: source, target, owner, group and mode as in the boot document; `is_bound`: the target shows it already;
     `factory`: where the image keeps what the package shipped there, if anything.
     """
     source = Path(root) / item["source"]
@@ -79,12 +79,12 @@ def prepare_directory(root: str, item: dict[str, Any]) -> str:
 
 def _fill(source: Path, item: dict[str, Any]) -> str:
     if source.is_dir() and any(source.iterdir()):
-        return "adopted"  # data, or a copy whose agent died between the rename and the marker
+        return "adopted"  # data, or a copy after which the agent died before it wrote the marker
     source.parent.mkdir(parents=True, exist_ok=True)
     building = source.parent / f".soloist-building-{source.name}"
     shutil.rmtree(building, ignore_errors=True)
     building.mkdir(mode=0o700)
-    # An image not made by ami/install.sh may still have it in place.
+    # An image that ami/install.sh did not make may still have the factory content at the target.
     origins = [item["factory"]] if item["is_bound"] else [item["factory"], item["target"]]
     origin = next((place for place in origins if os.path.isdir(place)), "")
     copied = _copy_tree(origin, building) if origin else 0
@@ -141,7 +141,7 @@ def _sync_directory(path: Path) -> None:
 
 
 def answer(request: dict[str, Any]) -> dict[str, Any]:
-    """Carry out one request; {"done": ...} or {"refused": ...} or {"failed": ...}."""
+    """Carry out one request; {"done": what}, {"refused": why, with a remedy} or {"failed": why}."""
     try:
         if request["verb"] == "marker":
             made = ensure_marker(request["root"], request["file_system"], request["service"])

@@ -1,7 +1,7 @@
 """Shows the data directories where the service expects them, by bind mounts.
 
-For: step directories. Guarantees: each target shows exactly its source of the data file system, proven in mountinfo;
-running again is safe; touching the file system is left to a killable child.
+For: the step directories, and the ordered stop. Guarantees: each target shows exactly its source on the data file
+system, as mountinfo proves; safe to repeat; only a child that can be killed touches the file system.
 Does not: change what is inside a directory (data_child.py copies its factory content once).
 """
 
@@ -16,9 +16,9 @@ from bootstrap.machine.mountinfo import Mount
 
 
 def bind_difference(data: Mount, directory: Directory, seen: Mount | None) -> str:
-    """Why `seen` does not show `directory` of the file system mounted as `data`, or "". Pure.
+    """Why `seen` does not show `directory` of the file system mounted as `data`; "" when it does. Pure.
 
-    The kernel shows the root of every NFS mount as "/" and the directory in its source instead (Linux fs/nfs/super.c,
+    For an NFS mount the kernel shows "/" as the root and puts the directory into the source (Linux fs/nfs/super.c,
     nfs_show_path and nfs_show_devname).
     """
     if seen is None:
@@ -72,7 +72,7 @@ class DataDirectories:
         ]
 
     def _bind(self, item: Directory, data: Mount, deadline: Deadline) -> None:
-        # Something else there is a bind of an earlier mount of the data root; it would hide behind the new one.
+        # What is there is a bind of an earlier mount of the data root. It would stay, hidden behind the new one.
         if self._file_systems.mount_at(item.target) is not None:
             self._file_systems.unmount(item.target, deadline)
         self._file_systems.bind(f"{self._root}/{item.source}", item.target, deadline)

@@ -39,7 +39,7 @@ class MountPlan:
 
 
 def difference(plan: MountPlan, mount: Mount | None) -> str:
-    """Why `mount` is not what `plan` asks for, or "". Pure."""
+    """Why `mount` is not what `plan` asks for; "" when it is. Pure."""
     if mount is None:
         return f"nothing is mounted at {plan.target}"
     if mount.kind != plan.kind:
@@ -70,7 +70,7 @@ class FileSystems:
         wrong = difference(plan, self.mount_at(plan.target))
         if not wrong:
             return ""
-        self.unmount(plan.target, deadline)  # whatever else is there would only be hidden
+        self.unmount(plan.target, deadline)  # what else is mounted there would only be hidden
         Path(plan.target).mkdir(parents=True, exist_ok=True)
         done = self._commands.run(plan.argv, deadline)
         wrong = difference(plan, self.mount_at(plan.target))
@@ -90,23 +90,23 @@ class FileSystems:
         return ""
 
     def bind(self, source: str, target: str, deadline: Deadline) -> None:
-        """Show `source` at `target`. Raises MountError; the caller verifies."""
+        """Show `source` at `target`; the caller verifies it. Raises MountError, StopRequested."""
         done = self._commands.run(("mount", "--bind", source, target), deadline)
         if not done.succeeded:
             raise MountError(f"bind {source} to {target}: {done.summary}", remedy="Read the kernel log")
 
     def unmount(self, target: str, deadline: Deadline, *, may_be_lazy: bool = True) -> bool:
-        """Unmount `target`; False when only lazily or not at all. Never lazily what may hold unwritten data: what is
-        only detached can be written back at any time, and nobody sees it."""
+        """Unmount `target`; False when that was possible only lazily, or not at all. Use `may_be_lazy=False` where
+        there may be unwritten data: after a lazy unmount they can be written back at any later time, unseen."""
         if self.mount_at(target) is None:
             return True
         done = self._commands.run(("umount", target), deadline.within(UNMOUNT_S, f"unmount {target}"))
         if self.mount_at(target) is None:
             return True
         if not may_be_lazy:
-            log.warning("umount %s: %s; it stays", target, done.summary)
+            log.warning("umount %s failed (%s): it stays mounted", target, done.summary)
             return False
-        log.warning("umount %s: %s; lazily now", target, done.summary)
+        log.warning("umount %s failed (%s): unmounting it lazily", target, done.summary)
         self._commands.run(("umount", "-f", "-l", target), deadline.within(UNMOUNT_S, f"unmount {target} lazily"))
         return False
 
@@ -115,7 +115,8 @@ class FileSystems:
         return self._commands.run(("sync", "-f", target), deadline).succeeded
 
     def ask_child(self, request: dict[str, Any], deadline: Deadline) -> str:
-        """Have data_child.py do `request`; what it did. Raises MountError, MountRefused for what will not change."""
+        """Have data_child.py carry out `request`; what it did, in words. Raises MountRefused when trying again cannot
+        help, else MountError; StopRequested."""
         done = self._commands.run((sys.executable, "-I", "-S", CHILD), deadline, text_in=json.dumps(request))
         try:
             answer = json.loads(done.output)
@@ -129,6 +130,6 @@ class FileSystems:
 
 
 class MountRefused(MountError):
-    """The right mount, but what is on it is not for this service; trying again cannot help."""
+    """The file system holds what this service must not use; trying again cannot help."""
 
     reason = "file-system-refused"

@@ -14,11 +14,12 @@ from pkgutil import iter_modules
 
 from bootstrap.base.clock import Deadline
 from bootstrap.base.document import Check, Health
-from bootstrap.base.errors import ServiceError
+from bootstrap.base.errors import DeadlineExceeded, ServiceError
+from bootstrap.base.retry import NotYet, Pauses, retry
 from bootstrap.machine import probes
 from bootstrap.machine.commands import Commands
 
-START_POLL_S = 0.25
+PAUSES = Pauses(first_s=0.25)
 SHORTEST_PROBE_S = 0.1  # also where a deadline leaves less
 
 KINDS: tuple[type[Check], ...] = tuple(
@@ -40,16 +41,23 @@ class Prober:
 
     def await_healthy(self, deadline: Deadline) -> str:
         """Wait until all checks pass. Raises ServiceError when they do not until `deadline`, StopRequested."""
-        rounds = 1
-        while failures := self.failures(deadline):
-            if deadline.remaining_s <= START_POLL_S:
-                raise ServiceError(
-                    f"not healthy after {deadline.seconds:.0f} s: {'; '.join(failures)}",
-                    remedy="Read the service's journal; raise health.start_allowance_s if it only needs longer",
-                )
-            deadline.pause(START_POLL_S, "; ".join(failures))
+        rounds = 0
+
+        def attempt() -> str:
+            nonlocal rounds
             rounds += 1
-        return f"{len(self._health.checks)} checks passed in round {rounds}"
+            failures = self.failures(deadline)
+            if failures:
+                raise NotYet("; ".join(failures))
+            return f"{len(self._health.checks)} checks passed in round {rounds}"
+
+        try:
+            return retry(attempt, deadline, PAUSES)
+        except DeadlineExceeded as error:
+            raise ServiceError(
+                f"not healthy after {deadline.seconds:.0f} s: {error.seen or 'not asked'}",
+                remedy="Read the service's journal; raise health.start_allowance_s if it only needs longer",
+            ) from None
 
     def _probe(self, check: Check, deadline: Deadline) -> str:
         timeout_s = max(SHORTEST_PROBE_S, min(check.timeout_s, deadline.remaining_s))

@@ -1,12 +1,13 @@
-"""The network interface as the operating system sees it: find it by MAC, configure it, read it back.
+"""The network interface in the operating system: find it by its MAC, configure it, read it back.
 
-For: after EC2 says "attached", until traffic can flow. Guarantees: found by MAC only (names and device numbers vary and
-the metadata service lags); every change is idempotent; what counts is what was read back from the kernel.
-Policy routing: packets *from* the address use a table of their own with this interface's gateway; the main table is
-not touched at all (the address is added without its prefix route), so traffic of the primary address keeps its way
-and is not dropped by the source/destination check. Reverse path filtering passes, strict too, because the reverse
-look-up matches the same rule. Table and priority depend on the device alone and lie outside ec2-net-utils' range.
-Does not: talk to EC2, DHCP or networkd (whose image settings must leave foreign routes and rules alone).
+For: the step network-interface, between EC2's "attached" and the first packet. Guarantees: an interface is found by MAC
+only, because names and device numbers vary and the metadata service lags; every change is idempotent; what counts is
+what was read back from the kernel.
+Policy routing: packets *from* the address use a routing table of their own, with this interface's gateway. The main
+table stays as it is (the address is added without its prefix route), so traffic of the primary address keeps its way
+and the source/destination check drops nothing. Strict reverse path filtering passes, too, because the reverse look-up
+matches the same rule. Table and priority depend on the device alone and lie outside the range of ec2-net-utils.
+Does not: talk to EC2, DHCP or networkd (the image tells networkd to leave foreign routes and rules alone).
 Sources: EC2 user guide "Elastic network interfaces" (source/destination check); ip-rule(8), ip-address(8).
 """
 
@@ -41,7 +42,7 @@ class LinkPlan:
 
 @dataclass(frozen=True, kw_only=True)
 class LinkState:
-    """What the kernel has of a plan."""
+    """What the kernel has of a plan now."""
 
     is_up: bool
     addresses: frozenset[str]  # "address/prefix" of this device
@@ -50,16 +51,16 @@ class LinkState:
 
 
 class Links(Protocol):
-    """The operating system's side of it."""
+    """The links of the operating system."""
 
     def find(self, mac: str) -> tuple[str, int] | None:
         """Name and index of the device with this MAC, or None."""
 
     def observe(self, plan: LinkPlan) -> LinkState:
-        """What is there now. Raises LinkError."""
+        """What the kernel has now. Raises LinkError."""
 
     def configure(self, plan: LinkPlan) -> None:
-        """Make it so. Raises LinkError."""
+        """Configure the device as planned. Raises LinkError."""
 
 
 def plan_link(device: str, index: int, address: str, subnet_cidr: str) -> LinkPlan:
@@ -78,7 +79,7 @@ def plan_link(device: str, index: int, address: str, subnet_cidr: str) -> LinkPl
 
 
 def missing(plan: LinkPlan, state: LinkState) -> list[str]:
-    """What `state` lacks of `plan`, in words; empty when all is there. Pure."""
+    """What `state` lacks of `plan`, in words; empty when nothing is missing. Pure."""
     lacks = []
     if not state.is_up:
         lacks.append(f"{plan.device} is down")
@@ -156,7 +157,7 @@ class _Netlink:
         self._socket: Any = None
 
     def __enter__(self) -> Any:
-        from pyroute2 import IPRoute  # here: importing it takes long on a slow machine
+        from pyroute2 import IPRoute  # imported here, because it takes long on a slow machine
 
         self._socket = IPRoute()
         return self._socket
@@ -170,7 +171,7 @@ class _Netlink:
 
 
 def _ensure_rule(ip: Any, plan: LinkPlan) -> None:
-    """Exactly one rule from the address: a stale one (an older device's table) would win or lead nowhere."""
+    """Leave exactly one rule for the address. A stale one, to the table of an older device, could win."""
     has_rule = False
     for item in ip.get_rules(family=socket.AF_INET):
         if item["src_len"] == 32 and item.get_attr("FRA_SRC") == plan.address:

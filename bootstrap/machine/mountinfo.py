@@ -1,7 +1,7 @@
 """What is mounted where, as the kernel says in /proc/self/mountinfo.
 
-For: nothing is believed to be mounted because a command said so. Guarantees: pure parsing; reading the file never
-touches the file systems it lists, so it cannot hang on one of them. Does not: mount.
+For: agent and fence; neither believes that something is mounted because a command said so. Guarantees: pure parsing;
+reading the file never touches the file systems it lists, so it cannot hang on one of them. Does not: mount.
 Source: proc(5), "/proc/pid/mountinfo".
 """
 
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, kw_only=True)
 class Mount:
-    """One line of mountinfo. `source` of an NFS mount includes the directory that is seen at `target`."""
+    """One line of mountinfo. The `source` of an NFS mount includes the directory that `target` shows."""
 
     device: str
     target: str

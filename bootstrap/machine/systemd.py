@@ -1,7 +1,7 @@
-"""Tells systemd that the agent is ready, stopping, or what it is doing.
+"""Tells systemd that the agent is ready, alive or stopping, and what it is doing.
 
-For: `Type=notify` units. Guarantees: silent no-op where there is no NOTIFY_SOCKET; never blocks or fails the caller.
-Does not: judge whether the agent lives (pulse.py does).
+For: the agent, a unit of `Type=notify`. Guarantees: never blocks and never fails the caller; does nothing where there
+is no NOTIFY_SOCKET. Does not: judge whether the agent is alive (run.pulse does).
 Source: sd_notify(3); an address that begins with "@" is an abstract socket and starts with a NUL byte on the wire.
 """
 
@@ -20,7 +20,7 @@ class ServiceNotifier:
         self._address = "\0" + address[1:] if address.startswith("@") else address
 
     def send(self, *lines: str) -> bool:
-        """Send `lines` as one datagram; whether systemd got it."""
+        """Send `lines` as one datagram; False when it could not be sent."""
         if not self._address:
             return False
         try:

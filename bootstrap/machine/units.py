@@ -1,11 +1,12 @@
-"""Starts, stops and looks at the systemd units that are the service, and runs the user's hooks.
+"""Starts, stops and inspects the systemd units of the service, and runs the user's hooks.
 
-For: steps service-start and healthy, the supervisor, and stopping. Guarantees: "started" means that systemd shows the
-unit active, not that systemctl exited 0 (it does when a condition, such as the mount, was not met); a start never
-cancels a stop that systemd is carrying out; stopping is bounded and ends in SIGKILL of the unit's whole control group.
-Does not: enable units; systemd must never start them by itself.
+For: the steps service-start and healthy, the supervisor, and the ordered stop. Guarantees: "started" means that
+systemd shows the unit active; an exit code 0 of systemctl is not enough, because it also exits 0 when a condition of
+the unit, such as its mount, is not met. A start never cancels a stop that systemd is carrying out. A stop is bounded
+and ends with SIGKILL to the whole control group of the unit.
+Does not: enable units; systemd must never start them on its own.
 Sources: systemctl(1) (exit codes, `kill --kill-whom=all`, `--job-mode=`); systemd.unit(5) "Conditions and Asserts" and
-`BindsTo=`, which is also a `Requires=`: starting the service asks for a start of the agent, too.
+`BindsTo=`, which includes `Requires=`, so that starting the service asks for a start of the agent, too.
 """
 
 from __future__ import annotations
@@ -27,25 +28,25 @@ KILL_S = 10.0
 ALIVE = frozenset({"active", "reloading"})
 GONE = frozenset({"inactive", "failed"})
 UNSETTLED = frozenset({"activating", "deactivating", "unknown"})
-CONFLICTS = "destructive"  # what systemd calls a transaction that would turn round a job it is working on
+CONFLICTS = "destructive"  # systemd's word for a transaction that would reverse a job under way
 
 
 class ServiceUnits:
-    """The units of one service, by systemctl."""
+    """The units of one service, in start order, controlled by systemctl."""
 
     def __init__(self, commands: Commands, service: Service) -> None:
         self._commands = commands
         self._service = service
 
     def start(self, deadline: Deadline) -> None:
-        """Start all in order; each is active afterwards. Raises ServiceError, StopRequested."""
+        """Start all in order; each is active afterwards. Raises ServiceError, DeadlineExceeded, StopRequested."""
         for unit in self._service.units:
             limit = deadline.within(self._service.start_timeout_s, f"start {unit}")
             done = self._start_without_conflict(unit, limit)
             state = self._await_settled(unit, limit)
             if state not in ALIVE:
                 why = f"{unit} is {state} after systemctl start ({done.summary})"
-                raise ServiceError(why, remedy=f"Read journalctl -u {unit}; a condition on the mount may not be met")
+                raise ServiceError(why, remedy=f"Read journalctl -u {unit}; its condition on the mount may have failed")
 
     def _start_without_conflict(self, unit: str, limit: Deadline) -> Completed:
         """Start it once systemd is not about to stop it or the agent. The default job mode, replace, would cancel the
@@ -60,7 +61,7 @@ class ServiceUnits:
         return retry(attempt, limit, PAUSES)
 
     def dead_units(self, deadline: Deadline) -> list[str]:
-        """Units that are not active now, each with its state."""
+        """The units that have ended, each with its state, in words. Raises StopRequested."""
         states = [(unit, self.state(unit, deadline)) for unit in self._service.units]
         return [f"{unit} is {state}" for unit, state in states if state in GONE]
 
@@ -71,14 +72,15 @@ class ServiceUnits:
         return done.output.strip() if done.succeeded else "unknown"
 
     def stop(self, deadline: Deadline) -> list[str]:
-        """Stop all in reverse order, killing what is left at the end of its time; the units that are still there."""
+        """Stop all in reverse order and kill what is left when its time is over; the units that remain. Raises
+        StopRequested."""
         left = []
         for unit in reversed(self._service.units):
             limit = deadline.within(self._service.stop_timeout_s, f"stop {unit}")
             done = self._commands.run(("systemctl", "stop", unit), limit)
             if self.state(unit, deadline) in GONE:
                 continue
-            log.warning("systemctl stop %s: %s; it is killed now", unit, done.summary)
+            log.warning("systemctl stop %s did not stop it (%s): killing it now", unit, done.summary)
             limit = Deadline(deadline.clock, KILL_S, f"kill {unit}", deadline.stop)
             self._commands.run(("systemctl", "kill", "--kill-whom=all", "--signal=SIGKILL", unit), limit)
             self._commands.run(("systemctl", "stop", unit), limit)
@@ -87,11 +89,13 @@ class ServiceUnits:
         return left
 
     def restart(self, deadline: Deadline) -> None:
-        """Stop what is left of it and start it again. Raises ServiceError, StopRequested."""
+        """Stop what is left of the service and start it again. Raises ServiceError, DeadlineExceeded, StopRequested."""
         left = self.stop(deadline)
         if left:
-            raise ServiceError(f"{', '.join(left)} cannot be stopped", remedy="A process may hang on the file system")
-        # Units that failed too often would be refused for their start limit.
+            raise ServiceError(
+                f"{', '.join(left)} cannot be stopped", remedy="Look for a process that hangs on the file system"
+            )
+        # systemd refuses to start a unit that has failed too often (its start limit).
         self._commands.run(("systemctl", "reset-failed", *self._service.units), deadline.within(QUERY_S, "reset units"))
         self.start(deadline)
 
@@ -113,7 +117,8 @@ class ServiceUnits:
 def run_hooks(
     commands: Commands, hooks: Sequence[tuple[str, ...]], timeout_s: float, deadline: Deadline, when: str
 ) -> None:
-    """Run the user's commands in order. Raises HookError at the first that fails, StopRequested."""
+    """Run the user's commands in order, each within `timeout_s`. Raises HookError at the first that fails,
+    StopRequested."""
     for argv in hooks:
         done = commands.run(argv, deadline.within(timeout_s, f"{when} hook {argv[0]}"))
         if not done.succeeded:

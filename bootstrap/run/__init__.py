@@ -1,5 +1,6 @@
-"""One run of the agent: boot as a graph of steps, supervision, every ending. This room puts the others together.
+"""One run of the agent: boot as a graph of steps, supervision, and every ending. This room joins the others.
 
-Imports: every other room; nothing imports this one but `bootstrap.__main__`.
-A newcomer reads `agent` first, then `boot` (the graph) and `ending`.
+Imports: every other room; only `bootstrap.__main__` imports this one. Start with `agent`, which tells the run from
+beginning to end, then read `boot` (the graph) and `ending`. `instance` builds the parts.
+A newcomer comes here to add a step of the boot.
 """

@@ -4,7 +4,7 @@
 
 For: `__main__`, and tests that put other adapters in. Guarantees: each way out has a sentence in log, state file and
 state parameter, and an exit code; a boot that fails takes back what it did, has this instance replaced, and never ends
-in exit code 0; a lease that is lost ends the run at once, whatever it is doing.
+in exit code 0; the loss of the lease ends the run at once, whatever it is doing.
 Does not: know which adapters it works with.
 """
 
@@ -203,7 +203,7 @@ class Agent:
         )
 
     def _say(self, sentence: str) -> None:
-        """The service's state has changed, the phase has not."""
+        """Report a new sentence about the service in the same phase."""
         log.info("supervise: %s", sentence)
         self._adapters.notifier.status(f"generation {self._report.state.generation}: {sentence}")
         self._report(phase=self._report.state.phase, sentence=sentence)

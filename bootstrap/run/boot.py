@@ -23,8 +23,8 @@ from bootstrap.run.instance import Instance
 from bootstrap.run.report import write_file
 from bootstrap.run.stop import InstanceBelongings
 
-HOLDER = ("lease",)  # what must be done before anything of the predecessor is touched
-LEASE_SPARE_S = 30.0  # the lease's rules end a wait with a reason of their own before the step's deadline does
+HOLDER = ("lease",)  # this comes before anything of the predecessor is touched
+LEASE_SPARE_S = 30.0  # so that the lease's rules, which give a reason, end a wait before the step's deadline does
 CONNECTION_S = 24 * 3600.0  # the connection is tried for this long after a boot
 
 

@@ -1,7 +1,7 @@
-"""How a run of the agent ends: stopped as asked, boot failed, service given up, lease lost.
+"""The ways a run of the agent ends: stopped as asked, boot failed, service given up, lease lost.
 
 For: agent.py. Guarantees: each ending takes back what was done, says why in state, log and notification, and has the
-instance replaced where it cannot serve; none but the stop that was asked for ends in exit code 0.
+instance replaced if it cannot serve; only a stop that was asked for ends in exit code 0.
 Does not: decide that it is time to end.
 """
 
@@ -26,12 +26,12 @@ from bootstrap.run.stop import InstanceBelongings
 
 log = logging.getLogger(__name__)
 
-TERMINATION_S = 120.0  # how long an instance that gave itself up waits for the terminate hook, to shorten it
+TERMINATION_S = 120.0  # how long an instance that gave up waits for its terminate hook, to complete it early
 LOST = "lease-lost"
 
 
 class Reporter(Protocol):
-    """Agent.report_state."""
+    """run.report.Report."""
 
     def __call__(self, *, phase: Phase, sentence: str, reason: str = "") -> None: ...
 
@@ -57,7 +57,7 @@ class Ending:
         self._report = report
 
     def boot_failed(self, error: AgentError) -> ExitCode:
-        """A boot that did not succeed."""
+        """The boot has failed with `error`."""
         self._report(phase="failed", sentence=str(error), reason=error.reason)
         self._publish(f"boot failed ({error.reason})", str(error))
         self._notifier.stopping(f"{error.reason}: {error}")
@@ -68,7 +68,7 @@ class Ending:
         return error.exit_code
 
     def given_up(self, sentence: str) -> ExitCode:
-        """A service that cannot be kept alive here; the group knows already."""
+        """The service cannot be kept alive here; the group has been told."""
         self._report(phase="unhealthy", sentence=sentence, reason="service-failed")
         self._publish("instance reported unhealthy", sentence)
         self._notifier.stopping(sentence)
@@ -78,7 +78,7 @@ class Ending:
         return ExitCode.FAILED
 
     def lease_lost(self, lost: Lost) -> ExitCode:
-        """Somebody else holds the lease, or it ran out unrenewed. The fence strikes whatever this does."""
+        """Another instance holds the lease, or its deadline has passed. The fence strikes whatever happens here."""
         self._report(phase="failed", sentence=lost.sentence, reason=LOST)
         self._notifier.stopping(f"{LOST}: {lost.sentence}")
         incomplete = self._release_all()
@@ -92,7 +92,7 @@ class Ending:
         return ExitCode.FAILED
 
     def stopped(self, sentence: str, *, has_served: bool) -> ExitCode:
-        """A stop that was asked for."""
+        """A stop was asked for. `has_served`: the service was started, so its before-stop hooks run."""
         self._report(phase="stopping", sentence=sentence)
         self._notifier.stopping(sentence)
         incomplete = self._release_all(has_served=has_served)
@@ -142,12 +142,13 @@ class Ending:
 
 
 def abandon_instance(auto_scaling: AutoScaling, document: BootDocument, clock: Clock) -> bool:
-    """Have this instance replaced: by the launch hook or, after it, by its health; whether the group was told."""
+    """Have this instance replaced, by the launch hook or, after it, by its health; False when the group could not be
+    told."""
     deadline = Deadline(clock, document.deadlines.release_s, "ABANDON of the launch hook")
     try:
         log.info("launch hook: %s", abandon(auto_scaling, document.group.launch_hook, deadline))
     except (CloudError, DeadlineExceeded) as error:
-        # The hook's own time-out has the same end, later.
+        # The time-out of the launch hook has the same effect, only later.
         log.error("the group was not told to replace this instance: %s", error)
         return False
     return True

@@ -1,10 +1,11 @@
-"""Runs the steps of a boot: each as soon as what it needs is done, side by side where nothing forbids it.
+"""Runs the steps of a boot: each starts as soon as what it needs is done, so steps run side by side where they can.
 
-For: boot.py. Guarantees: a step starts only after all it names in `after` have succeeded; each has a deadline, which
-the runner enforces from outside, too, so a step that hangs is a named failure and not a hung boot; the first failure
-asks all others to stop and is raised once they have. A step that is not `awaited` never delays or fails the boot: it is
-`late` when the boot is done and goes on in the background.
-Does not: undo anything; kill threads (Python cannot), only stop waiting for them.
+For: agent.py, with the steps of boot.py. Guarantees: a step starts only after all steps named in its `after` have
+succeeded. Each step has a deadline, which the runner also enforces from outside, so that a step that hangs is a named
+failure and not a hung boot. The first failure asks all other steps to stop, and is raised when they have. A step that
+is not awaited never delays or fails the boot: if it is not done with the boot, it is `late` and goes on in the
+background.
+Does not: undo anything, or kill threads (Python cannot); it only stops waiting for them.
 """
 
 from __future__ import annotations
@@ -20,14 +21,14 @@ from bootstrap.base.timeline import Timeline
 
 log = logging.getLogger(__name__)
 
-HANG_GRACE_S = 5.0  # a step ends itself at its deadline; this much later it is called hung
+HANG_GRACE_S = 5.0  # a step ends itself at its deadline; this long after it, the step is hung
 SETTLE_S = 15.0  # how long the others may take to stop after a failure
 POLL_S = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class BootStep:
-    """One step. `run` gets its deadline and returns what it did, in words."""
+    """One step. `run` gets its deadline and returns what it did, in words. It raises AgentError or StopRequested."""
 
     name: str
     run: Callable[[Deadline], str]
@@ -44,7 +45,7 @@ class _Running:
 
 
 class StepError(AgentError):
-    """A step failed; `cause` is its own error, whose reason and exit code this one carries."""
+    """A step failed. `cause` is its error, whose reason and exit code this one has."""
 
     def __init__(self, step: str, cause: AgentError) -> None:
         super().__init__(f"{step}: {cause}")
@@ -55,7 +56,7 @@ class StepError(AgentError):
 
 
 class Runner:
-    """Runs one list of steps once."""
+    """Runs a list of steps, once."""
 
     def __init__(self, steps: Sequence[BootStep], timeline: Timeline, clock: Clock, stop: StopRequest) -> None:
         self._steps = {step.name: step for step in steps}
@@ -76,7 +77,7 @@ class Runner:
         """Run all awaited steps. Raises StepError, DeadlineExceeded, StopRequested."""
         try:
             while not self._is_complete():
-                self._changed.clear()  # before looking, so that whatever ends from here on wakes us
+                self._changed.clear()  # before looking, so that a step that ends from here on wakes this thread
                 self._start_ready(overall)
                 if not self._is_complete():
                     self._clock.wait(self._changed, min(POLL_S, self._until_next_hang_s()))
@@ -108,7 +109,7 @@ class Runner:
                 if step.name not in known and all(name in self._succeeded for name in step.after)
             ]
             for step in ready:
-                # What is not awaited outlives the boot, so the boot's end is not its end.
+                # A step that is not awaited may outlive the boot, so the boot's deadline is not its deadline.
                 seconds = min(step.deadline_s, overall.remaining_s) if step.is_awaited else step.deadline_s
                 deadline = Deadline(self._clock, seconds, step.name, self._stop)
                 thread = threading.Thread(target=self._run_step, args=(step, deadline), name=step.name, daemon=True)
@@ -164,7 +165,7 @@ class Runner:
             raise overall.exceeded()
 
     def _settle(self) -> None:
-        """Ask everything still running to stop and wait for it; what was never started is skipped."""
+        """Ask all running steps to stop and wait for them; steps that were never started are skipped."""
         failed = f"{self._failure.step} failed" if self._failure else "the boot is over"
         self._stop.request(self._outer.sentence or failed)
         limit = Deadline(self._clock, SETTLE_S, "steps to stop")

@@ -2,7 +2,6 @@
 
 For: boot, supervision and stop take one of these instead of a dozen arguments. Guarantees: built in one place, from the
 boot document, this machine and the clients of AWS; holds no state of its own. Does not: act.
-A newcomer chooses here which kind of storage a boot document asks for.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from bootstrap.claims.connection.contract import Connection
 from bootstrap.claims.connection.kinds import connection_of
 from bootstrap.claims.network_interface import Claim
 from bootstrap.claims.storage.contract import Storage
-from bootstrap.claims.storage.efs import EfsPart
+from bootstrap.claims.storage.kinds import storage_of
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.ec2 import Ec2
@@ -40,7 +39,7 @@ from bootstrap.machine.units import ServiceUnits
 
 @dataclass(frozen=True, kw_only=True)
 class MachineParts:
-    """What the machine offers before anything is known of the service, and which boot of it this is."""
+    """What the machine offers before the boot document is read, and which boot of the machine this is."""
 
     clock: Clock
     paths: Paths
@@ -56,7 +55,7 @@ class MachineParts:
 
 @dataclass(frozen=True, kw_only=True)
 class Listeners:
-    """Whom the lease tells: that it is held (its generation), that it is lost (why), that its loop lives."""
+    """What the lease calls when it is held (with its generation), when it is lost (why), and in each cycle."""
 
     on_held: Callable[[int], None]
     on_lost: Callable[[str], None]
@@ -119,7 +118,9 @@ def build_instance(
     group = AutoScaling(clients, document.group.name, identity.instance_id)
     service = _service(document, machine)
     lease = _lease(document, identity, zone, machine, LeaseEvidence(ec2, group, identity.instance_id, machine.threads))
-    data = _storage(document, zone, machine, str(machine.paths.data_root), document.service.name)
+    data = storage_of(
+        document.file_system, _file_systems(machine), zone.name, str(machine.paths.data_root), document.service.name
+    )
     return Instance(
         document=document,
         identity=identity,
@@ -129,7 +130,7 @@ def build_instance(
         lease=lease,
         claims=Claims(
             network_interface=Claim(ec2, zone, identity.instance_id, lease.keeper.permit),
-            connection=connection_of(document, clients, zone.address, lease.keeper.permit),
+            connection=connection_of(document.connection, clients, zone.address, lease.keeper.permit),
             data=data,
         ),
         service=service,
@@ -146,11 +147,6 @@ def _zone_of(document: BootDocument, identity: Identity) -> Zone:
         f"boot document: zones: none is {identity.zone}, only {known}",
         remedy="The group's subnets and the service's zones must be the same; deploy the stack again",
     )
-
-
-def _storage(document: BootDocument, zone: Zone, machine: MachineParts, root: str, service: str = "") -> Storage:
-    """The data of `service`, or the lease directory, to be mounted at `root`."""
-    return EfsPart(_file_systems(machine), document.file_system, root, zone.mount_target_address, service)
 
 
 def _file_systems(machine: MachineParts) -> FileSystems:
@@ -193,5 +189,5 @@ def _lease(
         evidence=evidence,
         keeper=LeaseKeeper(parts),
         nonce=machine.nonce,
-        storage=_storage(document, zone, machine, root),
+        storage=storage_of(document.file_system, _file_systems(machine), zone.name, root),
     )

@@ -1,13 +1,19 @@
 """Which kinds there are of everything in the boot document that may be of several kinds.
 
-For: whoever reads a boot document passes `KINDS` to bootstrap.base.document. Guarantees: the one list; a kind that is
-not in it is refused with the names of those that are. Does not: say what a kind means (its own module does).
+For: whoever reads a boot document passes `KINDS` to bootstrap.base.document. Guarantees: the one list, made of what the
+rooms of the kinds offer; another kind is refused with the names of those in the list. Does not: say what a kind means.
 """
 
 from __future__ import annotations
 
 from bootstrap.base.codec import Members
-from bootstrap.base.document import Check
+from bootstrap.base.document import Check, ConnectionSettings, StorageSettings
+from bootstrap.claims.connection import kinds as connections
+from bootstrap.claims.storage import kinds as storages
 from bootstrap.machine import health
 
-KINDS: Members = {Check: health.KINDS}
+KINDS: Members = {
+    Check: health.KINDS,
+    ConnectionSettings: tuple(connections.MAKERS),
+    StorageSettings: tuple(storages.MAKERS),
+}

@@ -1,9 +1,9 @@
-"""The agent's sign of life to systemd: sent only while all of its loops live.
+"""The agent's sign of life to systemd, sent only while all loops of the agent are alive.
 
-For: WatchdogSec of soloist-agent.service. Guarantees: a loop that has said how long it may take until its next beat,
-and takes longer, stops the signs; systemd then kills the agent, which ends the service bound to it, and starts it
-again. While the agent ends, which has deadlines of its own, nothing is expected of the loops.
-Does not: watch what a loop does, or act for the fence, which strikes by the lease's deadline whatever this says.
+For: WatchdogSec of soloist-agent.service. Guarantees: each loop says how long it may take until its next beat; when one
+takes longer, the signs stop. systemd then kills the agent, which ends the service bound to it, and starts it again.
+While the agent ends, no beats are expected, because its endings have deadlines of their own.
+Does not: watch what a loop does, or act for the fence, which strikes by the lease's deadline in any case.
 Source: sd_notify(3) WATCHDOG=1, systemd.service(5) WatchdogSec (counted from READY=1 on).
 """
 
@@ -18,7 +18,7 @@ INTERVAL_S = 5.0
 
 
 class Pulse:
-    """One agent's loops."""
+    """The loops of one agent."""
 
     def __init__(self, clock: Clock, send: Callable[[], object]) -> None:
         self._clock = clock
@@ -28,26 +28,26 @@ class Pulse:
         self._lock = threading.Lock()
 
     def start(self) -> None:
-        """Send signs from now on."""
+        """Send signs of life from now on."""
         threading.Thread(target=self._run, name="pulse", daemon=True).start()
 
     def beat(self, loop: str, next_within_s: float) -> None:
-        """`loop` lives, and will say so again within `next_within_s`."""
+        """`loop` is alive, and will beat again within `next_within_s`."""
         with self._lock:
             self._due_s[loop] = self._clock.monotonic() + next_within_s
 
     def rest(self) -> None:
-        """Expect nothing of any loop from now on."""
+        """Expect no beats from now on."""
         self._is_resting = True
 
     def late(self) -> list[str]:
-        """The loops that should have said something."""
+        """The loops whose beat is overdue."""
         now_s = self._clock.monotonic()
         with self._lock:
             return [] if self._is_resting else [loop for loop, due_s in self._due_s.items() if now_s > due_s]
 
     def send_if_alive(self) -> bool:
-        """Send one sign unless a loop is late; whether it was sent."""
+        """Send one sign of life unless a loop is late; False when one is."""
         if self.late():
             return False
         self._send()

@@ -1,8 +1,8 @@
 """Says what this instance is doing: in the log, in the state file, in the state parameter, and to systemd.
 
 For: the agent and its endings, operators, the rollout command. Guarantees: a report never fails or delays the caller;
-the state file is whole; the state parameter is never taken from a successor, and is taken back from an instance that
-holds no newer lease. Does not: take part in any decision of the agent.
+the state file is whole; an instance that leaves does not overwrite its successor's state parameter, and an instance
+that serves writes it again after one that holds no newer lease. Does not: take part in any decision of the agent.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ class Report:
         self.state = State()
 
     def know(self, **facts: str | int) -> None:
-        """Add to what is known of this instance; the next report has it. `facts` are fields of State."""
+        """Add facts about this instance, which the next report has. `facts` are fields of State."""
         self.state = replace(self.state, **facts)  # type: ignore[arg-type]
 
     def reach(self, parameter: Parameter) -> None:
@@ -62,7 +62,7 @@ class Report:
             self._writer.offer(self.state)
 
     def flush(self) -> None:
-        """Wait a little until the state parameter has the last report."""
+        """Wait for FLUSH_S at most until the state parameter has the last report."""
         if self._writer is not None and not self._writer.flush(Deadline(self._clock, FLUSH_S, "state parameter")):
             log.warning("the state parameter was not written within %.0f s", FLUSH_S)
 
@@ -76,7 +76,7 @@ def write(parameter: Parameter, state: State) -> None:
 def reassert(parameter: Parameter, state: State) -> None:
     """Write the state parameter again if it was displaced. Raises CloudError."""
     if is_displaced(parse_state(parameter.read()), state):
-        log.info("state: another instance had written over it; it is written again")
+        log.info("state: another instance overwrote it; this instance writes it again")
         parameter.write(render_state(state))
 
 

@@ -1,9 +1,9 @@
-"""What this instance has to give back, part by part, for the ordered stop (lease.release).
+"""What this instance has to take back, part by part, for the ordered stop (lease.release).
 
 For: every ending, and the takeover, which first ends what an earlier run of the agent left here. Guarantees: each part
-has its own deadline and names what it could not finish; whatever cannot be unmounted stays mounted, where the fence
-sees it and resets. The network interface is detached, too, so that a replacement in the same zone need not wait for the
-end of this instance.
+has its own deadline and names what it could not finish; whatever cannot be unmounted stays mounted, so that the fence
+sees it and resets the machine. The network interface is detached, too, so that a replacement in the same zone need not
+wait for the end of this instance.
 Does not: decide the order.
 """
 

@@ -1,9 +1,9 @@
-"""Watches the service after the boot: restart locally first, then have the instance replaced.
+"""Supervises the service after the boot: restart it here first, then have the instance replaced.
 
-For: the time between ready and stop. Guarantees: `decide` is pure and ends in one sentence; an error of AWS or of the
-metadata service never leads to a replacement, only the service itself can; a report that does not get through is
-repeated every cycle, and the service stays as it is meanwhile.
-Does not: renew leases or probe the file system (those have their own watchers).
+For: the time between ready and the end. Guarantees: `decide` is pure and ends in one sentence; an error of AWS or of
+the metadata service never leads to a replacement, only the service itself can; a report to the group that fails is
+repeated every cycle, and the service is left as it is meanwhile.
+Does not: renew the lease or probe the file system (both have their own watchers).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ CYCLE_SPARE_S = 60.0  # calls to AWS, and whatever else has its own short time-o
 
 
 class ServiceAction(Enum):
-    """What a cycle decided."""
+    """What a cycle decides to do about the service."""
 
     NOTHING = "nothing"
     RESTART = "restart"
@@ -38,12 +38,12 @@ class ServiceAction(Enum):
 
 @dataclass(frozen=True, kw_only=True)
 class ServiceObservation:
-    """What a cycle saw, and what it has to remember of earlier ones."""
+    """What a cycle sees, and what it has to know of earlier ones."""
 
     failures: tuple[str, ...] = ()
     dead_units: tuple[str, ...] = ()
-    stop_sentence: str = ""  # somebody asked to stop
-    misses: int = 0  # cycles in a row with failures, this one included
+    stop_sentence: str = ""  # why a stop was asked for, "" when it was not
+    misses: int = 0  # cycles with failures in a row, this one included
     restarted_at_s: tuple[float, ...] = ()  # local restarts, on the monotonic clock
 
 
@@ -54,7 +54,7 @@ class Decision:
 
 
 def decide(observation: ServiceObservation, health: Health, now_s: float) -> Decision:
-    """What to do now. Pure."""
+    """What to do now, and why. Pure."""
     if observation.stop_sentence:
         return Decision(action=ServiceAction.STOP, sentence=observation.stop_sentence)
     if not observation.failures and not observation.dead_units:
@@ -64,7 +64,8 @@ def decide(observation: ServiceObservation, health: Health, now_s: float) -> Dec
     if not observation.dead_units:
         if since_restart_s < health.start_allowance_s:
             return Decision(
-                action=ServiceAction.NOTHING, sentence=f"restarted, may take {health.start_allowance_s:.0f} s: {seen}"
+                action=ServiceAction.NOTHING,
+                sentence=f"unhealthy, but within the {health.start_allowance_s:.0f} s start allowance: {seen}",
             )
         if observation.misses < health.unhealthy_after:
             sentence = f"missed {observation.misses} of {health.unhealthy_after}: {seen}"
@@ -75,7 +76,7 @@ def decide(observation: ServiceObservation, health: Health, now_s: float) -> Dec
         return Decision(action=ServiceAction.RESTART, sentence=sentence)
     return Decision(
         action=ServiceAction.REPORT_UNHEALTHY,
-        sentence=f"{recent} restarts in {RESTART_WINDOW_S:.0f} s did not help, replace this instance: {seen}",
+        sentence=f"{recent} restarts in {RESTART_WINDOW_S:.0f} s did not help: replace this instance: {seen}",
     )
 
 
@@ -85,7 +86,7 @@ class Supervisor:
     def __init__(
         self, instance: Instance, stop: StopRequest, say: Callable[[str], None], beat: Callable[[float], None]
     ) -> None:
-        """`beat` is told, before each cycle, how long it may be until the next one."""
+        """`say` is told each new sentence; `beat`, before each cycle, the most seconds until the next cycle."""
         self._beat = beat
         self._instance = instance
         self._health = instance.document.service.health
@@ -96,7 +97,7 @@ class Supervisor:
         self._restarted_at_s: tuple[float, ...] = ()
 
     def run(self) -> Decision:
-        """Cycle until somebody asks to stop or the group has accepted that this instance is unhealthy."""
+        """Cycle until a stop is asked for or the group has accepted that this instance is unhealthy."""
         while True:
             self._beat(self._health.interval_s + self._longest_cycle_s())
             decision = self.cycle()
@@ -105,7 +106,7 @@ class Supervisor:
             self._instance.clock.wait(self._stop.event, self._health.interval_s)
 
     def cycle(self) -> Decision:
-        """Observe, decide, act; the decision, with NOTHING where its action could not be carried out yet."""
+        """Observe, decide, act; the decision, with NOTHING in place of a report that the group has not accepted yet."""
         now_s = self._instance.clock.monotonic()
         decision = decide(self._observe(), self._health, now_s)
         if decision.sentence != self._said:
@@ -130,7 +131,7 @@ class Supervisor:
         return ServiceObservation(
             failures=failures,
             dead_units=tuple(dead),
-            stop_sentence=self._stop.sentence,  # what stops the agent stops the service, too, which may be seen first
+            stop_sentence=self._stop.sentence,  # a stop of the agent also stops the service, which may be seen first
             misses=self._misses,
             restarted_at_s=self._restarted_at_s,
         )
@@ -154,12 +155,12 @@ class Supervisor:
                 Deadline(self._instance.clock, limit_s, "restart the service", self._stop)
             )
         except (AgentError, StopRequested) as error:
-            log.warning("local restart: %s", error)  # the next cycle sees what came of it
+            log.warning("restart of the service: %s", error)  # the next cycle sees the result
 
     def _report(self) -> bool:
         try:
             self._instance.group.report_unhealthy()
         except CloudError as error:
-            log.warning("%s; tried again in %.0f s", error, self._health.interval_s)
+            log.warning("%s; next attempt in %.0f s", error, self._health.interval_s)
             return False
         return True

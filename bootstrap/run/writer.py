@@ -1,7 +1,7 @@
 """Writes the state parameter in the background.
 
-For: report.py. Guarantees: whoever offers a state never waits; the latest state wins; a failure is retried with growing
-pauses and never fails the caller; the last written state is put back from time to time, where it was displaced.
+For: report.py. Guarantees: a caller that offers a state never waits; the latest state wins; a failed write is repeated
+with growing pauses and never fails the caller; a written state that was displaced is written again.
 Does not: know what a state means.
 """
 
@@ -19,7 +19,7 @@ from bootstrap.base.state import State
 log = logging.getLogger(__name__)
 
 PAUSES = Pauses(first_s=5.0, longest_s=60.0)
-REASSERT_S = 20.0  # how long another instance's state may stand above that of the one that serves
+REASSERT_S = 20.0  # how long another instance's state may stand instead of that of the one that serves
 
 
 class BackgroundWriter:
@@ -41,7 +41,7 @@ class BackgroundWriter:
         threading.Thread(target=self._run, name="state-parameter", daemon=True).start()
 
     def offer(self, state: State) -> None:
-        """Have `state` written; returns at once."""
+        """Write `state` soon; returns at once."""
         with self._lock:
             self._latest = state
             self._written.clear()
@@ -67,7 +67,7 @@ class BackgroundWriter:
         return True
 
     def look_again(self) -> None:
-        """Have the last written state put back if it was displaced."""
+        """Write the last written state again if it was displaced."""
         with self._lock:
             state = self._last_written
         if state is not None:

@@ -1,8 +1,8 @@
-"""A TCP server with a thread per connection, of which there are never more than a fixed number.
+"""A TCP server with one thread per connection and a fixed maximum of connections.
 
-For: the metadata service, DNS over TCP and the collector, which machines under test may treat badly. Guarantees: a
-connection beyond the bound is closed at once; `close` ends the listener and every open connection and waits for the
-threads. Does not: look up the peer's name (the standard HTTP server does, and waits for a resolver).
+For: the metadata service, DNS over TCP and the collector, because the machines under test may misbehave. Guarantees: a
+connection beyond the maximum is closed at once; `close` ends the listener and every connection and waits for the
+threads. Does not: look up the peer's name, as the standard HTTP server does, which then waits for a resolver.
 """
 
 from __future__ import annotations
@@ -81,6 +81,6 @@ class BoundedServer(socketserver.ThreadingTCPServer):
         self._open.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A peer that goes away in the middle is normal here; anything else is a defect and goes to stderr."""
+        """Ignore a peer that goes away, which is normal here; anything else is a defect and goes to stderr."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)

@@ -1,7 +1,7 @@
 """What can stop a lab run, and the exit code it ends in (docs/exit-codes.md).
 
-For: every part of the lab raises these for surroundings that do not fit; programs print one line and exit.
-Guarantees: the message names the thing, the reason and the remedy. Does not: cover defects, which keep their traceback.
+For: every room of the lab raises one of these when it cannot go on; programs print it as one line and exit.
+Guarantees: the message names the thing, the reason and the remedy. Does not: cover defects, which keep their trace.
 """
 
 from __future__ import annotations

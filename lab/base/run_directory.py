@@ -1,8 +1,9 @@
-"""The directory of one run of the lab: disks, sockets, logs. Gone when the run ends, also one that was killed.
+"""The directory of one run of the lab, for its disks, sockets and logs.
 
-For: whatever opens a lab. Guarantees: a run marks its directory with a lock that the kernel frees when the run ends,
-however it ends; the next run removes what it finds marked and free. Never removed: the directory of a live run, what
-carries no mark, a symbolic link. Does not: end machines, which die with `lab.hardware.namespace`.
+For: whoever opens a lab. Guarantees: the directory is removed when the run ends; if the run is killed, the next one
+removes it. A run marks its directory with a lock, which the kernel frees however the run ends. A sweep never removes
+the directory of a live run, a directory without a mark, or a symbolic link.
+Does not: end machines, which end with `lab.hardware.namespace`.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ MARK = ".soloist-lab-run"
 
 @contextmanager
 def run_directory(parent: Path | None = None) -> Iterator[Path]:
-    """A new directory below `parent` (by default where temporary files go), after removing those of killed runs."""
+    """A new directory below `parent` (default: the system's one for temporary files). Removes those of killed runs."""
     parent = parent or Path(tempfile.gettempdir())
     sweep(parent)
     made = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))

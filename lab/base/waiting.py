@@ -1,6 +1,7 @@
-"""The one way to wait in the lab: poll with a deadline and a reason, and say how long it took.
+"""The lab's one way to wait: poll a condition until it holds or a deadline has passed.
 
-Guarantees: never waits without a limit; a condition that raises ends the wait at once.
+For: every wait in the lab and its tests. Guarantees: a wait always has a limit, and its error says what was waited for,
+for how long, and what was seen last; a condition that raises ends the wait at once. Does not: retry what has failed.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""`make chaos RUNS=n SEED=s`: n random schedules against real machines; exit 0 only if nothing got past the lease.
+"""`make chaos RUNS=n SEED=s`: n random schedules of faults on real machines; exit code 0 only if no rule was broken.
 
-The first schedule has the seed s, the next s+1, and so on; `RUNS=1 SEED=s` plays one again, `SCHEDULE=FILE` one that
-an earlier run has written. A failing schedule is made smaller (at most `--reruns` more runs) and told as a story.
-Guarantees: what an earlier or larger run has written is not overwritten by a smaller or repeated one of the same seed.
+The first schedule has the seed s, the next s+1, and so on. `RUNS=1 SEED=s` plays one again; `SCHEDULE=FILE` plays one
+that an earlier run has written. A schedule that fails is made smaller, with at most `--reruns` more runs, and told as a
+story. Guarantees: a replay or a smaller schedule never overwrites the report of the original run.
 Exit codes: docs/exit-codes.md.
 """
 
@@ -36,9 +36,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m lab.chaos", description=__doc__)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--schedule", type=Path, metavar="FILE", help="play the schedule that a run has written here")
-    parser.add_argument("--reruns", type=int, default=6, help="how many more runs a failing schedule is worth")
-    parser.add_argument("--keep-going", action="store_true", help="play all schedules, make none smaller")
+    parser.add_argument("--schedule", type=Path, metavar="FILE", help="play the schedule that a run has written")
+    parser.add_argument("--reruns", type=int, default=6, help="runs to spend on making a failing schedule smaller")
+    parser.add_argument("--keep-going", action="store_true", help="play all schedules, and make none smaller")
     arguments = parser.parse_args()
     try:
         schedules, out = chosen(arguments.schedule, arguments.runs, arguments.seed)
@@ -62,7 +62,8 @@ def chosen(file: Path | None, runs: int, seed: int) -> tuple[list[Schedule], Pat
         schedule = schedule_from_json(data["schedule"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise LabPreconditionError(
-            f"{file}: no schedule in it ({error}). Name a file that a run has written, as build/chaos/seed-7.json"
+            f"{file}: there is no schedule in it ({error}): "
+            "name a file that a run has written, such as build/chaos/seed-7.json"
         ) from error
     return [schedule], OUT / REPLAYED
 
@@ -95,7 +96,7 @@ def _shrink(lab: ChaosLab, failed: Run, reruns: int, out: Path) -> None:
         try:
             run = lab.play(candidate)
         except LabError as error:
-            print(f"  no more runs in this lab: {error}", flush=True)
+            print(f"  the lab can play no more runs: {error}", flush=True)
             return False
         fails = bool(rules & {violation.rule for violation in run.violations})
         print(f"  smaller ({len(candidate.faults)} faults): {'still fails' if fails else 'passes'}", flush=True)

@@ -1,8 +1,8 @@
-"""Carries out a schedule on the machines of a running lab, and undoes it.
+"""Carries out a schedule of faults on the machines of a running lab, and undoes it.
 
-For: `lab.chaos.runs` and the fixed scenarios of tests/lab. Guarantees: each fault is begun and ended at its time as
-well as threads can; a target that is not there any more is noted, not an error; after `play` everything is undone,
-also when it was interrupted. Does not: judge, or wait for anybody to recover.
+For: `lab.chaos.runs` and the fixed scenarios of tests/lab. Guarantees: each fault begins and ends at its time, as
+exactly as threads allow; a target that is gone is logged and is no error; `play` returns when every fault is undone.
+Does not: judge, or wait for the service to recover.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
+from bootstrap.base.names import stack_name
 from lab.aws import Fault as ApiFault
 from lab.base.addresses import CONTROL_ADDRESS
 from lab.base.errors import LabError
@@ -41,7 +42,7 @@ class Actor:
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
         self._lab = stage.lab
-        self._group = f"soloist-{stage.service}"
+        self._group = stack_name(stage.service)
         self._auto_scaling: Any = stage.lab.boto3_client("autoscaling")
         self._cuts: list[tuple[str, tuple[str, ...]]] = []  # (instance, peers), also for interfaces that come later
         self._lock = threading.Lock()

@@ -1,9 +1,8 @@
 """Reads the frames that arrive at the file server, with the kernel's own time stamps.
 
-For: `watch` keeps the write log of a run. Guarantees: what the machine behind a port is given is captured after every
-cut (the socket sits on the machine's end of the cable, so a frame that was dropped on its way is not in it); frames
-that the ring had no room for are counted, never ignored. Needs CAP_NET_RAW in the network namespace, which the lab's
-own namespace has without root. Does not: decode; that is `nfs_wire`.
+For: `watch` keeps the write log of a run. Guarantees: only frames that reach the machine are captured, because the
+socket is at the machine's end of the cable, behind every cut; frames that the ring had no room for are counted. Needs
+CAP_NET_RAW in the network namespace, which the lab's namespace has without root. Does not: decode; `nfs_wire` does.
 Source: the kernel's Documentation/networking/packet_mmap.rst (TPACKET_V2 ring) and filter.rst, packet(7), socket(7).
 """
 

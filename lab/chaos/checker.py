@@ -1,8 +1,8 @@
-"""What is wrong with a history. Pure.
+"""Finds every violation in a history. Pure.
 
-Guarantees: every rule of the issue is one function here and has a test with the rule broken on purpose; a history that
-could not have shown a violation (nothing acknowledged, nothing seen on the server, frames lost) is a violation itself.
-Does not: explain; `Violation.sentence` says what was seen.
+For: `lab.chaos.runs` and the tests. Guarantees: every rule of docs/chaos.md is one function here and has a test that
+breaks it on purpose; a history that could not have shown a violation (nothing acknowledged, nothing seen at the server,
+frames lost) is a violation itself. Does not: explain; `Violation.sentence` says what was seen.
 
 One writer, exactly: order all data WRITEs by their arrival at the server and cut them into stretches of one machine.
 The stretches must carry strictly increasing generations: each takes the smallest generation that its machine had begun
@@ -41,7 +41,7 @@ class Stretch:
 
 
 def check(history: History) -> tuple[Violation, ...]:
-    """All violations; empty when the run was as it must be."""
+    """All violations; empty if no rule was broken."""
     return tuple(violation for rule in RULES for violation in rule(history))
 
 
@@ -113,7 +113,7 @@ def _late(history: History) -> list[Violation]:
                 _violation(
                     "late-write",
                     f"{late[0].machine} wrote {len(late)} times after generation {newer.number} of {newer.holder} "
-                    f"was there, the last time {late[-1].at_s - newer.seen_s:.2f} s after",
+                    f"was published, the last time {late[-1].at_s - newer.seen_s:.2f} s later",
                 )
             )
     return found
@@ -132,14 +132,18 @@ def _generation_back(history: History) -> list[Violation]:
             found.append(
                 _violation(
                     "generation",
-                    f"generation {after.number} of {after.holder} was there at {after.seen_s:.2f} s, "
+                    f"generation {after.number} of {after.holder} was published at {after.seen_s:.2f} s, "
                     f"after generation {before.number} of {before.holder}",
                 )
             )
     owners: dict[int, str] = {}
     for one in ordered:
         if owners.setdefault(one.number, one.holder) != one.holder:
-            found.append(_violation("generation", f"generation {one.number} was of {owners[one.number]}, then another"))
+            found.append(
+                _violation(
+                    "generation", f"both {owners[one.number]} and {one.holder} published generation {one.number}"
+                )
+            )
     return found
 
 
@@ -149,8 +153,8 @@ def _reported_back(history: History) -> list[Violation]:
             return [
                 _violation(
                     "generation",
-                    f"the state said generation {after.number} ({after.instance_id}) at {after.seen_s:.2f} s, "
-                    f"after {before.number} ({before.instance_id})",
+                    f"the state parameter said generation {after.number} ({after.instance_id}) "
+                    f"at {after.seen_s:.2f} s, after {before.number} ({before.instance_id})",
                 )
             ]
     return []
@@ -167,7 +171,12 @@ def _unreachable(history: History) -> list[Violation]:
         ]
     took_s = history.reachable_s - history.faults_end_s
     if took_s > history.bound_s:
-        return [_violation("unreachable", f"the service answered by name only {took_s:.1f} s after the faults")]
+        return [
+            _violation(
+                "unreachable",
+                f"the service answered by name {took_s:.1f} s after the faults, later than {history.bound_s:.0f} s",
+            )
+        ]
     return []
 
 
@@ -175,7 +184,7 @@ def _misreported(history: History) -> list[Violation]:
     """The service answers, but what the product says of itself is wrong and stays so."""
     if history.reachable_s is None or history.told_s is not None:
         return []
-    return [_violation("misreported", f"the service serves, but this stays wrong: {history.trouble}")]
+    return [_violation("misreported", f"the service serves, but what is reported of it stays wrong: {history.trouble}")]
 
 
 def _blind(history: History) -> list[Violation]:
@@ -191,7 +200,7 @@ def _blind(history: History) -> list[Violation]:
     if history.frames_lost:
         found.append(_violation("blind", f"the capture at the file server lost {history.frames_lost} frames"))
     if history.reports_lost:
-        found.append(_violation("blind", f"the writers threw {history.reports_lost} reports away"))
+        found.append(_violation("blind", f"the writers dropped {history.reports_lost} reports"))
     return found
 
 

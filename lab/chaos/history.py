@@ -1,8 +1,7 @@
-"""What happened in one run, as plain data: the only thing the checker sees.
+"""What happened in one run, as plain data. The checker sees nothing else.
 
-For: `lab.chaos.runs` records, `checker` judges, tests plant violations. All times are seconds on the lab's monotonic
-clock. Guarantees: frozen; nothing in it is an opinion. Does not: leave anything out silently: what the recorder could
-not see is counted (`frames_lost`, `reports_lost`).
+For: `lab.chaos.runs` records, `checker` judges, tests plant violations. Guarantees: frozen; all times are seconds on
+the lab's monotonic clock; what the recorder missed is counted (`frames_lost`, `reports_lost`). Does not: judge.
 """
 
 from __future__ import annotations

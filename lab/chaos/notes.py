@@ -1,7 +1,7 @@
-"""What a run's recorder has seen so far: writes, generations, reported states. Pure bookkeeping, thread-safe.
+"""What a run's recorder has seen so far: writes, generations and reported states. Thread-safe.
 
 For: `watch` notes, `runs` reads. Guarantees: a lease record that arrives at the server counts as an offer of its
-generation, never as data; a generation is noted once, with its first offer; whatever is not understood is left out.
+generation, never as data; a generation is noted once, with its first offer; a record that cannot be read is left out.
 Does not: read clocks, sockets or files.
 """
 

@@ -1,8 +1,8 @@
-"""One lab that stands, and schedules played in it one after the other, each judged.
+"""Plays schedules one after the other in one running lab, and judges each.
 
 For: `python -m lab.chaos` and tests/lab/test_one_writer.py. Guarantees: every run begins with a service that serves by
-name and ends with all faults undone; the writers never stop, and what was acknowledged from a run's beginning to its
-check is that run's; a run's history and verdict are written to `out` as JSON. Does not: choose schedules.
+name and ends with all faults undone; the writers never stop, and a run owns the writes that were acknowledged between
+its beginning and its check. Does not: choose schedules.
 """
 
 from __future__ import annotations
@@ -70,7 +70,11 @@ class ChaosLab:
     def await_good(self, limit_s: float = BOOT_LIMIT_S) -> None:
         """Wait for it. Raises LabTimeout."""
         wait_for(
-            self.is_good, "a service that serves", deadline_s=limit_s, poll_s=0.25, describe=lambda: self._missing()
+            self.is_good,
+            "a service that serves by its name",
+            deadline_s=limit_s,
+            poll_s=0.25,
+            describe=lambda: self.stage.standing().missing,
         )
 
     def play(self, schedule: Schedule) -> Run:
@@ -100,9 +104,6 @@ class ChaosLab:
             events=recording.events(),
             duration_s=time.monotonic() - recording.started_s,
         )
-
-    def _missing(self) -> str:
-        return self.stage.standing().missing
 
 
 def write_report(run: Run, path: Path) -> None:
@@ -204,7 +205,7 @@ class Recording:
         """Everything, as the checker wants it."""
         watch = self._watch
         if watch is None:
-            raise LabError("the recording is not finished")
+            raise LabError("the recording has not been stopped yet")
         return History(
             acknowledged=self.acknowledged(),
             stored=self._stored,

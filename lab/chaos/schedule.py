@@ -1,4 +1,4 @@
-"""What goes wrong when: a seed becomes a list of timed faults. Pure.
+"""Turns a seed into a list of timed faults. Pure.
 
 For: `lab.chaos.runs` plays schedules, `shrink` makes failing ones smaller, reports print them. Guarantees: the same
 seed and timings give the same schedule everywhere; every fault ends by itself; a schedule survives JSON unchanged.
@@ -172,8 +172,8 @@ def _api(source: random.Random, kind: Kind, at_s: float, _timings: LeaseTimings)
 
 # What a fault is for people, and how one is drawn.
 _KINDS: Mapping[Kind, tuple[str, Callable[[random.Random, Kind, float, LeaseTimings], Fault]]] = {
-    Kind.CRASH: ("{target} loses its power", _plain),
-    Kind.FREEZE: ("{target} stands still", _lasting),
+    Kind.CRASH: ("{target} loses power", _plain),
+    Kind.FREEZE: ("{target} freezes", _lasting),
     Kind.CUT_EFS: ("{target} is cut off from the file system", _lasting),
     Kind.CUT_API: ("{target} is cut off from the API", _lasting),
     Kind.CUT_CLIENTS: ("{target} is cut off from its clients", _lasting),
@@ -184,7 +184,7 @@ _KINDS: Mapping[Kind, tuple[str, Callable[[random.Random, Kind, float, LeaseTimi
     Kind.ZONE_LOSS: ("the zone of {target} is isolated", _lasting),
     Kind.LAUNCH_FIRST: ("the group runs a second instance beside {target}", _second_instance),
     Kind.REPLACE: ("the group is told to replace {target}", _plain),
-    Kind.API_ERRORS: ("the API answers calls of {detail} with errors", _api),
-    Kind.API_DELAY: ("the API answers calls of {detail} late", _api),
-    Kind.API_LOST_ANSWERS: ("the API carries out calls of {detail}, but its answers are lost", _api),
+    Kind.API_ERRORS: ("the API answers calls to {detail} with errors", _api),
+    Kind.API_DELAY: ("the API answers calls to {detail} late", _api),
+    Kind.API_LOST_ANSWERS: ("the API carries out calls to {detail}, but its answers are lost", _api),
 }

@@ -1,7 +1,7 @@
-"""The service under chaos: the lab's own, with a lease short enough for a run of a minute.
+"""The service that chaos plays: the lab's own, with a lease short enough for runs of a minute.
 
-Guarantees: made from services/influxdb.yaml, so that nothing else differs; checked by the same loader and the same
-timing rule as every service file. Does not: weaken the rule; it only makes the numbers small.
+For: `lab.chaos.runs`. Guarantees: it is made from services/influxdb.yaml, and nothing but the timings differs; the same
+loader and the same timing rule check it as every service file. Does not: weaken that rule.
 """
 
 from __future__ import annotations

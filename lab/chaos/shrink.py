@@ -1,9 +1,8 @@
-"""Makes a failing schedule smaller while it still fails. Pure: running a schedule is a function it is given.
+"""Makes a failing schedule smaller while it still fails. Pure: the caller passes in the function that runs a schedule.
 
-Guarantees: at most `reruns` runs; the result failed in its last run, by the same rule as the original; the order of
-tries is fixed (drop one fault, then shorten one, then bring faults together), so a shrink can be followed by a reader.
-Does not: promise the smallest: real machines do not repeat a race at will, and a run that happens to pass is taken as
-one that passes.
+For: `python -m lab.chaos`. Guarantees: at most `reruns` runs; the result failed in its last run, by the same rule as
+the original; the order of tries is fixed (drop one fault, then shorten one, then move all to the beginning).
+Does not: promise the smallest schedule, because real machines do not repeat a race at will.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""A run told for people. Pure text.
+"""Tells a run as text. Pure.
 
-Guarantees: names the violated rules first, then what happened, second by second, then how to play it again.
+For: `python -m lab.chaos` and failing tests. Guarantees: the violated rules come first, then what happened, second by
+second, then how to play it again. Does not: judge; the checker has.
 """
 
 from __future__ import annotations
@@ -34,6 +35,6 @@ def summary(runs: Sequence[Run], took_s: float) -> str:
     bad = [run for run in runs if run.violations]
     faults = sum(len(run.schedule.faults) for run in runs)
     return (
-        f"{len(runs)} schedules with {faults} faults, {acknowledged:,} acknowledged writes, "
-        f"{len(bad)} schedules with violations, {took_s:.0f} s; details: build/chaos"
+        f"{len(runs)} schedule{'s' * (len(runs) != 1)} played, {len(bad)} with violations; {faults} faults, "
+        f"{acknowledged:,} acknowledged writes, {took_s:.0f} s; details: build/chaos"
     )

@@ -1,8 +1,8 @@
-"""Keeps what the checker needs while a run goes on: writes at the file server, generations, reported states.
+"""Records what the checker needs during a run: writes at the file server, generations and reported states.
 
-For: `lab.chaos.runs` opens one per run. Guarantees: every source is read until `close`; what could not be read at one
-moment (the file server restarts) is read at the next; addresses are put to instances as EC2 gave them at that time.
-Does not: judge, or talk to the instances.
+For: `lab.chaos.runs` opens one per run. Guarantees: every source is read until `close`; a source that does not answer
+(the file server restarts) is read again later; each address belongs to the instance that EC2 gave it to at that time.
+Does not: judge, or ask the instances.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from bootstrap.base.names import access_point_path, state_parameter
 from lab.base.errors import LabError
 from lab.chaos.capture import Capture
 from lab.chaos.nfs_wire import WriteLog
@@ -36,7 +37,8 @@ class Watch:
     def __init__(self, lab: Lab, service: str) -> None:
         self.notes = Notes()
         self._lab = lab
-        self._parameter = f"/soloist/{service}/state"
+        self._parameter = state_parameter(service)
+        self._lease_path = access_point_path(service, "lease")
         self._ssm: Any = lab.boto3_client("ssm")
         self._closing = threading.Event()
         self._logs: dict[str, WriteLog] = {}
@@ -113,7 +115,7 @@ class Watch:
 
     def _read_leases(self, *, is_first: bool = False) -> None:
         for point in self._lab.control_plane.access_points():
-            if not point.path.endswith("/lease"):
+            if point.path != self._lease_path:
                 continue
             try:
                 command = READ_LEASES.format(directory=EXPORT + point.path)

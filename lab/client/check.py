@@ -1,9 +1,9 @@
-"""Is everything that was acknowledged still stored? Asked of the service itself, at the end.
+"""Compares the acknowledged writes with what the service says it has stored.
 
-For: the demo's verdict and the lab tests. Guarantees: only acknowledged points can be lost; a truncated or failed
-query is an error, never an empty result; every lost point is named. Duplicates cannot occur: InfluxDB holds one point
-per writer and time stamp, and a writer never uses a number or a time stamp twice. Does not: look at point values other
-than the number. Source: InfluxDB 1.6 API reference, `/query` ("partial": the result was cut by max-row-limit).
+For: the demo's verdict, chaos and the lab tests. Guarantees: only acknowledged points count as lost, and each is named;
+a truncated or failed query is an error, never an empty result.
+Does not: look at any value of a point but its number.
+Source: InfluxDB 1.6 API reference, `/query` ("partial": the result was cut by max-row-limit).
 """
 
 from __future__ import annotations
@@ -76,5 +76,5 @@ def parse_counts(body: bytes) -> Counts:
             counter = stored.setdefault(series["tags"]["writer"], Counter())
             counter.update(int(row[column]) for row in series["values"])
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
-        raise CheckFailed(f"the service's answer is not understood: {error!r}") from error
+        raise CheckFailed(f"the service's answer cannot be read: {error!r}") from error
     return stored

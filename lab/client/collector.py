@@ -1,7 +1,7 @@
 """Receives the writers' reports over TCP and puts them into the ledger.
 
-For: the lab process; the client machine's writers connect to it. Guarantees: a bounded number of connections; a line
-that is no report is counted and skipped, never fatal. Does not: judge; that is `lab.client.ledger` and `check`.
+For: the writers on the client machine connect to it. Guarantees: a bounded number of connections; a line that is no
+report is counted and skipped. Does not: judge; `lab.client.ledger` and `lab.client.check` do.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""What the writers reported, kept and judged: counts, rate, and the outage of a scene.
+"""Keeps what the writers reported, and computes rate and outages from it.
 
-For: `lab.client.collector` feeds reports, the display and the report read. Guarantees: a report that arrives twice
-counts once; only the outcome `acknowledged` counts as acknowledged; all times are seconds on the lab's monotonic clock,
-late reports are dated back by the age they carry. Thread-safe. Does not: open sockets or read a clock.
+For: `lab.client.collector` adds reports; display, demo and chaos read. Guarantees: a report that arrives twice counts
+once; only the outcome `acknowledged` counts as acknowledged; all times are seconds on the lab's monotonic clock, and a
+late report is dated back by the age that it carries. Thread-safe. Does not: open sockets or read a clock.
 
 The outage of a scene, exactly: all writers together, order all acknowledgements by the time they arrived at their
 writer. Of the intervals between one acknowledgement and the next, take those that end after the event and begin before

@@ -1,9 +1,9 @@
-"""Monitoring agents: several writers that send numbered points to the service by its name and report every attempt.
+"""Several writers that send numbered points to the service by its name, as monitoring agents do, and report the result.
 
-For: runs inside the client machine, as one file on Debian's own Python, standard library only. Guarantees: a point
-counts as acknowledged only after HTTP 204; every attempt is reported once with a definite outcome; a number is never
-used twice by a writer, so a point in doubt stays in doubt; nothing waits longer than its time-out. Does not: retry a
-point, keep a connection, or judge.
+For: runs inside the client machine, as one file on Debian's own Python, with the standard library only. Guarantees: a
+point counts as acknowledged only after HTTP 204; every attempt is reported once, with one outcome; a writer never uses
+a number twice, so a point in doubt stays in doubt; every wait has a time-out.
+Does not: retry a point, keep a connection, or judge.
 
 The name is resolved anew for every write through `getaddrinfo`, as Telegraf, collectd or a shell script with curl do on
 a machine without a caching resolver: glibc keeps nothing. Agents behind a cache see a moved record up to its TTL later.

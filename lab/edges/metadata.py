@@ -1,9 +1,8 @@
-"""What the instance metadata service answers: IMDSv2, per instance, decided from observations alone.
+"""The answers of the instance metadata service (IMDSv2 only). Pure: state and time are arguments.
 
-For: `MetadataService.respond` turns one request of one instance into one answer; `lab.edges.metadata_http` carries it
-over
-sockets. Guarantees: a session token is demanded for every read, belongs to the instance it was issued to and expires;
-a hot-plugged network interface shows up late and first with device number 0, as on EC2. Pure: the clock is an argument.
+For: `MetadataService.respond` turns one request of one instance into one answer; `lab.edges.metadata_http` serves it on
+a socket. Guarantees: every read needs a session token, which belongs to the instance that asked for it and expires; a
+hot-plugged network interface appears late, and first with device number 0, as on EC2.
 Does not: speak IMDSv1, throttle, count hops, or sign the identity document.
 
 AWS sources: EC2 user guide "Use the Instance Metadata Service to access instance metadata" (token PUT, TTL 1 to

@@ -1,8 +1,7 @@
 """The metadata service on a socket: HTTP/1.1 for many machines, each recognised by its source address.
 
 For: the lab listens on 169.254.169.254 port 80 inside its own network namespace. Guarantees: a bounded number of
-connections, each idle for at most `IDLE_S`; what is answered is `lab.edges.metadata`'s decision alone. Does not: look
-at
+connections, each idle for at most `IDLE_S`. Does not: decide answers, which `lab.edges.metadata` does, or use
 X-Forwarded-For to find the caller.
 """
 

@@ -1,10 +1,9 @@
-"""What the lab's DNS server answers: Route 53's private zones and EFS names, decided from observations alone.
+"""The answers of the lab's DNS server: Route 53's private zones and the names of EFS file systems. Pure.
 
-For: `Names.answer` turns one query packet of one asker into one answer packet; `lab.edges.names_server` carries it
-over UDP
-and TCP. Guarantees: records are looked up anew for every query (no cache here); a file system's name gives the mount
-target of the asker's own zone; everything else is answered at once, nothing is ever forwarded. Does not: wildcard
-records, routing policies, DNSSEC, zone transfer.
+For: `Names.answer` turns one query packet of one asker into one answer packet; `lab.edges.names_server` serves it over
+UDP and TCP. Guarantees: records are looked up for every query, without a cache; the name of a file system gives the
+mount target in the asker's zone; every other query is answered at once, and none is forwarded.
+Does not: know wildcard records, routing policies, DNSSEC or zone transfer.
 
 AWS sources: Route 53 developer guide "Considerations when working with a private hosted zone" (a matching private
 zone without the record: NXDOMAIN, no fall-through), "SOA record that Route 53 creates" (its default value); EFS user

@@ -1,8 +1,7 @@
 """Temporary credentials of an instance's role, as the metadata service hands them out.
 
-For: `lab.edges.metadata`. Guarantees: shaped as AWS's, different for every instance and every hour, valid for at least
-five
-hours more. Does not: open anything; the lab's control plane takes any credentials.
+For: `lab.edges.metadata`. Guarantees: the shape of AWS's; different for every instance and every hour; valid for at
+least five more hours. Does not: authorize anything, because the lab's control plane accepts any credentials.
 AWS source: EC2 user guide "Retrieve security credentials from instance metadata" (the JSON document).
 """
 

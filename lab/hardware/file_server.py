@@ -1,9 +1,9 @@
 """The lab's EFS: a real NFSv4.1 server (knfsd) in a machine of its own, with one address per mount target.
 
-For: the hypervisor; agents mount from it as they would from EFS. Guarantees: NFSv4.1 only; no delegations (EFS gives
-none); what a client was told is on disk is on the data disk, which outlives the machine, so `restart` loses nothing
-that was acknowledged; each mount target answers through its own interface. Does not: TLS, IAM or access points' user
-mapping (the agent's transport "nfs" mounts the access point's directory itself), or EFS's throughput.
+For: agents mount from it as from EFS. Guarantees: NFSv4.1 only; no delegations (EFS gives none); what the server has
+acknowledged as stable is on the data disk, which outlives the machine, so `restart` does not lose it; each mount target
+answers through its own interface. Does not: offer TLS, IAM, an access point's user mapping (the agent's transport "nfs"
+mounts the access point's directory itself), or EFS's throughput.
 Source of the server's behaviour: Linux nfsd(7), rpc.nfsd(8), nfsdcld(8); recovery tracking must run or every first open
 waits for the whole grace period.
 """
@@ -156,14 +156,14 @@ class FileServer:
         for index, target in self._targets.items():
             if address in (target.address, str(ip_interface(target.address).ip)):
                 return self.machine.port(index)
-        raise HardwareRefused(f"file server {self._name}: no mount target {address}")
+        raise HardwareRefused(f"file server {self._name}: there is no mount target {address}")
 
     def create_directory(self, path: str, *, uid: int = 0, gid: int = 0, mode: str = "0755") -> None:
         """Make an access point's root directory; an existing one is left as it is. Raises LabError."""
         self._command(directory_script(path, uid, gid, mode), f"directory {path}")
 
     def restart(self, *, pause_s: float = 0.0) -> float:
-        """Kill the server and boot it again with the same disk and addresses; returns seconds of absence."""
+        """Kill the server and boot it again with the same disk and addresses; returns how many seconds that took."""
         with self._lock:
             started = time.monotonic()
             self.machine.kill()

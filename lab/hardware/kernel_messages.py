@@ -1,6 +1,6 @@
-"""Which of a kernel's messages tell why it ended or hangs. Pure.
+"""Picks the messages of a kernel that say why it ended or hangs. Pure.
 
-For: messages of errors about a machine, which a person reads without having its console.
+For: errors about a machine, whose reader does not see its console. Does not: interpret the messages.
 """
 
 from __future__ import annotations

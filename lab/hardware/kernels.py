@@ -1,7 +1,7 @@
 """The User Mode Linux kernels of this computer, newest first: Debian's, and any other that is installed beside it.
 
-For: the probe chooses among them, images carry the modules of all. Guarantees: a kernel without its modules is left
-out, for it could not mount anything. Does not: find out whether one boots here; that is `lab.hardware.probe`.
+For: the probe chooses among them; images carry the modules of all. Guarantees: a kernel without modules is left out,
+because it could not mount anything. Does not: find out whether a kernel boots here, as `lab.hardware.probe` does.
 """
 
 from __future__ import annotations

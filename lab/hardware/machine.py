@@ -1,7 +1,7 @@
-"""The one interface behind which machines are: User Mode Linux now, QEMU later.
+"""The interface of a machine, implemented by `lab.hardware.uml`. Another hypervisor would implement it as well.
 
-For: the lab's hypervisor, file server, client and tests. Guarantees: powering on returns at once; all else is bounded
-in time; a machine that was killed keeps nothing that it had not synced. Does not: know AWS, addresses or services.
+For: the lab's hypervisor, file server, client and tests. Guarantees: powering on returns at once, every other call has
+a limit; a killed machine keeps only what it had synced. Does not: know AWS, addresses or services.
 """
 
 from __future__ import annotations

@@ -67,13 +67,13 @@ class ManagementConsole:
                 ) from None
             except OSError as error:
                 raise MachineEnded(
-                    f"machine {self._machine}: cannot be told '{command}' ({error.strerror}): off or not yet on"
+                    f"machine {self._machine}: cannot send '{command}' ({error.strerror}): it is off, or not yet on"
                 ) from None
             finally:
                 if own.exists():
                     os.unlink(own)
         if failed:
-            raise HardwareRefused(f"machine {self._machine}: '{command}' refused: {text.strip()}")
+            raise HardwareRefused(f"machine {self._machine}: it refused '{command}': {text.strip()}")
         return text
 
     @staticmethod

@@ -1,6 +1,7 @@
-"""Where machines keep their memory: UML maps it from a file, in a directory that must be large and executable.
+"""Chooses the directory for the machines' memory, which User Mode Linux maps from a file.
 
-Guarantees: the chosen directory allows PROT_EXEC mappings and has room for what is asked for; prefers memory to disk.
+For: `lab.hardware.uml` and the probe. Guarantees: the directory allows executable mappings and has enough space; the
+first candidate that fits is taken. Does not: reserve the space.
 Source: Documentation/virt/uml (TMPDIR, then /dev/shm); containers often give /dev/shm only 64 MiB.
 """
 

@@ -1,10 +1,9 @@
-"""The lab's own world: a user, network, mount and process namespace in which it is root, and which dies with it.
+"""The namespaces in which a lab runs: user, network, mount and process. The lab is root in them.
 
 For: `enter()` at the start of a program that boots machines, and `python -m lab.hardware.namespace -- COMMAND` for
-tests.
-Guarantees: nothing of the host's network is touched; whatever the program started is gone when it ends, also after
-Ctrl-C, a crash or SIGKILL (the kernel ends a process namespace with its first process). No root needed.
-Does not: hide files: the program sees the host's file system.
+tests. Guarantees: it needs no root; it does not touch the host's network; every process that the program started ends
+with it, also after Ctrl-C, a crash or SIGKILL, because the kernel ends a process namespace with its first process.
+Does not: hide files; the program sees the host's file system.
 """
 
 from __future__ import annotations
@@ -33,7 +32,7 @@ def inside() -> bool:
 
 
 def check() -> None:
-    """Raise LabPreconditionError with the remedy unless such a namespace can be made here."""
+    """Raise LabPreconditionError with the remedy if this computer does not allow such namespaces."""
     for tool in (UNSHARE[0], TIED_TO_PARENT[0]):
         if shutil.which(tool) is None:
             raise LabPreconditionError(f"{tool} is missing: apt-get install util-linux")

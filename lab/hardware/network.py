@@ -1,10 +1,9 @@
-"""The lab's network: a bridge per subnet, routed by the lab itself, with cables that can be cut.
+"""The lab's network: one bridge per subnet, routed by the lab, with connections that can be cut.
 
-For: the hypervisor plugs machines into subnets; tests and scenes cut ports, subnets and zones, inside
-`lab.hardware.namespace`.
-Guarantees: bridges have fixed MAC addresses (a bridge otherwise takes a port's, and neighbours keep a stale one for
-half a minute); a cut is atomic and takes nothing down (a link set down makes UML's interface give up for good).
-Does not: delay or lose packets at random; that is done in the guest (netem) where needed.
+For: the hypervisor plugs machines into subnets; chaos and tests cut conversations and zones. It works only inside
+`lab.hardware.namespace`. Guarantees: bridges have fixed MAC addresses (a bridge would otherwise take that of a port,
+and its neighbours would keep the old one for half a minute); a cut is atomic and takes no link down (User Mode Linux
+gives up an interface whose link went down). Does not: delay packets or lose them at random; netem in the guest does.
 """
 
 from __future__ import annotations

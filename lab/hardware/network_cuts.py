@@ -1,8 +1,8 @@
-"""Which packets do not pass: the nft rules for cut ports, subnets and zones. Pure text.
+"""The nft rules that drop packets of cut conversations and zones. Pure text.
 
-Guarantees: one transaction replaces all rules; rules keep no state, so established connections are cut and healed too.
-A port is cut at the bridge (both directions, also between neighbours), as a whole or for some addresses only; subnets
-and zones are cut where the lab routes.
+For: `lab.hardware.network` applies them. Guarantees: one transaction replaces all rules; rules keep no state, so
+established connections are cut and healed too. A conversation is cut at the bridge, in both directions and also between
+neighbours; a zone is cut where the lab routes. Does not: run nft.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Which User Mode Linux runs here, and does it need the shim? Found out by trying, once per kernel and processor.
+"""Finds out which User Mode Linux kernel boots on this computer, and whether it needs the shim (xstate_shim.c).
 
-For: everything that boots machines. The probe boots the kernel on the host's own files (hostfs, read-only) with
-/bin/true as its first process: the kernel then panics because that ended, and says with which exit code. Guarantees:
-the answer is cached with what it depends on; each attempt is bounded. Does not: need an image, network or namespace.
+For: everything that boots machines. The probe boots each kernel on the host's own files (hostfs, read-only) with
+/bin/true as its first process. When that process ends, the kernel panics and prints its exit code. Guarantees: the
+answer is cached with everything that it depends on; each attempt has a limit. Does not: need an image or a network.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Ending a machine: UML is many processes (one per address space of the guest) in one session; all must go.
+"""Ends a machine: User Mode Linux is many processes in one session (one per address space of the guest).
 
-Guarantees: nothing of the session is left when `kill_session` returns. Does not: touch any other session.
+For: `lab.hardware.uml` and the probe. Guarantees: no process of the session is left when `kill_session` returns.
+Does not: touch any other session.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Machines as User Mode Linux processes: kernel, systemd and NFS client of their own, no root and no hypervisor needed.
 
 For: the lab, inside `lab.hardware.namespace`. Guarantees: `power_on` returns at once; a killed machine leaves no
-process, port or disk; interfaces plugged in while it runs are plugged in again after the guest rebooted, as on AWS.
-Does not: decide addresses, or keep a machine's disk: every machine starts from its image.
+process, port or disk behind; an interface that was plugged in while the machine ran is plugged in again after a reboot
+of the guest, as on AWS. Does not: decide addresses, or keep a disk; every machine starts from its image.
 """
 
 from __future__ import annotations
@@ -24,8 +24,7 @@ from lab.hardware.kernel_messages import telling
 from lab.hardware.machine import ExecResult, MachineSpec, NetworkInterface
 from lab.hardware.mconsole import ManagementConsole
 from lab.hardware.memory import choose_directory
-from lab.hardware.network import Port
-from lab.hardware.ports import Ports
+from lab.hardware.network import Network, Port
 from lab.hardware.probe import Kernel
 from lab.hardware.processes import kill_session
 
@@ -42,7 +41,7 @@ CONSOLE_TAIL = 1 << 14
 class UmlMachines:
     """Where machines are made: one per run of the lab."""
 
-    def __init__(self, kernel: Kernel, run_directory: Path, network: Ports, *, memory_mib: int = 1024) -> None:
+    def __init__(self, kernel: Kernel, run_directory: Path, network: Network, *, memory_mib: int = 1024) -> None:
         """`run_directory` holds disks, logs and sockets; `memory_mib` is what all machines together will need."""
         if len(str(run_directory)) > LONGEST_RUN_DIRECTORY:
             raise LabError(f"{run_directory}: too long for the path of a socket; use a directory directly below /tmp")
@@ -79,7 +78,7 @@ class UmlMachine:
         kernel: Kernel,
         memory: Path,
         directory: Path,
-        network: Ports,
+        network: Network,
         ports: dict[int, Port],
     ) -> None:
         self.spec = spec

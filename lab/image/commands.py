@@ -1,6 +1,7 @@
-"""Runs the programs of a build: bounded, logged, and with an error that says where to look.
+"""Runs the programs of a build.
 
-Guarantees: at the limit the program and everything it started is ended; output goes to a log file that is kept.
+For: `lab.image.store`. Guarantees: at the limit the program and all its children are ended; their output goes to a log
+file that is kept; an error names the log and ends with its last lines. Does not: retry.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ def check_tools(tools: Mapping[str, str] = TOOLS, path: str = SYSTEM_PATH) -> No
     """Raise LabPreconditionError with one apt-get line naming all packages whose programs are missing."""
     missing = sorted({package for tool, package in tools.items() if shutil.which(tool, path=path) is None})
     if missing:
-        raise LabPreconditionError(f"building images needs more programs: apt-get install {' '.join(missing)}")
+        raise LabPreconditionError(f"programs for building images are missing: apt-get install {' '.join(missing)}")
 
 
 def check_space(directory: Path, needed_mib: int) -> None:
@@ -43,7 +44,7 @@ def check_space(directory: Path, needed_mib: int) -> None:
     free_mib = shutil.disk_usage(directory).free // (1024 * 1024)
     if free_mib < needed_mib:
         raise LabPreconditionError(
-            f"{directory} has {free_mib} MiB free, building images takes {needed_mib} MiB: free some space"
+            f"{directory} has {free_mib} MiB free, but building images needs {needed_mib} MiB: free some space"
         )
 
 

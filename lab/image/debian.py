@@ -1,6 +1,7 @@
-"""Where Debian packages come from: the host's own apt configuration, Debian's entries only.
+"""The apt sources of an image: those of the host, but only Debian's own.
 
-Pure but for `host_sources`. Guarantees: other vendors' archives that the host happens to use never get into an image.
+For: `lab.image.store`. Guarantees: no archive of another vendor that the host uses gets into an image.
+Does not: check that a source answers. Pure except for `host_sources`.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The kernel modules of every installed User Mode Linux, pruned to those the lab uses.
+"""Copies the kernel modules that the lab uses, of every installed User Mode Linux kernel.
 
-Guarantees: a module comes with everything it depends on; whichever kernel the probe chooses finds its own.
-Does not: run depmod; that is done inside the image.
+For: `lab.image.store`. Guarantees: a module comes with its dependencies; any kernel that the probe may choose finds its
+modules. Does not: run depmod, which runs inside the image.
 """
 
 from __future__ import annotations

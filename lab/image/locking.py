@@ -1,4 +1,4 @@
-"""One builder at a time: a lock file that the kernel frees when its holder ends, however it ends."""
+"""Lets one builder of images work at a time, by a lock file that the kernel frees however the builder ends."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ POLL_S = 0.2
 
 @contextmanager
 def exclusive(path: Path, limit_s: float, progress: Callable[[str], None]) -> Iterator[None]:
-    """Hold the lock file `path`. Says so when it has to wait; raises LabTimeout after `limit_s`."""
+    """Hold the lock file `path`. Calls `progress` once if it has to wait; raises LabTimeout after `limit_s`."""
     deadline = time.monotonic() + limit_s
     told = False
     with path.open("w") as file:

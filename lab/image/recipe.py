@@ -1,7 +1,8 @@
-"""What goes into the lab's images, and the names under which results are cached. Reads service files only.
+"""The contents of the lab's images, and the keys under which they are cached. Reads service files only.
 
-Guarantees: whatever an image depends on is in its key, so a changed file never meets a stale image; agent code is only
-in the last key, so changing it rebuilds in seconds. Does not: build anything.
+For: `lab.image.store`. Guarantees: the key of an image covers everything that it depends on, so a changed file never
+meets a stale image; agent code is only in the last key, so a change of it rebuilds in seconds.
+Does not: build anything.
 """
 
 from __future__ import annotations

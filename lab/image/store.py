@@ -1,8 +1,8 @@
-"""The lab's images: built when something they depend on has changed, else taken from the cache.
+"""The lab's images: taken from the cache, or built if something that they depend on has changed.
 
-For: the hypervisor, the file server, the client. Three layers: Debian (half a minute), packages and Python of a role
-(the same), the image itself (seconds). Guarantees: an image is complete or not there (written aside, then renamed);
-several builders wait for each other; every step is bounded and logged. Does not: run as root or need to.
+For: `lab.image.images`. An image has three layers: Debian (a minute), the packages and Python of a role (a minute), and
+the image itself (seconds). Guarantees: an image is complete or absent (written aside, then renamed); builders wait for
+each other; every step has a limit and a log. Does not: need root.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ class ImageStore:
         target = self._path("debian", self._debian_key(), "tar")
         if not target.exists():
             _need_network()
-            self._progress(f"Fetching Debian 12 ({len(PLAIN_PACKAGES)} packages and what they need)")
+            self._progress(f"Fetching Debian 12 ({len(PLAIN_PACKAGES)} packages and their dependencies)")
             log = self._log(target)
             partial = self._partial(target)
             sources = debian.host_sources(SUITE)
@@ -280,7 +280,7 @@ def _remove(path: Path) -> None:
 def _need_network() -> None:
     if namespace.inside():
         raise LabPreconditionError(
-            "images are not built yet, and the lab's namespace has no way out to fetch packages: "
+            "the images are not built yet, and packages cannot be fetched from inside the lab's namespace: "
             "run `python -m lab.image build` first"
         )
 

@@ -1,8 +1,8 @@
-"""Deploy a synthesized template to the lab's control plane over HTTP, as CloudFormation would get it.
+"""Deploys a synthesized template to the lab's control plane over HTTP, as `cdk deploy` does to CloudFormation.
 
-Guarantees: the bytes sent are the file's, with the tags of the stack, as `cdk deploy` sends them; the outcome is
-awaited with a deadline; a failed deployment raises with the stack's own reason. Does not: choose between create and
-update by guessing: it asks.
+For: scenes, chaos and `make lab-deploy`. Guarantees: the request carries the bytes of the file and the tags of the
+stack; the wait for the outcome has a deadline; a failed deployment raises with the stack's own reason.
+Does not: roll back or delete a stack.
 """
 
 from __future__ import annotations

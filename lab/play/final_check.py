@@ -32,7 +32,7 @@ def ask_service(stage: Stage) -> Counts:
 def check_losses(stage: Stage) -> Verdict:
     """End the client, then compare what it was acknowledged with what is stored; no answer counts as all lost."""
     stage.scene = "check"
-    stage.say("the client is switched off; the service is asked for every acknowledged point")
+    stage.say("the client is powered off; the service is asked for every write that it has stored")
     stage.lab.client.kill()  # an acknowledgement that was not reported before this does not count
     acknowledged = stage.lab.ledger.acknowledged()
     try:

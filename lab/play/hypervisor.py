@@ -1,8 +1,8 @@
-"""Turns instance records into real machines and back.
+"""Powers real machines on and off for the instances of the control plane.
 
 For: the control plane decides what happens to an instance; this carries it out with `UmlMachines`. Guarantees: every
-call returns at once and may be repeated; a machine that cannot be started is reported and counts as off.
-Does not: know Auto Scaling, or tell the control plane anything: it asks `is_on`.
+call returns at once and may be repeated; a machine that cannot start is reported and counts as off.
+Does not: know Auto Scaling, or call the control plane, which asks `is_on`.
 """
 
 from __future__ import annotations
@@ -16,15 +16,9 @@ from typing import Protocol
 from lab.aws import MachineOrder, Nic
 from lab.base.errors import LabError
 from lab.hardware.machine import Machine, MachineSpec, NetworkInterface
+from lab.hardware.uml import UmlMachines
 
 PRIMARY_SLOT = 0
-
-
-class Builder(Protocol):
-    """Where machines are made."""
-
-    def power_on(self, spec: MachineSpec) -> Machine:
-        """Start a machine; returns at once."""
 
 
 class Subnets(Protocol):
@@ -42,7 +36,7 @@ class Hypervisor:
 
     def __init__(
         self,
-        builder: Builder,
+        machines: UmlMachines,
         subnets: Subnets,
         images: Mapping[str, Path],
         kernel_arguments: tuple[str, ...],
@@ -50,8 +44,8 @@ class Hypervisor:
         *,
         memory_mib: int = 256,
     ) -> None:
-        """`images`: disk image by image id. `kernel_arguments`: what every machine is told besides its address."""
-        self._builder = builder
+        """`images`: disk image by image id. `kernel_arguments`: for every machine, besides those of its address."""
+        self._builder = machines
         self._subnets = subnets
         self._images = images
         self._kernel_arguments = kernel_arguments
@@ -87,7 +81,7 @@ class Hypervisor:
             machine.kill()
 
     def is_on(self, instance_id: str) -> bool:
-        """True from the order until the machine has ended."""
+        """True from `power_on` until the machine has ended."""
         with self._lock:
             machine = self._machines.get(instance_id)
             starting = self._starting.get(instance_id)
@@ -117,7 +111,7 @@ class Hypervisor:
         return machine if machine is not None and machine.is_running() else None
 
     def end_all(self) -> None:
-        """Cut every machine's power, also of those after one that does not end."""
+        """Cut the power of every machine, even if one of them does not end. Raises that one's error."""
         with self._lock:
             instance_ids = list(self._starting)
         with ExitStack() as ending:
@@ -129,7 +123,7 @@ class Hypervisor:
             image = self._images.get(order.image_id)
             if image is None:
                 known = ", ".join(sorted(self._images))
-                raise LabError(f"no disk for image {order.image_id}; there are: {known}")
+                raise LabError(f"there is no disk for image {order.image_id}, only for {known}")
             self._subnets.ensure(order.primary.subnet_id)
             gateway = self._subnets.gateway(order.primary.subnet_id)
             address, length = gateway.split("/")
@@ -146,7 +140,7 @@ class Hypervisor:
             )
             machine = self._builder.power_on(spec)
         except LabError as error:
-            self._say(f"machine of {order.instance_id} was not started: {error}")
+            self._say(f"the machine of {order.instance_id} did not start: {error}")
             return
         with self._lock:
             self._machines[order.instance_id] = machine
@@ -155,7 +149,7 @@ class Hypervisor:
             machine.kill()
 
     def _quietly(self, act: Callable[[], None]) -> None:
-        """A machine that ends at the same moment is no error of the control plane's; it is said, not raised."""
+        """Report, but do not raise: a machine that ends at the same moment is no error of the control plane."""
         try:
             act()
         except LabError as error:

@@ -1,8 +1,8 @@
 """The whole lab, put together: the one place where its parts meet.
 
-For: `lab.demo`, the lab tests and `soloist lab` later. Runs inside `lab.hardware.namespace`. Guarantees: `close()` (or
-leaving
-the `with` block) ends every machine and server; whatever cannot be started is one clear error. Does not: play scenes.
+For: `lab.play.stage` and the lab tests, inside `lab.hardware.namespace`. Guarantees: `close()`, or the end of the
+`with` block, ends every machine and server; a part that cannot start raises one clear error.
+Does not: know the service under test, or play scenes.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from lab.aws import FAST, ControlPlane, MountTargetView, Timing
+from lab.aws import FAST, ControlPlane, MountTargetView, RecordView, Timing
 from lab.base.addresses import CONTROL_ADDRESS
 from lab.base.errors import LabError, LabPreconditionError
 from lab.base.waiting import wait_for
@@ -54,7 +54,7 @@ class Lab:
     def __init__(
         self, kernel: Kernel, images: Images, run_directory: Path, say: Callable[[str], None], timing: Timing = FAST
     ) -> None:
-        """`say` gets one sentence for everything a person should know; called from many threads."""
+        """`say` is called, from many threads, with one sentence for everything that a person should know."""
         self._images = images
         self._run_directory = run_directory
         self._say = say
@@ -62,7 +62,7 @@ class Lab:
         self._closers: list[Callable[[], object]] = []
         self.network = Network()
         self.machines = UmlMachines(kernel, run_directory, self.network, memory_mib=MACHINES_MIB)
-        # What every instance is told from outside, so that the image is the same as on AWS.
+        # Told on the kernel's command line, so that the image is the same as on AWS.
         arguments = (f"systemd.setenv=AWS_ENDPOINT_URL=http://{CONTROL_ADDRESS}:4566",)
         self.hypervisor = Hypervisor(self.machines, self, images.instances, arguments, say)
         self.control_plane = ControlPlane(self.hypervisor, timing, address=CONTROL_ADDRESS, port=4566)
@@ -90,7 +90,7 @@ class Lab:
         self.close()
 
     def close(self) -> None:
-        """End everything, in reverse order, also what comes after something that does not end. Safe to repeat."""
+        """End every part in reverse order, even if one of them raises. Safe to repeat."""
         self._closing.set()
         closers, self._closers = self._closers, []
         with ExitStack() as closing:
@@ -126,8 +126,8 @@ class Lab:
         self.hypervisor.power_off(instance_id)
 
     def start_writers(self, name: str, label: str = "w") -> None:
-        """Have the client machine write to `name` from now on. One `label` per start: it names the writers."""
-        if not self._has_writer_program:  # once: a console carries no more than it must
+        """Let the client machine write to `name` from now on. Each start needs its own `label`. Raises LabError."""
+        if not self._has_writer_program:  # once, because the console is slow
             script = Path(writer_program.__file__).read_text()
             self.client.exec(f"cat > /root/writer.py <<'END_OF_WRITER'\n{script}\nEND_OF_WRITER")
             self._has_writer_program = True
@@ -137,11 +137,14 @@ class Lab:
             raise LabError(f"the client's writers did not start: {started.output.strip()}")
 
     def resolve(self, name: str) -> str:
-        """The address that the lab's records give `name` now; empty when there is none."""
-        for record in self.control_plane.hosted_zone_records():
-            if record.name == name and record.type == "A":
-                return record.values[0]
-        return ""
+        """The address in the DNS record of `name` now; empty if there is no record."""
+        record = self.record(name)
+        return record.values[0] if record else ""
+
+    def record(self, name: str) -> RecordView | None:
+        """The DNS record of `name` now (type A)."""
+        records = self.control_plane.hosted_zone_records()
+        return next((record for record in records if (record.name, record.type) == (name, "A")), None)
 
     def _start(self) -> None:
         self.network.start()
@@ -183,8 +186,8 @@ class Lab:
         )
 
     def _plumb(self) -> None:
-        """Give the file server what the control plane announces: addresses in every zone, access point directories."""
-        self._try(self.file_server.start, "the file system")
+        """Give the file server the address of each mount target and the directory of each access point."""
+        self._try(self.file_server.start, "at all")
         plugged: set[str] = set()
         made: set[str] = set()
         while not self._closing.wait(PLUMBING_POLL_S):
@@ -217,7 +220,7 @@ class Lab:
         try:
             act()
         except LabError as error:
-            self._say(f"{what} is not served: {error}")
+            self._say(f"the file server does not serve {what}: {error}")
 
     def _credentials(self, instance: InstanceMetadata, now_s: float) -> RoleCredentials:
         view = wait_for(

@@ -1,7 +1,7 @@
 """The scenes of the demo: deploy, first boot, crash, upgrade, rollback.
 
-For: `lab.demo` and tests/lab. Guarantees: each is played with the product's own means (the synthesized template, the
-operator's promotion) and measured from outside. Does not: decide whether the run was good.
+For: `lab.demo` and tests/lab. Guarantees: each scene uses the product's own means (the synthesized template, the
+operator's promotion) and is measured from outside. Does not: decide whether the run was good.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from bootstrap.base.names import stack_name
 from lab.play.deployment import deploy
 from lab.play.stage import Stage
 from lab.play.standing import Standing
@@ -58,7 +59,6 @@ def deploy_scene(stage: Stage, template: Template, synth: Phase) -> Scene:
         end_s=end_s,
         zone_to="",
         ami_to="",
-        agent_start_s=start_s,
         phases=phases,
     )
 
@@ -74,10 +74,10 @@ def first_boot_scene(stage: Stage) -> Scene:
 
 
 def crash_scene(stage: Stage) -> Scene:
-    """The machine dies; the group is told to prefer other zones."""
+    """The machine loses power; the group prefers other zones for the replacement."""
 
     def act(before: Standing) -> None:
-        group = stage.lab.control_plane.group(f"soloist-{stage.service}")
+        group = stage.lab.control_plane.group(stack_name(stage.service))
         zones = group.zones if group else ()
         stage.lab.control_plane.prefer_zones([zone for zone in zones if zone != before.zone])
         stage.lab.crash(before.instance_id)
@@ -86,11 +86,11 @@ def crash_scene(stage: Stage) -> Scene:
 
 
 def upgrade_scene(stage: Stage, template: Template, image_id: str) -> Scene:
-    """Stage a version by deploying, promote it, end the instance."""
+    """Stage a version by deploying it, then promote it, which ends the instance."""
 
     def act(_before: Standing) -> None:
         deploy(stage.lab.boto3_client("cloudformation"), template)
-        stage.say("deployed: the new version is staged, and nothing that runs or heals has changed")
+        stage.say("the new version is staged; until it is promoted, the instance and its replacements keep the old one")
         promote(stage, lambda _clients, _seen: None)
 
     version = stage.image_versions.get(image_id, image_id)
@@ -98,7 +98,7 @@ def upgrade_scene(stage: Stage, template: Template, image_id: str) -> Scene:
 
 
 def rollback_scene(stage: Stage, image_id: str) -> Scene:
-    """Promote the version before, end the instance."""
+    """Promote the previous version, which ends the instance."""
     version = stage.image_versions.get(image_id, image_id)
     return stage.play(
         "rollback",
@@ -109,7 +109,7 @@ def rollback_scene(stage: Stage, image_id: str) -> Scene:
 
 
 def promote(stage: Stage, choose: Callable[[OperatorClients, Observed], int | None]) -> None:
-    """What `soloist promote` and `soloist rollback` do, without their wait."""
+    """Do what `soloist promote` and `soloist rollback` do, without their wait."""
     clients = OperatorClients(stage)
     seen = observe(clients, stage.service)
     plan = plan_promotion(seen, choose(clients, seen))

@@ -1,7 +1,7 @@
-"""Where scenes are played: a running lab, one service in it, and the record of what happened.
+"""A running lab with one service in it, and the log of what happened.
 
-For: `lab.play.scenes` acts through it, `lab.demo` and the lab tests read it. Guarantees: every event is kept with its
-second; a scene is measured by the client's acknowledged writes, not by what the product says of itself.
+For: `lab.play.scenes` acts through it; applications and lab tests read it. Guarantees: every event is kept with its
+second; a scene is measured by the client's acknowledged writes, not by what the product reports of itself.
 Does not: decide what is played.
 """
 
@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bootstrap.base.names import SERVICE_TAG, ZONE_TAG, stack_name
 from lab.aws import Event as CloudEvent
 from lab.base.checkout import SERVICE_FILES
 from lab.base.errors import LabTimeout
@@ -30,7 +31,7 @@ from services.load import load_service
 
 HEAL_LIMIT_S = 120.0
 FLOW_LIMIT_S = 20.0
-AFTERGLOW_S = 3.0  # how long writes are watched after a heal, so that a relapse is seen
+WATCHED_AFTER_S = 3.0  # how long writes are watched after a heal, so that a relapse is seen
 
 
 @dataclass
@@ -57,7 +58,7 @@ class Stage:
         return time.monotonic() - self.zero_s
 
     def say(self, sentence: str) -> None:
-        """Note what happens now; shown and kept."""
+        """Log what happens now; the display shows it, the report keeps it."""
         with self._lock:
             self.doing = sentence
             self._events.append(Event(at_s=self.now_s(), sentence=sentence))
@@ -86,7 +87,7 @@ class Stage:
     ) -> Scene:
         """Act, wait until another instance serves (on `image_id`, where given), and measure.
 
-        A service that does not come back is a scene that did not heal, with its reason; nothing is raised for that.
+        A service that does not come back makes a scene that did not heal, with the reason; no exception is raised.
         """
         before = self.standing()
         start_s, self.scene = self.now_s(), name
@@ -118,7 +119,7 @@ class Stage:
             deadline_s=FLOW_LIMIT_S,
             describe=lambda: self.lab.ledger.snapshot(time.monotonic()).last_trouble,
         )
-        time.sleep(AFTERGLOW_S)
+        time.sleep(WATCHED_AFTER_S)
 
     def _measure(
         self, name: str, happened: str, before: Standing, after: Standing, start_s: float, event_s: float, reason: str
@@ -169,7 +170,7 @@ class Stage:
         cloud = self.lab.control_plane
         now_s = time.monotonic()
         ledger = self.lab.ledger.snapshot(now_s)
-        group = cloud.group(f"soloist-{self.service}")
+        group = cloud.group(stack_name(self.service))
         lifecycle = {m.instance_id: m.lifecycle_state for m in group.members} if group else {}
         machines = tuple(
             MachineRow(
@@ -188,7 +189,7 @@ class Stage:
                 zone=nic.zone, id=nic.id, address=nic.address, attached_to=nic.instance_id if nic.device_index else ""
             )
             for nic in sorted(cloud.network_interfaces(), key=lambda nic: nic.zone)
-            if nic.tags.get("soloist:service") == self.service and nic.tags.get("soloist:zone")
+            if nic.tags.get(SERVICE_TAG) == self.service and nic.tags.get(ZONE_TAG)
         )
         return Snapshot(
             now_s=self.now_s(),
@@ -206,7 +207,7 @@ class Stage:
 
     def _on_cloud_event(self, event: CloudEvent) -> None:
         if event.kind == "stack" and " (" in event.text and "FAILED" not in event.text:
-            return  # one line for each of some sixty resources would hide the story
+            return  # sixty lines, one per resource, would hide the story
         self.say(f"{event.subject}: {event.text}" if event.subject not in event.text else event.text)
 
 
@@ -214,7 +215,7 @@ class Stage:
 def open_stage(kernel: Kernel, images: Images, directory: Path, problems: list[str]) -> Iterator[Stage]:
     """A running lab with the service and its images. `problems` collects what goes wrong in the background."""
     with Lab(kernel, images, directory, problems.append) as lab:
-        stage = Stage(lab, SERVICE, load_service(SERVICE_FILES / f"{SERVICE}.yaml").dns.record)
+        stage = Stage(lab, SERVICE, load_service(SERVICE_FILES / f"{SERVICE}.yaml").dns.name)
         stage.image_versions = {image_id: version for version, image_id in IMAGE_IDS.items()}
         for version, image_id in IMAGE_IDS.items():
             lab.control_plane.register_image(image_id, f"{SERVICE}-{version}", {"version": version})

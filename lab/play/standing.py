@@ -1,7 +1,7 @@
-"""Who serves now, as far as can be seen from outside: instance, zone, network interface, name, and since when.
+"""Which instance serves now, seen from outside: its zone, network interface, address, generation and DNS record.
 
-For: scenes wait until a standing is good, reports and tests compare two of them. Guarantees: read from the control
-plane and from what the instance reported; nothing is assumed. Does not: change anything.
+For: scenes wait until a standing is good; reports and tests compare two of them. Guarantees: everything is read from
+the control plane and from the state that the instance reported. Does not: change anything.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.base.names import SERVICE_TAG, stack_name, state_parameter
 from lab.aws import ControlPlane
 
 
@@ -37,7 +38,7 @@ class Standing:
 
     @property
     def missing(self) -> str:
-        """What is not as it should be, as a phrase; empty when everything is."""
+        """The first thing that is wrong, as a phrase; empty if nothing is."""
         if self.phase != "ready":
             return f"{self.instance_id or 'no instance'} reports {self.phase or 'nothing'}: {self.sentence}"
         if self.lifecycle != "InService":
@@ -53,13 +54,13 @@ def read_standing(control_plane: ControlPlane, ssm: Any, service: str, record_na
     """The present standing of `service`."""
     state = _reported(ssm, service)
     instance_id = state.get("instance_id", "")
-    group = control_plane.group(f"soloist-{service}")
+    group = control_plane.group(stack_name(service))
     members = {member.instance_id: member for member in group.members} if group else {}
     held = [
         nic
         for nic in control_plane.network_interfaces()
         if instance_id and nic.instance_id == instance_id and nic.attachment_status == "attached" and nic.device_index
-        if nic.tags.get("soloist:service") == service
+        if nic.tags.get(SERVICE_TAG) == service
     ]
     records = [
         record for record in control_plane.hosted_zone_records() if (record.name, record.type) == (record_name, "A")
@@ -83,7 +84,7 @@ def read_standing(control_plane: ControlPlane, ssm: Any, service: str, record_na
 
 def _reported(ssm: Any, service: str) -> dict[str, Any]:
     try:
-        text = ssm.get_parameter(Name=f"/soloist/{service}/state")["Parameter"]["Value"]
+        text = ssm.get_parameter(Name=state_parameter(service))["Parameter"]["Value"]
     except ssm.exceptions.ParameterNotFound:
         return {}
     try:

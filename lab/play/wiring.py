@@ -1,7 +1,7 @@
-"""How the metadata service and the DNS server see the control plane.
+"""The look-ups through which the metadata service and the DNS server see the control plane.
 
-For: both are pure functions of look-ups; these are the look-ups. Guarantees: every answer is the control plane's
-present state; nothing is cached but the moment an attachment was first seen. Does not: decide what is answered.
+For: `lab.edges` decides its answers from these. Guarantees: every answer is the present state of the control plane;
+only the moment when an attachment was first seen is remembered. Does not: decide what is answered.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""The terminal during a lab run: a screen in place on a terminal, plain sentences anywhere else.
+"""What a terminal shows during a run: one screen that is redrawn, or, without a terminal, one line per event.
 
-For: the demo wraps its scenes in `with Display(...)`. Guarantees: refreshed at a fixed rate by one thread; the terminal
-is given back as it was, also after an error, with the story so far left above the prompt; without a terminal every
-event is printed once, with its second. Does not: decide or measure anything.
+For: the demo plays its scenes inside `with Display(...)`. Guarantees: one thread redraws at a fixed rate; the terminal
+is restored at the end, also after an error, with all events so far above the prompt; without a terminal every event is
+printed once, with its second. Does not: decide or measure anything.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Display:
         try:
             self.tell(self._snapshot())
         except Exception as failure:  # the run's own error, if any, must not be covered by this one
-            self._console.print(Text(f"the last state cannot be shown: {failure}"))
+            self._console.print(Text(f"the last screen cannot be drawn: {failure}"))
 
     def tell(self, snapshot: Snapshot) -> None:
         """Print the events that have not been printed yet, one line each."""
@@ -83,4 +83,4 @@ class Display:
 
     def _show_failure(self, failure: Exception) -> None:
         if self._live is not None:
-            self._live.update(Text(f"the present state cannot be shown: {failure}"), refresh=True)
+            self._live.update(Text(f"the screen cannot be drawn: {failure}"), refresh=True)

@@ -1,7 +1,7 @@
-"""What a lab run was: the data of the report and of the live display, free of where it comes from.
+"""One run of the lab as plain data, for the report and the display.
 
-For: the demo fills it, `report_json`, `report_html` and `live` show it. Guarantees: frozen values; all `_s` are seconds
-since the run began, except durations. Does not: compute; the verdict below only reads what is stated.
+For: the demo fills it; `report_json`, `report_html` and `live` show it. Guarantees: frozen values; all `_s` are seconds
+since the run began, except durations. Does not: measure; `findings` only reads what is stated.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ class Event:
 
 @dataclass(frozen=True, kw_only=True)
 class Phase:
-    """One phase of a boot, as the agent timed it. `start_s` counts from the agent's start; outcome as the agent's:
-    ok, failed, skipped or late."""
+    """One phase of a boot, as the agent timed it, or of a deployment. `start_s` counts from the beginning of the first.
+
+    `outcome`: the agent's word: ok, failed, skipped or late.
+    """
 
     name: str
     start_s: float
@@ -34,8 +36,8 @@ class Phase:
 class Scene:
     """One scene: something was done at `event_s`, and this is how the service came back.
 
-    `outage_s`: longest stretch without an acknowledged write (definition: lab.client.ledger). `agent_start_s`: when the
-    agent began whose phases these are. `per_second`: acknowledged writes in each second from `start_s` on.
+    `outage_s`: longest stretch without an acknowledged write (definition: lab.client.ledger). `per_second`:
+    acknowledged writes in each second from `start_s` on. `phases`: of the agent's boot, or of the deployment.
     """
 
     name: str
@@ -52,7 +54,6 @@ class Scene:
     instance_from: str = ""
     instance_to: str = ""
     outage_start_s: float | None = None
-    agent_start_s: float | None = None
     phases: tuple[Phase, ...] = ()
     per_second: tuple[int, ...] = ()
     acknowledged: int = 0
@@ -83,16 +84,15 @@ class Report:
     machine: str = ""  # of this computer: processors, memory, kernel
     versions: Mapping[str, str] = field(default_factory=dict)
     events: tuple[Event, ...] = ()
-    commands: tuple[str, ...] = ("make demo",)  # how to repeat it
 
     @property
     def same_template(self) -> bool:
-        """What was deployed is what was synthesized."""
+        """True if the deployed template is the synthesized one."""
         return bool(self.template_sha256) and self.template_sha256 == self.deployed_sha256
 
     @property
     def findings(self) -> tuple[str, ...]:
-        """Everything that is not as it should be, as sentences; empty means success."""
+        """Everything that is wrong, as sentences; empty means success."""
         found = [f"{scene.name}: did not heal{': ' + scene.reason if scene.reason else ''}"
                  for scene in self.scenes if not scene.healed]  # fmt: skip
         found += [f"{scene.name}: the name points at {scene.record_value or 'nothing'}, not at {scene.address}"

@@ -13,7 +13,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from lab.report.chart import boot_chart, chart
+from lab.report.chart import outage_chart, phases_chart
 from lab.report.model import Report, Scene, one_line, sentence
 from lab.report.report_json import write_whole
 
@@ -65,8 +65,8 @@ def _unbroken(text: str) -> Markup:
 
 
 _PAGES.filters |= {
-    "boot_chart": boot_chart,
-    "chart": chart,
+    "outage_chart": outage_chart,
+    "phases_chart": phases_chart,
     "result": _result,
     "sentence": sentence,
     "unbroken": _unbroken,

@@ -1,6 +1,7 @@
 """The report as JSON, for machines.
 
-For: `build/demo/report.json`. Guarantees: the keys below always, whole file or none (written aside, then renamed).
+For: `build/demo/report.json`, CI's check and `make bench`. Guarantees: every key below is always there; a reader
+sees the whole file or none (written aside, then renamed). Does not: judge; `Report.findings` does.
 Keys: scenes [name, healed, outage_s, zone_from, zone_to, ami_from, ami_to,
 phases [name, start_s, duration_s, outcome]], acknowledged, lost, template_sha256, deployed_sha256. In addition: ok,
 findings, service, record_name, record_ttl_s, started_at, duration_s, machine, versions, events [at_s, sentence]; per

@@ -1,7 +1,7 @@
-"""One screen full of the running lab, as lines that fit.
+"""Draws the running lab as one screen of text. Pure.
 
-For: `lab.report.live` shows it in place. Guarantees: exactly as many lines as asked for, none wider than asked for, so
-nothing wraps and nothing jumps; state is told in words, colour only repeats it. Pure. Does not: touch the terminal.
+For: `lab.report.live` shows it in place. Guarantees: exactly the number of lines asked for, none wider than asked for,
+so nothing wraps or jumps; words tell the state, and colour only repeats them. Does not: touch the terminal.
 """
 
 from __future__ import annotations

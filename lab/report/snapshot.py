@@ -1,7 +1,7 @@
-"""What the live display shows at one moment.
+"""Everything that the display shows at one moment, as plain data.
 
-For: the demo fills one several times a second, `lab.report.screen` draws it. Guarantees: frozen; all `_s` are seconds
-since the run began, except ages and gaps. Does not: know the control plane or the ledger.
+For: `lab.play.stage` fills one several times a second; `lab.report.screen` draws it. Guarantees: frozen; all `_s` are
+seconds since the run began, except ages and gaps. Does not: know the control plane or the ledger.
 """
 
 from __future__ import annotations

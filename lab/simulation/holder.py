@@ -105,7 +105,7 @@ class Holder:
                 answer = yield from self._surroundings.call("ec2", lambda o=owner: world.cloud.describe(o.id))
                 state = answer.state if isinstance(answer, HolderAnswer) else "running"
                 state = None if state == "gone" else state
-            seen = replace(interface, status="in-use" if owner else "available", holder=owner.id if owner else "")
+            seen = replace(interface, status="in-use" if owner else "available", instance_id=owner.id if owner else "")
             decision = decide_claim(seen, machine.id, state)
             if owner is not None and "steal-interface" in self._defects:
                 yield from self._surroundings.call("ec2", lambda o=owner: world.cloud.detach(o, machine))

@@ -80,7 +80,7 @@ class FakeInterfaces:
             self.seen = replace(
                 self.seen,
                 status="in-use",
-                holder=instance_id,
+                instance_id=instance_id,
                 attachment_id="eni-attach-1",
                 attachment_status="attached",
             )
@@ -89,8 +89,8 @@ class FakeInterfaces:
 
     def detach(self, attachment_id: str) -> None:
         self.calls.append("detach")
-        if self.seen.holder != ME and self.states.get(self.seen.holder) not in (None, "terminated"):
-            self.crimes.append(f"detached from {self.seen.holder}, which is {self.states[self.seen.holder]}")
+        if self.seen.instance_id != ME and self.states.get(self.seen.instance_id) not in (None, "terminated"):
+            self.crimes.append(f"detached from {self.seen.instance_id}, which is {self.states[self.seen.instance_id]}")
         self.free()
 
     def keep_on_termination(self, network_interface_id: str, attachment_id: str) -> None:
@@ -98,7 +98,7 @@ class FakeInterfaces:
         self.seen = replace(self.seen, delete_on_termination=False)
 
     def free(self) -> None:
-        self.seen = replace(self.seen, status="available", holder="", attachment_id="", attachment_status="")
+        self.seen = replace(self.seen, status="available", instance_id="", attachment_id="", attachment_status="")
 
 
 def interface(**changes: Any) -> NetworkInterface:
@@ -106,8 +106,10 @@ def interface(**changes: Any) -> NetworkInterface:
     return replace(plain, **changes)
 
 
-def held_by(holder: str) -> NetworkInterface:
-    return interface(status="in-use", holder=holder, attachment_id="eni-attach-0", attachment_status="attached")
+def attached_to(instance_id: str) -> NetworkInterface:
+    return interface(
+        status="in-use", instance_id=instance_id, attachment_id="eni-attach-0", attachment_status="attached"
+    )
 
 
 def permitted() -> None:

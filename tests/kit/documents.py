@@ -43,11 +43,11 @@ def document_tree(target: str = "/var/lib/demo", **changes: Any) -> dict[str, An
                 "network_interface_id": "eni-1",
                 "address": "10.0.100.10",
                 "subnet_cidr": "10.0.100.0/24",
-                "mount_target_address": "10.0.0.20",
             }
         ],
-        "record": {"hosted_zone_id": "Z1", "name": "demo.lab.internal", "ttl_s": 10},
+        "connection": {"kind": "route53", "hosted_zone_id": "Z1", "name": "demo.lab.internal", "ttl_s": 10},
         "file_system": {
+            "kind": "efs",
             "id": "fs-1",
             "dns_name": "fs-1.efs.us-east-1.amazonaws.com",
             "transport": "nfs",
@@ -55,6 +55,7 @@ def document_tree(target: str = "/var/lib/demo", **changes: Any) -> dict[str, An
             "lease_access_point_id": "fsap-lease",
             "data_path": "/demo/data",
             "lease_path": "/demo/lease",
+            "mount_targets": [{"zone": "us-east-1a", "address": "10.0.0.20"}],
             "directories": [
                 {
                     "source": "demo",

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import tempfile
+from functools import cache
+from pathlib import Path
+
 from bootstrap.base.threads import SystemThreads
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.imds import Identity
+from bootstrap.run.boot import boot_steps
+from bootstrap.run.graph import BootStep
 from bootstrap.run.instance import Instance, Listeners, MachineParts, build_instance
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document
-from tests.kit.fake_os import FakeOs
+from tests.kit.fake_os import FakeOs, fake_os
 from tests.kit.fence import FenceInProcess
 from tests.kit.lease import ME, DirectWorker
 
@@ -47,3 +53,10 @@ def build(machine: FakeOs, clock: FakeClock, zone: str = "us-east-1a", target: s
         clients=Clients("us-east-1"),
         listeners=listeners(),
     )
+
+
+@cache
+def shipped_steps() -> tuple[BootStep, ...]:
+    """The graph of a boot as the agent builds it, for tests that go through all of its steps."""
+    with tempfile.TemporaryDirectory() as directory:
+        return tuple(boot_steps(build(fake_os(Path(directory) / "machine"), FakeClock())))

@@ -285,7 +285,7 @@ def _build_cloud(aws: StrictAws, health_url: str, target: str) -> dict[str, Any]
             "hooks": {"before_stop": []},
         },
         zones=[{**document_tree()["zones"][0], "network_interface_id": interface["NetworkInterfaceId"]}],
-        record={"hosted_zone_id": zone_id.rsplit("/", 1)[-1]},
+        connection={"hosted_zone_id": zone_id.rsplit("/", 1)[-1]},
         lease={"timing": {"settle_s": 0.2, "gone_confirm_s": 2.0, "retry_period_s": 1.0}},
         deadlines={"boot_s": 60, "network_interface_s": 20, "mount_s": 10, "record_s": 10, "release_s": 10},
         topic_arn=topic,

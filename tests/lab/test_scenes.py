@@ -26,21 +26,10 @@ from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
 from lab.report.model import Phase, Scene
+from tests.kit.instance import shipped_steps
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-BOOT_PHASES = {
-    "metadata",
-    "mount-lease",
-    "lease",
-    "network-interface",
-    "mount-data",
-    "connection",
-    "directories",
-    "service-start",
-    "healthy",
-    "launch-hook",
-    "ready",
-}
+BOOT_PHASES = {"metadata", *(step.name for step in shipped_steps()), "ready"}
 UNREHEARSED = CHECKOUT / "stacks" / "unrehearsed_grants.yaml"
 KILLED_AT = sorted(BOOT_PHASES - {"ready"})
 

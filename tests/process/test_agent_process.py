@@ -3,32 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 import signal
 
 import boto3
 import pytest
 
-from tests.kit.surroundings import ADDRESS, REGION, REPOSITORY, Surroundings
+from tests.kit.instance import shipped_steps
+from tests.kit.surroundings import ADDRESS, REGION, Surroundings
 
-STEPS = (
-    "metadata",
-    "mount-lease",
-    "lease",
-    "network-interface",
-    "mount-data",
-    "connection",
-    "directories",
-    "service-start",
-    "healthy",
-    "launch-hook",
-    "ready",
-)
-
-
-def test_every_step_of_a_boot_is_one_to_be_killed_at() -> None:
-    drawn = (REPOSITORY / "bootstrap/run/boot.py").read_text()
-    assert set(re.findall(r'name="([a-z-]+)"', drawn)) == set(STEPS) - {"metadata", "ready"}
+STEPS = ("metadata", *(step.name for step in shipped_steps()), "ready")
 
 
 @pytest.mark.parametrize("event", ["started", "finished"])
@@ -160,7 +143,7 @@ def test_service_that_cannot_be_kept_alive_is_reported_unhealthy(surroundings: S
     surroundings.until(lambda: surroundings.lifecycle_state().startswith("Terminating"))
     surroundings.metadata["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
     assert agent.wait(timeout=30) == 1
-    assert surroundings.state()["sentence"].startswith("3 restarts in 900 s did not help, replace this instance")
+    assert surroundings.state()["sentence"].startswith("3 restarts in 900 s did not help: replace this instance")
     assert (surroundings.os.mounts(), surroundings.holder()) == ([], "")
     surroundings.aws.advance(60)
     assert surroundings.lifecycle_state() == "", "the terminate hook was completed, not waited out"

@@ -21,15 +21,17 @@ DOWNLOADING = (
     "apt-daily-upgrade.service",
     "unattended-upgrades.service",
 )
-# Remembers what is masked in the file MASKED, and answers is-enabled from it.
-SYSTEMCTL = """#!/bin/sh
+# Remembers what is masked in the file MASKED, and answers is-enabled from it; what is enabled is in the file ENABLED.
+SYSTEMCTL = r"""#!/bin/sh
 verb=''
 for word in "$@"; do
     case "$word" in
         -*) ;;
-        mask | is-enabled) verb=$word ;;
+        mask | is-enabled | enable | disable) verb=$word ;;
         *) case "$verb" in
                mask) echo "$word" >>"$MASKED" ;;
+               enable) echo "$word" >>"$ENABLED" ;;
+               disable) sed -i "/^$word\$/d" "$ENABLED" ;;
                is-enabled) if grep -qx "$word" "$MASKED"; then echo masked; exit 1; else echo enabled; fi ;;
            esac ;;
     esac
@@ -43,6 +45,8 @@ class Image:
     def __init__(self, root: Path) -> None:
         self._masked = root / "masked"
         self._masked.touch()
+        self._enabled = root / "enabled"
+        self._enabled.touch()
         programs = root / "bin"
         programs.mkdir()
         (programs / "systemctl").write_text(SYSTEMCTL)
@@ -52,6 +56,7 @@ class Image:
         self._environment = {
             "PATH": f"{programs}:{os.environ['PATH']}",
             "MASKED": str(self._masked),
+            "ENABLED": str(self._enabled),
             "OS_RELEASE": str(release),
         }
 
@@ -77,6 +82,14 @@ class Image:
 
     def masked(self) -> list[str]:
         return self._masked.read_text().split()
+
+    def install_units(self, install: str, units: tuple[str, ...]) -> set[str]:
+        """What is enabled after the step for units; before it, as Debian's packages leave them, `units` are."""
+        self._enabled.write_text("".join(f"{unit}\n" for unit in units))
+        function = _paragraph(install, "install_units() {").replace("/etc/systemd/system", str(self._enabled.parent))
+        given = f"HERE=. UNITS='{' '.join(units)}' DIRECTORIES=''"
+        self.run(f"{given}\nfail() {{ exit 1; }}\nwrite_drop_in() {{ :; }}\n{function}\ninstall_units\n")
+        return set(self._enabled.read_text().split())
 
     def mask(self, *units: str) -> None:
         self._masked.write_text("".join(f"{unit}\n" for unit in units))
@@ -154,11 +167,18 @@ def test_a_unit_of_the_service_ends_with_agent_and_fence_and_starts_on_lease_and
     assert (tmp_path / f"{unit}.d" / "50-soloist.conf").read_text() == text
 
 
-def test_units_of_the_service_are_disabled_and_only_agent_and_fence_enabled() -> None:
-    install_units = _paragraph(INSTALL, "install_units() {")
-    assert 'systemctl --root=/ --quiet disable "$unit"' in install_units
-    enabled = [line.strip() for line in INSTALL.splitlines() if "systemctl" in line and " enable " in line]
-    assert enabled == ["systemctl --root=/ --quiet enable soloist-agent.service soloist-fence.service"]
+SERVICE_UNITS = ("demo-store.service", "demo.timer")
+OWN_UNITS = {"soloist-agent.service", "soloist-fence.service"}
+
+
+def test_units_of_the_service_are_disabled_and_only_agent_and_fence_enabled(image: Image) -> None:
+    assert image.install_units(INSTALL, SERVICE_UNITS) == OWN_UNITS
+
+
+def test_a_recipe_that_leaves_units_of_the_service_enabled_is_seen(image: Image) -> None:
+    broken = INSTALL.replace("--quiet disable", "--quiet is-enabled")
+    assert broken != INSTALL
+    assert image.install_units(broken, SERVICE_UNITS) == OWN_UNITS.union(SERVICE_UNITS)
 
 
 def test_verification_names_a_service_that_would_start_by_itself(image: Image) -> None:

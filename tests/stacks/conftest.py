@@ -7,13 +7,13 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-os.environ["CDK_VALIDATION"] = "false"  # seconds per synth; test_checks.py runs the validation once, in its own process
+from tests.stacks.templates import Template, Tree
 
-Tree = dict[str, Any]
+os.environ["CDK_VALIDATION"] = "false"  # seconds per synth; test_app.py runs the validation once, in its own process
+
 ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 
 BASE: Tree = {
@@ -68,25 +68,6 @@ def variant(name: str) -> Tree:
 
 
 VARIANTS = ("three zones", "two zones", "one zone", "existing vpc", "existing everything", "public zone")
-
-
-class Template:
-    """A synthesized template with the few look-ups the assertions need."""
-
-    def __init__(self, body: Tree) -> None:
-        self.body = body
-        self.resources: Tree = body["Resources"]
-
-    def of_type(self, kind: str) -> dict[str, Tree]:
-        return {name: each for name, each in self.resources.items() if each["Type"] == kind}
-
-    def one(self, kind: str) -> Tree:
-        (resource,) = self.of_type(kind).values()
-        return resource
-
-    def properties(self, kind: str) -> Tree:
-        properties: Tree = self.one(kind)["Properties"]
-        return properties
 
 
 _templates: dict[str, Template] = {}

@@ -9,30 +9,11 @@ import pytest
 from bootstrap.base.document import parse_user_data
 from bootstrap.base.timing import LeaseTiming
 from bootstrap.run.kinds import KINDS
-
-ATTRIBUTES = {"IpAddress": "10.0.0.200"}
-PSEUDO = {"AWS::URLSuffix": "amazonaws.com", "AWS::Partition": "aws", "AWS::AccountId": "123456789012"}
-
-
-def resolve(value, template):
-    """Stands in for CloudFormation's Ref, Fn::GetAtt, Fn::Join and Fn::Base64 (the text itself)."""
-    if isinstance(value, str):
-        return value
-    ((function, argument),) = value.items()
-    if function == "Ref":
-        return PSEUDO.get(argument) or f"{template.resources[argument]['Type']}|{argument}"
-    if function == "Fn::GetAtt":
-        return ATTRIBUTES[argument[1]]
-    if function == "Fn::Base64":
-        return resolve(argument, template)
-    assert function == "Fn::Join", function
-    separator, parts = argument
-    return separator.join(resolve(part, template) for part in parts)
+from tests.stacks.templates import user_data
 
 
 def document(template):
-    data = template.properties("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["UserData"]
-    text = resolve(data, template)
+    text = user_data(template)
     assert len(text.encode()) <= 16_384, "user data is at most 16 KiB"
     return parse_user_data(text, KINDS)
 
@@ -44,7 +25,7 @@ def test_the_agent_reads_back_what_the_stack_wrote(any_template):
     assert read.group.launch_hook_timeout_s == 600  # as the hook's own, so that the agent prolongs it in time
     assert read.service.units == ("monitor.service",)
     assert [check.kind for check in read.service.health.checks] == ["http", "tcp"]
-    assert read.record.ttl_s == 15
+    assert (read.connection.kind, read.connection.ttl_s) == ("route53", 15)
     assert read.file_system.data_path == "/monitor/data"
     assert read.file_system.lease_path == "/monitor/lease"
     assert read.file_system.dns_name == f"{read.file_system.id}.efs.us-east-1.amazonaws.com"
@@ -76,7 +57,9 @@ def test_zones_carry_their_own_interface_and_mount_target(template):
     assert [zone.network_interface_id for zone in read.zones] == [f"AWS::EC2::NetworkInterface|{n}" for n in interfaces]
     assert [zone.address for zone in read.zones] == ["10.0.100.10", "10.0.101.10", "10.0.102.10"]
     assert [zone.subnet_cidr for zone in read.zones] == ["10.0.100.0/24", "10.0.101.0/24", "10.0.102.0/24"]
-    assert {zone.mount_target_address for zone in read.zones} == {"10.0.0.200"}
+    assert [(each.zone, each.address) for each in read.file_system.mount_targets] == [
+        (zone.name, "10.0.0.200") for zone in read.zones
+    ]
 
 
 def test_access_points_are_not_mixed_up(template):
@@ -89,7 +72,7 @@ def test_access_points_are_not_mixed_up(template):
 def test_an_existing_file_systems_mount_targets_are_told_by_zone(synth, service_tree):
     read = document(synth(service_tree("existing everything")))
     assert read.file_system.id == "fs-0123456789abcdef0"
-    assert [zone.mount_target_address for zone in read.zones] == ["172.16.100.4", "172.16.101.4"]
+    assert [each.address for each in read.file_system.mount_targets] == ["172.16.100.4", "172.16.101.4"]
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ source as 127.0.0.1; its last attempt has no time-out; "network not ready" exits
 from __future__ import annotations
 
 from bootstrap.base.clock import Deadline
-from bootstrap.base.document import FileSystem
+from bootstrap.base.document import EfsSettings
 from bootstrap.machine.file_system import FileSystems, MountPlan
 
 NFS_OPTIONS = "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport"
@@ -24,7 +24,7 @@ class EfsPart:
     def __init__(
         self,
         file_systems: FileSystems,
-        file_system: FileSystem,
+        file_system: EfsSettings,
         root: str,
         mount_target_address: str,
         service: str = "",
@@ -63,7 +63,7 @@ class EfsPart:
         return [f"{self.root} could not be unmounted{' cleanly' if may_be_lazy else ''}"]
 
 
-def plan_mounts(file_system: FileSystem, *, is_lease: bool, target: str, mount_target_address: str) -> list[MountPlan]:
+def plan_mounts(file_system: EfsSettings, *, is_lease: bool, target: str, mount_target_address: str) -> list[MountPlan]:
     """The ways to mount the data or the lease directory at `target`, best first. Pure."""
     names = [file_system.dns_name, mount_target_address]
     # /proc/self/mountinfo says "lookupcache=none" and "noac" where they are in force (Linux fs/nfs/super.c).

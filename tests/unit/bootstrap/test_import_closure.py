@@ -1,107 +1,70 @@
-"""What the fence process loads, and what the decision core may know: read from the source, to the last module.
+"""All that the fence's process loads and all that the decision core knows, to the last module.
 
-The rules of pyproject.toml say who may not import whom; here is the whole of what is imported, so that one module more
-is a decision and not an accident.
+The rules of pyproject.toml say who may not import whom. Here is the whole of what is imported, by way of others and
+inside functions, too, so that one module more is a decision and not an accident.
 """
 
 from __future__ import annotations
 
 import ast
 import sys
+from functools import cache
 from pathlib import Path
 
+import grimp
 import pytest
 
 BOOTSTRAP = Path(__file__).resolve().parents[3] / "bootstrap"
+FENCE = "bootstrap.fence.__main__"
 
+# fmt: off
 # Standard library only, and of the agent what the fence shares with it: words, timings, the parser of mountinfo.
-FENCE_OWN = {
-    "base.paths",
-    "base.timing",
-    "base.values",
-    "fence.__main__",
-    "fence.cgroups",
-    "fence.guard",
-    "fence.last_resort",
-    "fence.mounts",
-    "fence.protocol",
-    "fence.rules",
-    "fence.run_files",
-    "fence.watchdog",
+FENCE_OWN = {f"bootstrap.{name}" for name in (
+    "base.paths", "base.timing", "base.values", "fence.__main__", "fence.cgroups", "fence.guard",
+    "fence.last_resort", "fence.mounts", "fence.protocol", "fence.rules", "fence.run_files", "fence.watchdog",
     "machine.mountinfo",
-}
+)}
 FENCE_STANDARD = {
-    "argparse",
-    "collections",
-    "contextlib",
-    "ctypes",
-    "dataclasses",
-    "enum",
-    "fcntl",
-    "glob",
-    "json",
-    "logging",
-    "os",
-    "pathlib",
-    "re",
-    "select",
-    "signal",
-    "socket",
-    "struct",
-    "sys",
-    "time",
-    "typing",
+    "argparse", "collections", "contextlib", "ctypes", "dataclasses", "enum", "fcntl", "glob", "json",
+    "logging", "os", "pathlib", "re", "select", "signal", "socket", "struct", "sys", "time", "typing",
 }
+# fmt: on
 
 # The decision core: no clock, no file, no thread, no log, nothing of AWS.
-CORE = {
-    "base.codec",
-    "base.member",
-    "base.timing",
-    "base.values",
-    "fence.rules",
-    *(f"lease.rules.{path.stem}" for path in (BOOTSTRAP / "lease/rules").glob("*.py") if path.stem != "__init__"),
+CORE = {f"bootstrap.{name}" for name in ("base.codec", "base.member", "base.timing", "base.values", "fence.rules")} | {
+    f"bootstrap.lease.rules.{path.stem}" for path in BOOTSTRAP.glob("lease/rules/*.py") if path.stem != "__init__"
 }
 CORE_STANDARD = {"collections", "dataclasses", "enum", "functools", "json", "math", "re", "types", "typing"}
 DOES_SOMETHING = {"open", "print", "input", "exec", "eval", "compile", "__import__", "breakpoint", "globals"}
+SYNCS = {"sync", "fsync", "fdatasync", "syncfs"}
 
 
-def imported(module: str, root: Path) -> tuple[set[str], set[str]]:
-    """Modules of the agent, and others by their first name, that `module` imports anywhere in its text."""
-    own: set[str] = set()
-    others: set[str] = set()
-    path = root / module.replace(".", "/")
-    path = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [name.name for name in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{module}: relative import"
-            base = node.module or ""
-            is_room = base.startswith("bootstrap") and not (root.parent / f"{base.replace('.', '/')}.py").exists()
-            names = [f"{base}.{name.name}" for name in node.names] if is_room else [base]
-        for name in names:
-            first, _, rest = name.partition(".")
-            (own if first == "bootstrap" else others).add(rest if first == "bootstrap" else first)
-    return own, others - {"__future__"}
+@cache
+def imports() -> grimp.ImportGraph:
+    return grimp.build_graph("bootstrap", include_external_packages=True, cache_dir=None)
 
 
-def closure(module: str, root: Path = BOOTSTRAP) -> tuple[set[str], set[str]]:
-    """All that `module` loads: modules of the agent (itself included), and others by their first name."""
-    own, others, left = set[str](), set[str](), [module]
-    while left:
-        one = left.pop()
-        if one not in own:
-            own.add(one)
-            more, foreign = imported(one, root)
-            others |= foreign
-            left += more
-    return own, others
+def closure(module: str, graph: grimp.ImportGraph) -> tuple[set[str], set[str]]:
+    """All that `module` loads: modules of the agent, itself included, and others by their first name."""
+    loaded = {module} | graph.find_upstream_modules(module)
+    own = {one for one in loaded if one.startswith("bootstrap.")}
+    return own, loaded - own - {"__future__"}
+
+
+def source(module: str) -> ast.Module:
+    path = BOOTSTRAP.parent / f"{module.replace('.', '/')}.py"
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def names_in(module: str) -> set[str]:
+    """Every name and attribute in the text of `module`."""
+    nodes = list(ast.walk(source(module)))
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    return names | {node.attr for node in nodes if isinstance(node, ast.Attribute)}
 
 
 def test_the_fence_loads_a_fixed_set_of_modules() -> None:
-    own, others = closure("fence.__main__")
+    own, others = closure(FENCE, imports())
     assert own == FENCE_OWN
     assert others == FENCE_STANDARD
     assert others <= sys.stdlib_module_names
@@ -110,56 +73,29 @@ def test_the_fence_loads_a_fixed_set_of_modules() -> None:
 @pytest.mark.parametrize("module", sorted(FENCE_OWN))
 def test_nothing_of_the_fence_syncs(module: str) -> None:
     """A reset after a sync would write what must not reach the file system any more."""
-    text = (BOOTSTRAP / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8")
-    called = {node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)}
-    names = {func.attr if isinstance(func, ast.Attribute) else getattr(func, "id", "") for func in called}
-    assert not names & {"sync", "fsync", "fdatasync", "syncfs"}
+    assert not names_in(module) & SYNCS
 
 
-def test_what_the_fence_loads_before_its_own_modules_is_nothing() -> None:
-    for package in [BOOTSTRAP, *(path.parent for path in BOOTSTRAP.glob("**/__init__.py"))]:
-        tree = ast.parse((package / "__init__.py").read_text(encoding="utf-8"))
-        assert all(isinstance(node, ast.Expr) for node in tree.body), f"{package.name}/__init__.py would be loaded, too"
+@pytest.mark.parametrize("package", [BOOTSTRAP, *(path.parent for path in BOOTSTRAP.glob("**/__init__.py"))], ids=str)
+def test_a_room_loads_nothing_by_itself(package: Path) -> None:
+    """Else the fence would load what its rooms import, whatever it imports itself."""
+    body = ast.parse((package / "__init__.py").read_text(encoding="utf-8")).body
+    assert all(isinstance(node, ast.Expr) for node in body)
 
 
-def test_the_decision_core_knows_only_itself_and_pure_parts_of_the_standard_library() -> None:
-    for module in sorted(CORE):
-        own, others = closure(module)
-        assert own <= CORE, f"{module} reaches {sorted(own - CORE)}"
-        assert others <= CORE_STANDARD, f"{module} reaches {sorted(others - CORE_STANDARD)}"
+@pytest.mark.parametrize("module", sorted(CORE))
+def test_the_decision_core_knows_only_itself_calls_nothing_that_acts_and_remembers_nothing(module: str) -> None:
+    own, others = closure(module, imports())
+    assert own <= CORE
+    assert others <= CORE_STANDARD
+    assert not {node.id for node in ast.walk(source(module)) if isinstance(node, ast.Name)} & DOES_SOMETHING
+    assert not [node for node in ast.walk(source(module)) if isinstance(node, ast.Global | ast.Nonlocal)]
 
 
-def test_the_decision_core_calls_nothing_that_acts() -> None:
-    for module in sorted(CORE):
-        tree = ast.parse((BOOTSTRAP / f"{module.replace('.', '/')}.py").read_text(encoding="utf-8"))
-        called = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-        assert not called & DOES_SOMETHING, f"{module} uses {sorted(called & DOES_SOMETHING)}"
-        changed = [node for node in ast.walk(tree) if isinstance(node, ast.Global | ast.Nonlocal)]
-        assert not changed, f"{module} remembers something between its calls"
-
-
-def test_only_the_fence_loads_the_watchdog_device() -> None:
-    modules = {".".join(path.relative_to(BOOTSTRAP).with_suffix("").parts) for path in BOOTSTRAP.glob("**/*.py")}
-    importers = {module for module in modules if "fence.watchdog" in imported(module, BOOTSTRAP)[0]}
-    assert importers == {"fence.__main__"}
-    assert "fence.watchdog" not in closure("__main__")[0]
-
-
-@pytest.mark.parametrize(
-    ("line", "own", "others"),
-    [
-        ("import boto3.session", set(), {"boto3"}),
-        ("from bootstrap.cloud.clients import Clients", {"cloud.clients", "base.errors"}, set()),
-        ("from bootstrap.cloud import clients", {"cloud.clients", "base.errors"}, set()),
-        ("def late():\n    import bootstrap.cloud.clients", {"cloud.clients", "base.errors"}, set()),
-    ],
-)
-def test_one_import_more_is_seen(tmp_path: Path, line: str, own: set[str], others: set[str]) -> None:
-    root = tmp_path / "bootstrap"
-    for room in ("base", "cloud"):
-        (root / room).mkdir(parents=True)
-    (root / "cloud/clients.py").write_text("from bootstrap.base.errors import CloudError\n")
-    (root / "base/errors.py").write_text("import enum\n")
-    (root / "fence.py").write_text(f"import os\n{line}\n")
-    found = closure("fence", root)
-    assert found == ({"fence", *own}, {"os", *others, *({"enum"} if own else set())})
+@pytest.mark.parametrize(("module", "more"), [(FENCE, "boto3"), ("bootstrap.fence.rules", "os")])
+def test_one_import_more_is_seen_however_far_away(module: str, more: str) -> None:
+    graph = grimp.build_graph("bootstrap", include_external_packages=True, cache_dir=None)
+    before = closure(module, graph)
+    graph.add_module(more, is_squashed=True)
+    graph.add_import(importer="bootstrap.base.timing", imported=more)
+    assert closure(module, graph) == (before[0], before[1] | {more})

@@ -33,14 +33,14 @@ def test_a_whole_run_is_the_five_scenes_of_the_readme() -> None:
 @pytest.mark.parametrize("name", demo.SCENES)
 def test_a_missing_scene_is_a_finding_and_not_0(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     run = without(name)
-    assert conclude(run, capsys) == (1, f"not as it should be: {name}: not played\n")
+    assert conclude(run, capsys) == (1, f"demo: not proven: {name}: not played\n")
     assert to_tree(run)["findings"] == [f"{name}: not played"]
 
 
 @pytest.mark.parametrize("name", demo.SCENES)
 def test_a_scene_that_did_not_heal_is_not_0(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     code, said = conclude(changed(name, healed=False, reason="mount-failed"), capsys)
-    assert (code, said) == (1, f"not as it should be: {name}: did not heal: mount-failed\n")
+    assert (code, said) == (1, f"demo: not proven: {name}: did not heal: mount-failed\n")
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_a_scene_that_did_not_heal_is_not_0(name: str, capsys: pytest.CaptureFix
     ],
 )
 def test_whatever_else_is_wrong_is_not_0(run: Report, finding: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert conclude(run, capsys) == (1, f"not as it should be: {finding}\n")
+    assert conclude(run, capsys) == (1, f"demo: not proven: {finding}\n")
 
 
 PLAYED_BY = {
@@ -77,6 +77,8 @@ class BareStage:
         self.lab, self.control_plane, self.ledger = self, self, self
 
     def say(self, _sentence: str) -> None: ...
+
+    def record(self, _name: str) -> None: ...
 
     def events(self) -> tuple[Event, ...]:
         return ()

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
+from botocore.client import BaseClient
+from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
 from moto import mock_aws
 from typer.testing import CliRunner
 
+from bootstrap.base.names import state_parameter
 from rollout.cli import app
 from rollout.observe import observe
 from tests.kit.deployed_group import NEW, Clients, report
@@ -35,7 +39,7 @@ def test_region_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> N
         answer = run("status", "demo")
     assert (answer.exit_code, answer.stderr) == (
         4,
-        "soloist: no Auto Scaling group soloist-demo in this account and Region: deploy the stack first\n",
+        "soloist: no Auto Scaling group soloist-demo in this account and Region. Deploy the stack first\n",
     )
 
 
@@ -88,5 +92,91 @@ def test_rollback_without_history_changes_nothing(clients: Clients) -> None:
     before = observe(clients, "demo")
     answer = run("rollback", "demo")
     assert answer.exit_code == 4
-    assert "name the version to go back to" in answer.stderr
+    assert "Give --to-version, one of 2" in answer.stderr
     assert observe(clients, "demo") == before
+
+
+def test_rollback_to_a_version_follows_the_remedy(clients: Clients) -> None:
+    answer = run("rollback", "demo", "--to-version", "2", "--no-replace")
+    assert (answer.exit_code, answer.stderr) == (0, "")
+    assert observe(clients, "demo").default_version == 2
+    back = run("rollback", "demo", "--no-replace")
+    assert (back.exit_code, back.stderr) == (0, "")
+    assert observe(clients, "demo").default_version == 1
+
+
+CALLS = {
+    "status": ["DescribeAutoScalingGroups", "DescribeLaunchTemplateVersions", "GetParameter"],
+    "promote": [
+        "DescribeAutoScalingGroups",
+        "DescribeLaunchTemplateVersions",
+        "GetParameter",
+        "PutParameter",
+        "ModifyLaunchTemplate",
+        "UpdateAutoScalingGroup",
+        "TerminateInstanceInAutoScalingGroup",
+    ],
+    "rollback": ["DescribeAutoScalingGroups", "DescribeLaunchTemplateVersions", "GetParameter"],
+}
+FAILURES: list[tuple[Callable[[str], Exception], str]] = [
+    (lambda call: ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, call), "Use a role that may call"),
+    (lambda call: ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, call), "Try again"),
+    (lambda call: ClientError({"Error": {"Code": "ExpiredToken", "Message": "old"}}, call), "Renew your credentials"),
+    (lambda _: NoCredentialsError(), "Set AWS_REGION and credentials"),
+    (lambda _: EndpointConnectionError(endpoint_url="https://x"), "Set AWS_REGION and credentials"),
+]
+
+
+class FailingCalls:
+    """botocore with one operation that fails."""
+
+    def __init__(self) -> None:
+        self.call, self.failed = "", 0
+        self.failure: Callable[[str], Exception] = FAILURES[0][0]
+        self._whole: Any = vars(BaseClient)["_make_api_call"]
+
+    @property
+    def make(self) -> Callable[[Any, str, Any], Any]:
+        def make(client: Any, operation: str, parameters: Any) -> Any:
+            if operation == self.call:
+                self.failed += 1
+                raise self.failure(operation)
+            return self._whole(client, operation, parameters)
+
+        return make
+
+
+@pytest.mark.parametrize("verb", CALLS)
+def test_whatever_call_of_aws_fails_is_one_line_with_a_remedy(
+    clients: Clients, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    """A promotion that fails at one call is completed by the next run, up to the call that fails then."""
+    failing = FailingCalls()
+    monkeypatch.setattr(BaseClient, "_make_api_call", failing.make)
+    for number, call in enumerate(CALLS[verb] + CALLS[verb][:1] * len(FAILURES)):
+        failing.call, (failing.failure, remedy), failing.failed = call, FAILURES[number % len(FAILURES)], 0
+        answer = run(verb, "demo")
+        assert failing.failed, f"{call} was not called: {answer.output}"
+        assert isinstance(answer.exception, SystemExit), answer.exception
+        assert answer.exit_code in (1, 4, 6), call
+        assert answer.stderr.startswith("soloist: ")
+        assert answer.stderr.count("\n") == 1
+        assert remedy in answer.stderr
+
+
+def test_ctrl_c_is_one_line(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rollout.cli.wait_until_ready", interrupted)
+    answer = run("promote", "demo")
+    assert answer.exit_code == 130
+    assert answer.stderr == "soloist: stopped by Ctrl-C. The same command completes what it began\n"
+
+
+@pytest.mark.parametrize("text", ["[]", "7", "null", "{"])
+def test_a_state_that_is_none_is_shown_as_none(clients: Clients, text: str) -> None:
+    clients.ssm.put_parameter(Name=state_parameter("demo"), Value=text, Type="String", Overwrite=True)
+    answer = run("status", "demo")
+    assert (answer.exit_code, answer.stderr) == (0, "")
+    assert "state: new: nothing reported" in answer.stdout

@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 
 from bootstrap.base.names import rollouts_parameter, stack_name
+from bootstrap.base.state import State
 from rollout.errors import IncompleteError, NotReadyInTime, PreconditionError
-from rollout.observe import Observed, ReportedState, StagedVersion, observe
+from rollout.history import KEPT, Promotion, note, read_history
+from rollout.observe import Observed, StagedVersion, observe
 from rollout.promote import execute, plan_promotion, previous_version, wait_until_ready
 from tests.kit.deployed_group import NEW, OLD, Clients, report
 
@@ -35,7 +37,7 @@ def say_nothing(sentence: str) -> None:
 
 
 def actions(seen: Observed, version: int | None = None) -> list[str]:
-    return [step.action for step in plan_promotion(seen, version).steps]
+    return [change.kind for change in plan_promotion(seen, version).changes]
 
 
 def seen_with(*, default: int, group: str, running_image: str) -> Observed:
@@ -47,18 +49,18 @@ def seen_with(*, default: int, group: str, running_image: str) -> Observed:
         default_version=default,
         group_version=group,
         instance_ids=("i-1",),
-        state=ReportedState(phase="ready", instance_id="i-1", image_id=running_image),
+        state=State(phase="ready", instance_id="i-1", image_id=running_image),
     )
 
 
 @pytest.mark.parametrize(
     ("default", "group", "running", "expected"),
     [
-        (1, "1", OLD, ["record", "set-default", "set-group", "end-instance"]),
+        (1, "1", OLD, ["note", "set-default", "set-group", "end-instance"]),
         (2, "1", OLD, ["set-group", "end-instance"]),  # interrupted after the default moved
         (2, "2", OLD, ["end-instance"]),  # interrupted before the instance was ended
         (2, "2", NEW, []),  # complete
-        (1, "2", NEW, ["record", "set-default", "end-instance"]),  # somebody moved the group by hand
+        (1, "2", NEW, ["note", "set-default", "end-instance"]),  # somebody moved the group by hand
     ],
 )
 def test_plan_from_every_interruption_completes_the_promotion(
@@ -68,7 +70,7 @@ def test_plan_from_every_interruption_completes_the_promotion(
 
 
 def test_plan_of_unknown_version_is_refused_with_the_known_ones() -> None:
-    with pytest.raises(PreconditionError, match=r"no version 7; it has 1, 2"):
+    with pytest.raises(PreconditionError, match=r"no version 7\. Choose one of 1, 2"):
         plan_promotion(seen_with(default=1, group="1", running_image=OLD), 7)
 
 
@@ -92,21 +94,41 @@ def test_rollback_goes_to_the_version_promoted_before_even_after_an_interruption
     assert history == [{"at": NOW.isoformat(), "from_version": 1, "to_version": 2, "image_id": NEW}]
 
 
-def test_rollback_without_history_asks_for_a_version(clients: Clients) -> None:
-    with pytest.raises(PreconditionError, match="name the version to go back to"):
+def test_rollback_without_history_asks_for_one_of_the_versions_there_are(clients: Clients) -> None:
+    with pytest.raises(PreconditionError, match=r"the version before it is unknown\. Give --to-version, one of 2$"):
         previous_version(clients, observe(clients, "demo"))
+
+
+@pytest.mark.parametrize("text", ["{", "{}", '[{"from_version": "1"}]', "[7]"])
+def test_a_history_that_is_none_is_named_and_kept(clients: Clients, text: str) -> None:
+    name = rollouts_parameter("demo")
+    clients.ssm.put_parameter(Name=name, Value=text, Type="String")
+    seen = observe(clients, "demo")
+    with pytest.raises(PreconditionError, match=rf"{name} is no history of promotions: .*Set its value to \[\]"):
+        previous_version(clients, seen)
+    with pytest.raises(PreconditionError, match="is no history"):
+        execute(clients, seen, plan_promotion(seen), say_nothing, now=NOW)
+    assert observe(clients, "demo") == seen, "nothing was changed"
+    assert clients.ssm.get_parameter(Name=name)["Parameter"]["Value"] == text
+
+
+def test_the_history_keeps_the_last_twenty(clients: Clients) -> None:
+    for number in range(KEPT + 3):
+        note(clients, "demo", Promotion(at="", from_version=number, to_version=number + 1, image_id=NEW))
+    kept = read_history(clients, "demo")
+    assert [entry.from_version for entry in kept] == list(range(3, KEPT + 3))
 
 
 def test_failed_step_says_what_was_done_and_how_to_go_on(clients: Clients) -> None:
     seen = observe(clients, "demo")
     plan = plan_promotion(seen)
     clients.autoscaling.delete_auto_scaling_group(AutoScalingGroupName=stack_name("demo"), ForceDelete=True)
-    with pytest.raises(IncompleteError, match=r"step set-group failed after: record; set-default.*same command again"):
+    with pytest.raises(IncompleteError, match=r"set-group failed after note, set-default: .*same command"):
         execute(clients, seen, plan, say_nothing, now=NOW)
 
 
 def test_missing_stack_is_one_clear_line(clients: Clients) -> None:
-    with pytest.raises(PreconditionError, match=r"no Auto Scaling group soloist-other .* deploy the stack first"):
+    with pytest.raises(PreconditionError, match=r"no Auto Scaling group soloist-other .* Deploy the stack first"):
         observe(clients, "other")
 
 

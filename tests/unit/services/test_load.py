@@ -10,7 +10,7 @@ import yaml
 
 from services.__main__ import main
 from services.findings import ServiceFileError
-from services.lease import Lease
+from services.lease import LeaseSection
 from services.load import load_service, load_services
 from services.schema import schema_text
 from services.timing import boot_need_s, stop_need_s
@@ -85,7 +85,7 @@ def test_the_consequence_of_each_fence_policy_is_written_beside_it(profile, poli
 
 @pytest.mark.parametrize("policy", CONSEQUENCES)
 def test_an_editor_shows_the_consequence_of_each_fence_policy(policy):
-    fence = json.loads((SERVICES / "schema.json").read_text())["$defs"]["Lease"]["properties"]["fence"]
+    fence = json.loads((SERVICES / "schema.json").read_text())["$defs"]["LeaseSection"]["properties"]["fence"]
     assert set(fence["enum"]) == set(CONSEQUENCES)
     for words in CONSEQUENCES[policy]:
         assert words in told(unbroken(fence["description"]))[policy]
@@ -175,4 +175,4 @@ def test_validate_prints_findings_and_ends_with_3(directory, capsys):
 
 
 def test_a_lease_without_a_word_on_the_fence_falls_back_on_the_lease():
-    assert Lease().fence == "proof-or-lease"
+    assert LeaseSection().fence == "proof-or-lease"

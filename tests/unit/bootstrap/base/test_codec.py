@@ -231,3 +231,44 @@ class Untagged:
 def test_a_type_the_codec_cannot_read_is_a_defect_of_the_program(kind: type) -> None:
     with pytest.raises(TypeError, match="the codec "):
         decode_tree(kind, {}, unknown_keys="refuse")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    kind: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Circle(Shape):
+    kind: Literal["circle"] = "circle"
+    radius: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Square(Shape):
+    kind: Literal["square"] = "square"
+    side: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drawing:
+    shapes: tuple[Shape, ...]
+
+
+def test_a_class_with_members_is_read_as_the_one_its_kind_names() -> None:
+    tree = {"shapes": [{"kind": "circle", "radius": 1}, {"kind": "square", "side": 2}]}
+    drawing = decode_tree(Drawing, tree, unknown_keys="refuse", members={Shape: (Circle, Square)})
+    assert drawing == Drawing(shapes=(Circle(radius=1.0), Square(side=2.0)))
+    assert to_tree(drawing) == tree
+
+
+def test_a_kind_that_is_no_member_is_refused_with_those_that_are() -> None:
+    tree = {"shapes": [{"kind": "square", "side": 2}, {"kind": "circle", "side": 2}, {}]}
+    with pytest.raises(DecodeError) as error:
+        decode_tree(Drawing, tree, unknown_keys="refuse", members={Shape: (Circle,)})
+    assert error.value.findings == (
+        "shapes[0].kind: must be one of circle",
+        "shapes[1].side: unknown key",
+        "shapes[1].radius: missing",
+        "shapes[2].kind: must be one of circle",
+    )

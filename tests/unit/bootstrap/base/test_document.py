@@ -33,7 +33,7 @@ def test_rendered_document_is_read_back_and_is_cloud_config(tree: dict[str, Any]
 
 def test_every_mistake_is_reported_at_once_with_its_path(tree: dict[str, Any]) -> None:
     tree["zones"][0]["address"] = 7
-    tree["record"]["ttl"] = 10
+    tree["connection"]["ttl"] = 10
     del tree["group"]["launch_hook"]
     tree["file_system"]["transport"] = "smb"
     tree["service"]["units"] = "demo.service"
@@ -42,7 +42,7 @@ def test_every_mistake_is_reported_at_once_with_its_path(tree: dict[str, Any]) -
     text = str(error.value)
     for finding in (
         "zones[0].address: must be a string, not an integer",
-        "record.ttl: unknown key",
+        "connection.ttl: unknown key",
         "group.launch_hook: missing",
         "file_system.transport: must be one of efs-tls, nfs",
         "service.units: must be a list",
@@ -72,8 +72,8 @@ def test_document_of_another_version_is_refused(tree: dict[str, Any]) -> None:
 
 
 def test_boolean_is_not_taken_for_a_number(tree: dict[str, Any]) -> None:
-    tree["record"]["ttl_s"] = True
-    with pytest.raises(BadBootDocument, match=r"record\.ttl_s: must be an integer, not a boolean"):
+    tree["connection"]["ttl_s"] = True
+    with pytest.raises(BadBootDocument, match=r"connection\.ttl_s: must be an integer, not a boolean"):
         parse_tree(tree, KINDS)
 
 
@@ -88,7 +88,7 @@ def test_boolean_is_not_taken_for_a_number(tree: dict[str, Any]) -> None:
         ({"clock_margin_s": 21}, r"lease\.timing\.lease_duration_s \(is 90\): .* Raise it to at least 91"),
         ({"terminate_deadline_s": 120}, r"lease\.timing\.force_deadline_s \(is 120\): not after terminate_deadline_s"),
         ({"takeover_deadline_s": 159}, r"lease\.timing\.takeover_deadline_s \(is 159\): .* Raise it to at least 160"),
-        ({"clock_margin_s": 0}, r"lease\.timing\.clock_margin_s \(is 0\): not longer than nothing"),
+        ({"clock_margin_s": 0}, r"lease\.timing\.clock_margin_s \(is 0\): not longer than 0 s"),
         ({"lease_duration_s": float("nan")}, r"lease\.timing\.lease_duration_s: must be a finite number"),
     ],
 )

@@ -26,7 +26,8 @@ def test_each_inequality_is_named_with_its_remedy() -> None:
         "force_deadline_s (is 60): not after terminate_deadline_s, 60 s, so Force would have no time. Raise it above "
         "60, or lower terminate_deadline_s.",
         "takeover_deadline_s (is 120): shorter than the longer of force_deadline_s and lease_duration_s, with "
-        "silence_s and request_timeout_s, 130 s, so every newcomer would end itself just before it may claim. Raise "
+        "silence_s and request_timeout_s, 130 s, so every newcomer would end itself just before it may take "
+        "the lease. Raise "
         "it to at least 130, or shorten the parts.",
     ]
 

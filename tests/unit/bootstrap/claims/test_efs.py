@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.base.document import FileSystem
+from bootstrap.base.document import EfsSettings
 from bootstrap.base.errors import DeadlineExceeded
 from bootstrap.claims.storage.contract import ensure_mounted
 from bootstrap.claims.storage.efs import EfsPart, plan_mounts
@@ -64,7 +64,7 @@ DNS = "fs-1.efs.us-east-1.amazonaws.com"
         ),
     ],
 )
-def test_exact_commands_by_name_first(file_system: FileSystem, *, is_lease: bool, commands: list[str]) -> None:
+def test_exact_commands_by_name_first(file_system: EfsSettings, *, is_lease: bool, commands: list[str]) -> None:
     plans = plan_mounts(file_system, is_lease=is_lease, target="/mnt", mount_target_address="10.0.0.20")
     assert [" ".join(plan.argv) for plan in plans] == commands
 
@@ -106,7 +106,7 @@ LEASE_MOUNT = {
 
 @pytest.mark.parametrize("option", ["", "hard", "noac", "lookupcache=none"])
 @pytest.mark.parametrize("file_system", [NFS, EFS], ids=lambda item: item.transport)
-def test_a_lease_mount_that_lacks_an_option_is_refused(file_system: FileSystem, option: str) -> None:
+def test_a_lease_mount_that_lacks_an_option_is_refused(file_system: EfsSettings, option: str) -> None:
     mount = LEASE_MOUNT[file_system.transport]
     lacking = replace(mount, options=mount.options - {option})
     for plan in plan_mounts(file_system, is_lease=True, target="/mnt", mount_target_address="10.0.0.20"):
@@ -231,7 +231,7 @@ class ForgetfulOs(FakeOs):
 @pytest.mark.parametrize("option", ["hard", "noac", "lookupcache=none"])
 @pytest.mark.parametrize("file_system", [NFS, EFS], ids=lambda item: item.transport)
 def test_options_of_the_lease_mount_are_those_in_force_not_those_asked_for(
-    tmp_path: Path, clock: FakeClock, file_system: FileSystem, option: str
+    tmp_path: Path, clock: FakeClock, file_system: EfsSettings, option: str
 ) -> None:
     machine = ForgetfulOs(tmp_path / "machine", option)
     target = str(machine.paths.lease_root)

@@ -20,7 +20,7 @@ from bootstrap.claims.network_interface import (
 from bootstrap.cloud.ec2 import Ec2, NetworkInterface
 from bootstrap.machine.links import LinkPlan, LinkState
 from tests.kit.clock import FakeClock
-from tests.kit.cloud import Cloud, FakeInterfaces, cloud_error, held_by, interface, permitted
+from tests.kit.cloud import Cloud, FakeInterfaces, attached_to, cloud_error, interface, permitted
 from tests.kit.documents import document
 from tests.kit.fake_os import FakeOs
 from tests.kit.lease import ME, OTHER
@@ -29,46 +29,46 @@ ZONE = document().zones[0]
 
 
 @pytest.mark.parametrize(
-    ("seen", "holder_state", "action", "sentence"),
+    ("seen", "other_state", "action", "sentence"),
     [
         (interface(), None, ClaimAction.ATTACH, "eni-1 is available: attach it"),
-        (held_by(ME), None, ClaimAction.DONE, "eni-1 is attached to me"),
+        (attached_to(ME), None, ClaimAction.DONE, "eni-1 is attached to this instance"),
         (
-            interface(status="in-use", holder=ME, attachment_status="attaching"),
+            interface(status="in-use", instance_id=ME, attachment_status="attaching"),
             None,
             ClaimAction.WAIT,
             "eni-1 is attaching here",
         ),
         (
-            interface(status="in-use", holder=ME, attachment_status="detaching"),
+            interface(status="in-use", instance_id=ME, attachment_status="detaching"),
             None,
             ClaimAction.WAIT,
             "eni-1 is detaching here",
         ),
         (
-            held_by(OTHER),
+            attached_to(OTHER),
             None,
             ClaimAction.WAIT,
-            "eni-1 is held by i-other, which is gone: wait until EC2 releases it",
+            "eni-1 is attached to i-other, which is gone: wait until EC2 detaches it",
         ),
         (
-            held_by(OTHER),
+            attached_to(OTHER),
             "terminated",
             ClaimAction.WAIT,
-            "eni-1 is held by i-other, which is terminated: wait until EC2 releases it",
+            "eni-1 is attached to i-other, which is terminated: wait until EC2 detaches it",
         ),
         (
-            held_by(OTHER),
+            attached_to(OTHER),
             "shutting-down",
             ClaimAction.WAIT,
-            "eni-1 is held by i-other, which is shutting-down: wait until EC2 releases it",
+            "eni-1 is attached to i-other, which is shutting-down: wait until EC2 detaches it",
         ),
         *[
             (
-                held_by(OTHER),
+                attached_to(OTHER),
                 state,
-                ClaimAction.HELD,
-                f"eni-1 is held by i-other, which is {state}: never taken from a live instance",
+                ClaimAction.IN_USE,
+                f"eni-1 is attached to i-other, which is {state}: never taken from a live instance",
             )
             for state in ("pending", "running", "stopping", "stopped")
         ],
@@ -77,8 +77,8 @@ ZONE = document().zones[0]
         (interface(status="in-use"), None, ClaimAction.WAIT, "eni-1 is in-use: wait"),
     ],
 )
-def test_decide_claim(seen: NetworkInterface, holder_state: str | None, action: ClaimAction, sentence: str) -> None:
-    assert decide_claim(seen, ME, holder_state) == ClaimDecision(action=action, sentence=sentence)
+def test_decide_claim(seen: NetworkInterface, other_state: str | None, action: ClaimAction, sentence: str) -> None:
+    assert decide_claim(seen, ME, other_state) == ClaimDecision(action=action, sentence=sentence)
 
 
 @pytest.mark.parametrize(("used", "free"), [({0}, 1), ({0, 1}, 2), ({0, 2}, 1), (set(), 1), ({0, 1, 2}, 3)])
@@ -92,12 +92,12 @@ def claim(fake: Any) -> Claim:
 
 def test_available_is_attached_without_asking_for_the_instance(clock: FakeClock) -> None:
     fake = FakeInterfaces(interface())
-    assert claim(fake).acquire(clock.deadline()).holder == ME
+    assert claim(fake).acquire(clock.deadline()).instance_id == ME
     assert fake.calls == ["describe", "attach 1", "describe"]
 
 
 def test_already_mine_is_done_at_once(clock: FakeClock) -> None:
-    fake = FakeInterfaces(held_by(ME))
+    fake = FakeInterfaces(attached_to(ME))
     claim(fake).acquire(clock.deadline())
     assert fake.calls == ["describe"]
     assert clock.waits == []
@@ -127,7 +127,7 @@ def test_attach_error_is_looked_at_again_and_retried(clock: FakeClock, code: str
 def test_attach_performed_although_the_answer_was_an_error_is_done(clock: FakeClock, *, retryable: bool) -> None:
     lost = cloud_error("InternalError", retryable=retryable)
     fake = FakeInterfaces(interface(), attach_errors=[lost], is_performed_anyway=True)
-    assert claim(fake).acquire(clock.deadline()).holder == ME
+    assert claim(fake).acquire(clock.deadline()).instance_id == ME
     assert fake.calls == ["describe", "attach 1", "describe"]
 
 
@@ -141,7 +141,7 @@ def test_device_index_taken_the_next_free_one_is_used(clock: FakeClock) -> None:
 def test_refusal_of_a_young_role_is_retried_only_for_a_while(clock: FakeClock, code: str) -> None:
     denied = [cloud_error(code, retryable=False) for _ in range(500)]
     fake = FakeInterfaces(interface(), attach_errors=denied[:3])
-    assert claim(fake).acquire(clock.deadline()).holder == ME
+    assert claim(fake).acquire(clock.deadline()).instance_id == ME
     fake = FakeInterfaces(interface(), attach_errors=denied)
     started_s = clock.now_s
     with pytest.raises(CloudError, match=code):
@@ -164,31 +164,31 @@ def test_hopeless_describe_is_raised_with_its_own_code(clock: FakeClock) -> None
 
 @pytest.mark.parametrize("state", ["shutting-down", "terminated", None])
 def test_dead_holder_is_waited_for(clock: FakeClock, state: str | None) -> None:
-    fake = FakeInterfaces(held_by(OTHER), states={OTHER: state})
+    fake = FakeInterfaces(attached_to(OTHER), states={OTHER: state})
     clock.at(20, fake.free)
-    assert claim(fake).acquire(clock.deadline()).holder == ME
+    assert claim(fake).acquire(clock.deadline()).instance_id == ME
     assert "detach" not in fake.calls
     assert all(0.7 * 1.5 <= wait <= 1.3 * 1.5 for wait in clock.waits)
 
 
 @pytest.mark.parametrize("state", ["pending", "running", "stopping", "stopped"])
 def test_live_holder_keeps_it_and_the_claim_is_refused(clock: FakeClock, state: str) -> None:
-    fake = FakeInterfaces(held_by(OTHER), states={OTHER: state})
+    fake = FakeInterfaces(attached_to(OTHER), states={OTHER: state})
     with pytest.raises(ClaimRefused, match=f"i-other, which is {state}: never taken from a live instance"):
         claim(fake).acquire(clock.deadline(30))
     assert set(fake.calls) == {"describe", f"state {OTHER}"}
 
 
 def test_dead_holder_that_is_never_released_is_a_timeout(clock: FakeClock) -> None:
-    fake = FakeInterfaces(held_by(OTHER), states={OTHER: "shutting-down"})
-    with pytest.raises(DeadlineExceeded, match="test: not done after 30 s; last seen: eni-1 is held by i-other"):
+    fake = FakeInterfaces(attached_to(OTHER), states={OTHER: "shutting-down"})
+    with pytest.raises(DeadlineExceeded, match="test: not done after 30 s; last seen: eni-1 is attached to i-other"):
         claim(fake).acquire(clock.deadline(30))
 
 
 def test_stop_ends_the_wait(clock: FakeClock) -> None:
     stop = StopRequest()
     clock.at(5, lambda: stop.request("SIGTERM received"))
-    fake = FakeInterfaces(held_by(OTHER), states={OTHER: "running"})
+    fake = FakeInterfaces(attached_to(OTHER), states={OTHER: "running"})
     with pytest.raises(StopRequested, match="SIGTERM received"):
         claim(fake).acquire(clock.deadline(30, stop))
 
@@ -201,7 +201,7 @@ def test_delete_on_termination_is_switched_off(clock: FakeClock) -> None:
 
 
 def test_release_detaches_only_what_is_mine(clock: FakeClock) -> None:
-    mine, others = FakeInterfaces(held_by(ME)), FakeInterfaces(held_by(OTHER), states={OTHER: "running"})
+    mine, others = FakeInterfaces(attached_to(ME)), FakeInterfaces(attached_to(OTHER), states={OTHER: "running"})
     assert claim(mine).release(clock.deadline())
     assert mine.calls.count("detach") == 1
     assert claim(others).release(clock.deadline())
@@ -209,7 +209,7 @@ def test_release_detaches_only_what_is_mine(clock: FakeClock) -> None:
 
 
 def test_release_is_bounded(clock: FakeClock) -> None:
-    fake = FakeInterfaces(held_by(ME))
+    fake = FakeInterfaces(attached_to(ME))
     fake.free = lambda: None  # type: ignore[method-assign]
     assert not claim(fake).release(clock.deadline(10))
 
@@ -220,7 +220,7 @@ class Thief(Claim):
 
     def acquire(self, deadline: Deadline) -> NetworkInterface:
         seen = self._interfaces.network_interface(self._id)
-        if seen.holder not in ("", ME):
+        if seen.instance_id not in ("", ME):
             self._interfaces.detach(seen.attachment_id)
         return super().acquire(deadline)
 
@@ -234,7 +234,7 @@ class Credulous(Claim):
 
 
 def test_a_thief_is_seen(clock: FakeClock) -> None:
-    fake = FakeInterfaces(held_by(OTHER), states={OTHER: "running"})
+    fake = FakeInterfaces(attached_to(OTHER), states={OTHER: "running"})
     Thief(fake, ZONE, ME, permitted).acquire(clock.deadline())
     assert fake.crimes == ["detached from i-other, which is running"]
 
@@ -275,7 +275,7 @@ def test_strict_aws_attach_again_and_release(aws: Cloud, clock: FakeClock) -> No
     ours = Claim(Ec2(aws.clients), zone_of(eni), instance, permitted)
     for _ in range(2):
         seen = ours.acquire(clock.deadline())
-        assert (seen.holder, seen.attachment_status, seen.delete_on_termination) == (instance, "attached", False)
+        assert (seen.instance_id, seen.attachment_status, seen.delete_on_termination) == (instance, "attached", False)
     assert Ec2(aws.clients).used_device_indexes(instance) == {0, 1}
     assert ours.release(clock.deadline())
     assert Ec2(aws.clients).network_interface(eni).status == "available"
@@ -287,10 +287,10 @@ def test_strict_aws_live_holder_keeps_it_until_it_is_terminated(aws: Cloud, cloc
     newcomer = Claim(Ec2(aws.clients), zone_of(eni), new, permitted)
     with pytest.raises(ClaimRefused, match=f"{old}, which is running"):
         newcomer.acquire(clock.deadline(20))
-    assert Ec2(aws.clients).network_interface(eni).holder == old
+    assert Ec2(aws.clients).network_interface(eni).instance_id == old
     aws.clients.ec2().terminate_instances(InstanceIds=[old])
     aws.aws.advance(120)
-    assert newcomer.acquire(clock.deadline()).holder == new
+    assert newcomer.acquire(clock.deadline()).instance_id == new
 
 
 def test_strict_aws_unknown_interface_is_a_named_timeout(aws: Cloud, clock: FakeClock) -> None:

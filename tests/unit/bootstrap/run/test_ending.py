@@ -16,7 +16,7 @@ from bootstrap.lease.rules.record import new_record
 from bootstrap.lease.rules.renew import Hold
 from bootstrap.run.ending import Ending
 from tests.kit.clock import FakeClock
-from tests.kit.cloud import FakeInterfaces, cloud_error, held_by, permitted
+from tests.kit.cloud import FakeInterfaces, attached_to, cloud_error, permitted
 from tests.kit.fake_os import OK, FakeOs
 from tests.kit.instance import build
 from tests.kit.lease import ME, applicant
@@ -42,7 +42,7 @@ class World:
     """An instance that holds generation 7 (or none yet), at its end."""
 
     def __init__(self, machine: FakeOs, clock: FakeClock) -> None:
-        self.group, self.interfaces = Group(), FakeInterfaces(held_by(ME))
+        self.group, self.interfaces = Group(), FakeInterfaces(attached_to(ME))
         self.published: list[tuple[str, str]] = []
         self.reports: list[dict[str, str]] = []
         self.status: list[str] = []

@@ -13,7 +13,7 @@ from bootstrap.lease.release import release_all
 from bootstrap.machine.commands import Completed
 from bootstrap.run.stop import InstanceBelongings
 from tests.kit.clock import FakeClock
-from tests.kit.cloud import FakeInterfaces, held_by, permitted
+from tests.kit.cloud import FakeInterfaces, attached_to, permitted
 from tests.kit.fake_os import OK, FakeOs
 from tests.kit.instance import build
 from tests.kit.lease import ME
@@ -23,7 +23,7 @@ class World:
     def __init__(self, machine: FakeOs, clock: FakeClock) -> None:
         self.machine, self.clock = machine, clock
         self.target, self.root = str(machine.root / "service"), str(machine.paths.data_root)
-        self.interfaces = FakeInterfaces(held_by(ME))
+        self.interfaces = FakeInterfaces(attached_to(ME))
         self.timeline = Timeline(clock, [])
         plain = build(machine, clock, target=self.target)
         claims = replace(plain.claims, network_interface=Claim(self.interfaces, plain.zone, ME, permitted))

@@ -41,7 +41,7 @@ SICK = ("GET /ping: status 500",)
         (
             ServiceObservation(failures=SICK, misses=9, restarted_at_s=(980.0,)),
             ServiceAction.NOTHING,
-            "restarted, may take 30 s: GET /ping: status 500",
+            "unhealthy, but within the 30 s start allowance: GET /ping: status 500",
         ),
         (
             ServiceObservation(failures=SICK, misses=9, restarted_at_s=(969.0,)),
@@ -51,7 +51,7 @@ SICK = ("GET /ping: status 500",)
         (
             ServiceObservation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(700.0, 800.0, 995.0)),
             ServiceAction.REPORT_UNHEALTHY,
-            "3 restarts in 900 s did not help, replace this instance: demo.service is failed",
+            "3 restarts in 900 s did not help: replace this instance: demo.service is failed",
         ),
         (
             ServiceObservation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(99.0, 800.0, 995.0)),

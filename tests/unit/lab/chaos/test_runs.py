@@ -84,7 +84,7 @@ def test_all_schedules_good_is_exit_code_0_with_consecutive_seeds(
     lab = FakeLab(tmp_path)
     assert play(lab, runs=4, seed=11) == 0
     assert [schedule.seed for schedule in lab.played] == [11, 12, 13, 14]
-    assert "4 schedules with" in capsys.readouterr().out
+    assert "4 schedules played, 0 with violations" in capsys.readouterr().out
 
 
 def test_a_violation_is_exit_code_1_and_is_made_smaller(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ def test_a_lab_that_breaks_while_shrinking_still_tells_the_story(
     play(probe, runs=30, reruns=0)
     lab = FakeLab(tmp_path, "freeze", "crash", "cut-efs", breaks_after=len(probe.played))
     assert play(lab, runs=30) == 1
-    assert "no more runs in this lab" in capsys.readouterr().out
+    assert "the lab can play no more runs" in capsys.readouterr().out
 
 
 SCHEDULE = Schedule(
@@ -151,7 +151,7 @@ def test_a_schedule_that_a_run_has_written_is_played_again_without_writing_over_
 def test_a_file_without_a_schedule_is_named_before_anything_is_started(text: str, tmp_path: Path) -> None:
     file = tmp_path / "seed-1.json"
     file.write_text(text)
-    with pytest.raises(LabPreconditionError, match=r"seed-1\.json: no schedule in it"):
+    with pytest.raises(LabPreconditionError, match=r"seed-1\.json: there is no schedule in it"):
         chosen(file, 1, 1)
     with pytest.raises(LabPreconditionError, match="no schedule in it"):
         chosen(tmp_path / "none.json", 1, 1)
@@ -159,9 +159,7 @@ def test_a_file_without_a_schedule_is_named_before_anything_is_started(text: str
 
 def test_the_summary_counts() -> None:
     runs = [run(Schedule(seed=1, faults=())), run(Schedule(seed=2, faults=()), OVERLAP)]
-    assert summary(runs, 62.0).startswith(
-        "2 schedules with 0 faults, 4 acknowledged writes, 1 schedules with violations"
-    )
+    assert summary(runs, 62.0).startswith("2 schedules played, 1 with violations; 0 faults, 4 acknowledged writes")
 
 
 def test_the_service_file_is_valid_and_its_lease_is_the_one_of_the_schedules(tmp_path: Path) -> None:

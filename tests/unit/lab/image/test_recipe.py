@@ -119,9 +119,9 @@ def test_an_unknown_service_names_those_there_are() -> None:
 def test_missing_tools_are_one_line_to_type() -> None:
     with pytest.raises(LabPreconditionError) as caught:
         commands.check_tools({"no-such-tool": "z-package", "nor-this": "a-package"}, path="/nowhere")
-    assert str(caught.value) == "building images needs more programs: apt-get install a-package z-package"
+    assert str(caught.value) == "programs for building images are missing: apt-get install a-package z-package"
 
 
 def test_too_little_space_is_said_with_both_numbers(tmp_path: Path) -> None:
-    with pytest.raises(LabPreconditionError, match=r"has \d+ MiB free, building images takes 99999999999 MiB"):
+    with pytest.raises(LabPreconditionError, match=r"has \d+ MiB free, but building images needs 99999999999 MiB"):
         commands.check_space(tmp_path, 99_999_999_999)

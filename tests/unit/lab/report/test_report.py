@@ -135,16 +135,15 @@ def test_the_page_loads_nothing_and_runs_nothing() -> None:
 def test_bars_lie_where_and_as_long_as_they_should() -> None:
     scene = replace(
         RUN.scenes[1], start_s=0.0, event_s=3.0, end_s=13.0, outage_start_s=3.0, outage_s=7.0,
-        agent_start_s=5.0, per_second=(9, 0),
+        per_second=(9, 0),
         phases=(Phase(name="metadata", start_s=1.0, duration_s=2.0, outcome="ok"),),
     )  # fmt: skip
     root = ElementTree.fromstring(render(replace(RUN, scenes=(scene,))).split("\n", 1)[1])
     bars = [element for element in root.iter("div") if element.get("class", "").startswith("bar ")]
-    # The axis runs from 0 s to 13 s.
+    # The first axis runs from 0 s to 13 s, the second one from 0 s to 3 s.
     assert [(bar.get("class"), bar.get("style")) for bar in bars] == [
         ("bar outage", "left:23.08%;width:53.84%"),
-        ("bar machine", "left:23.08%;width:15.38%"),
-        ("bar ok", "left:46.15%;width:15.39%"),
+        ("bar ok", "left:33.33%;width:66.67%"),
     ]
     assert len([rect for rect in root.iter("rect") if rect.get("class") == "rate"]) == 1
 
@@ -159,16 +158,16 @@ def test_text_of_others_cannot_break_the_page(text: str, shown: str) -> None:
 def test_a_scene_without_an_instance_is_done_not_healed() -> None:
     phase = Phase(name="create-stack", start_s=0.0, duration_s=6.5, outcome="ok")
     deploy = Scene(name="deploy", happened="stack deployed", healed=True, outage_s=0.0, start_s=1.0, event_s=1.0,
-                   end_s=7.54, zone_to="", ami_to="", agent_start_s=1.0, phases=(phase,))  # fmt: skip
+                   end_s=7.54, zone_to="", ami_to="", phases=(phase,))  # fmt: skip
     text = text_of(render(replace(RUN, scenes=(deploy,))))
     assert "✓ done in 6.5 s" in text
     assert "Stack deployed; that took 6.5\u00a0s." in text or "Stack deployed; that took 6.5 s." in text
     assert "create-stack 6.50 s ok" in text
-    assert "until the agent starts" not in text
+    assert "service away" not in text
 
 
-def test_phases_are_shown_also_when_the_agents_start_is_unknown() -> None:
-    text = text_of(render(with_crash(agent_start_s=None)))
+def test_the_boot_has_an_axis_of_its_own() -> None:
+    text = text_of(render(RUN))
     assert "boot, seconds since its agent started metadata 0.09 s ok" in text
 
 

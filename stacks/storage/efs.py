@@ -1,8 +1,9 @@
-"""The EFS file system: new, or an existing one; either way a mount target per zone and two access points.
+"""Storage on EFS: a file system, new or existing, with a mount target per zone and two access points.
 
-Guarantees for a new one: regional, encrypted, backed up when asked, kept when the stack goes; its own policy refuses
-every client without TLS, and every client but the instance's role through a mount target and an access point, whatever
-the service file's transport says. Access point `data` has the root /SERVICE/data, `lease` /SERVICE/lease.
+For: stacks.storage. Guarantees for a new one: regional, encrypted, backed up when asked, kept when the stack goes; its
+own policy refuses every client without TLS, and every client but the instance's role through a mount target and an
+access point, whatever transport the service file names. Access point `data` has the root /SERVICE/data, `lease` has
+/SERVICE/lease.
 Does not: change the policy or the mount targets of an existing file system; it only opens port 2049 of their group.
 Source of the policy: EFS user guide, "Resource-based policy examples" and "Using access points in IAM policies".
 """
@@ -17,9 +18,12 @@ from aws_cdk import aws_efs as efs
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from bootstrap.base import document as boot
 from bootstrap.base.names import Use, access_point_path
 from services.spec import ServiceFile
+from services.storage import FileSystem
 from stacks.network import Network
+from stacks.storage.contract import Storage
 
 CLIENT_ACTIONS = [
     "elasticfilesystem:ClientMount",
@@ -30,41 +34,82 @@ NFS_PORT = 2049
 USES: tuple[Use, ...] = ("data", "lease")
 
 
-class FileSystem(Construct):
-    """`id`, `arn`, `access_point_ids` (by "data", "lease"), `mount_target_addresses` (by zone). May be tokens."""
+class EfsFileSystem(Storage):
+    """See contract.Storage."""
 
     def __init__(
-        self, scope: Construct, construct_id: str, *, service: ServiceFile, network: Network, role: iam.IRole
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        section: FileSystem,
+        service: ServiceFile,
+        network: Network,
+        role: iam.IRole,
     ) -> None:
         super().__init__(scope, construct_id)
         self._stack = cdk.Stack.of(self)
-        existing = service.file_system.existing
+        self._section = section
+        self._service = service
+        existing = section.existing
         if existing is None:
-            self.id = self._new_file_system(service, role)
-            self.mount_target_addresses = self._mount_targets(service, network)
+            self._id = self._new_file_system(role)
+            self._mount_target_addresses = self._mount_targets(network)
         else:
-            self.id = existing.id
-            self.mount_target_addresses = dict(existing.mount_targets)
+            self._id = existing.id
+            self._mount_target_addresses = dict(existing.mount_targets)
             ec2.CfnSecurityGroupIngress(
                 self, "LetInstanceIn", group_id=existing.security_group_id, **self._nfs_from(network)
             )
-        self.arn = self._arn("file-system", self.id)
-        self.access_point_ids: dict[Use, str] = {use: self._access_point(service, use) for use in USES}
-        self.access_point_arns = [self._arn("access-point", each) for each in self.access_point_ids.values()]
+        self._access_point_ids: dict[Use, str] = {use: self._access_point(use) for use in USES}
 
-    def _new_file_system(self, service: ServiceFile, role: iam.IRole) -> str:
+    def settings(self) -> boot.EfsSettings:
+        return boot.EfsSettings(
+            id=self._id,
+            dns_name=f"{self._id}.efs.{self._service.region}.{self._stack.url_suffix}",
+            transport=self._section.transport,
+            data_access_point_id=self._access_point_ids["data"],
+            lease_access_point_id=self._access_point_ids["lease"],
+            data_path=access_point_path(self._service.name, "data"),
+            lease_path=access_point_path(self._service.name, "lease"),
+            mount_targets=tuple(
+                boot.MountTarget(zone=zone, address=address) for zone, address in self._mount_target_addresses.items()
+            ),
+            directories=tuple(boot.Directory(**each.model_dump()) for each in self._section.directories),
+        )
+
+    def statements(self) -> list[iam.PolicyStatement]:
+        return [
+            iam.PolicyStatement(
+                actions=CLIENT_ACTIONS,
+                resources=[self._arn("file-system", self._id)],
+                conditions={
+                    "Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"},
+                    "StringEquals": {
+                        "elasticfilesystem:AccessPointArn": [
+                            self._arn("access-point", each) for each in self._access_point_ids.values()
+                        ]
+                    },
+                },
+            )
+        ]
+
+    def outputs(self) -> dict[str, str]:
+        return {"FileSystemId": self._id}
+
+    def _new_file_system(self, role: iam.IRole) -> str:
         file_system = efs.CfnFileSystem(
             self,
             "FileSystem",
             encrypted=True,
             performance_mode="generalPurpose",
-            throughput_mode=service.file_system.throughput,
+            throughput_mode=self._section.throughput,
             backup_policy=efs.CfnFileSystem.BackupPolicyProperty(
-                status="ENABLED" if service.file_system.backup else "DISABLED"
+                status="ENABLED" if self._section.backup else "DISABLED"
             ),
             file_system_policy=self._policy(role),
         )
-        cdk.Tags.of(file_system).add("Name", service.stack_name)
+        cdk.Tags.of(file_system).add("Name", self._service.stack_name)
         file_system.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
         return file_system.ref
 
@@ -94,19 +139,19 @@ class FileSystem(Construct):
             ],
         }
 
-    def _mount_targets(self, service: ServiceFile, network: Network) -> dict[str, str]:
+    def _mount_targets(self, network: Network) -> dict[str, str]:
         group = ec2.CfnSecurityGroup(
             self,
             "MountTargetSecurityGroup",
             vpc_id=network.vpc_id,
-            group_description=f"{service.stack_name}: NFS from the instance only",
+            group_description=f"{self._service.stack_name}: NFS from the instance only",
             security_group_ingress=[ec2.CfnSecurityGroup.IngressProperty(**self._nfs_from(network))],
         )
         return {
             zone.zone: efs.CfnMountTarget(
                 self,
                 f"MountTarget{zone.letter}",
-                file_system_id=self.id,
+                file_system_id=self._id,
                 subnet_id=zone.instance_subnet_id,
                 security_groups=[group.attr_group_id],
             ).attr_ip_address
@@ -121,14 +166,14 @@ class FileSystem(Construct):
             "source_security_group_id": network.instance_security_group_id,
         }
 
-    def _access_point(self, service: ServiceFile, use: Use) -> str:
+    def _access_point(self, use: Use) -> str:
         # No posixUser: the agent is root there and gives each directory its owner.
         return efs.CfnAccessPoint(
             self,
             f"{use.capitalize()}AccessPoint",
-            file_system_id=self.id,
+            file_system_id=self._id,
             root_directory=efs.CfnAccessPoint.RootDirectoryProperty(
-                path=access_point_path(service.name, use),
+                path=access_point_path(self._service.name, use),
                 creation_info=efs.CfnAccessPoint.CreationInfoProperty(owner_uid="0", owner_gid="0", permissions="0755"),
             ),
         ).ref

@@ -1,9 +1,9 @@
-"""The name clients use: hosted zone (new or existing) and its first A record.
+"""The connection by a DNS record in Route 53: hosted zone (new or existing) and its first A record.
 
-Guarantees: the record exists before the first instance does, a deployment never changes its value, and deleting the
-stack removes whatever value the agent gave it. A plain AWS::Route53::RecordSet can do neither: CloudFormation would
-write the template's value over the live one, and deleting with a stale value fails.
-Does not: move the record; that is the agent's part. After renaming it, promote a version so that an instance claims it.
+For: stacks.connection. Guarantees: the record exists before the first instance does; a deployment never changes its
+value; deleting the stack removes the record with whatever value the agent gave it. A plain AWS::Route53::RecordSet does
+none of this: CloudFormation would write the template's value over the live one, and deletion with a stale value fails.
+Does not: move the record (the agent does). After a change of its name, promote a version: its instance claims it.
 """
 
 from __future__ import annotations
@@ -13,21 +13,22 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_route53 as route53
 from constructs import Construct
 
-from services.network import Dns
+from bootstrap.base.document import Route53Settings
+from services.connection import Dns
+from stacks.connection.contract import Connection
 from stacks.inline_resource import InlineResource
 from stacks.network import Network
 
 
-class ServiceRecord(Construct):
-    """`hosted_zone_id` (may be a token), `hosted_zone_arn`, `name`, `ttl_s`."""
+class Route53Record(Connection):
+    """See contract.Connection."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, dns: Dns, region: str, network: Network) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, section: Dns, region: str, network: Network) -> None:
         super().__init__(scope, construct_id)
-        self.name = dns.record
-        self.ttl_s = dns.ttl_s
-        self.hosted_zone_id = dns.zone_id or self._new_zone(dns, region, network)
-        self.hosted_zone_arn = cdk.Stack.of(self).format_arn(
-            service="route53", region="", account="", resource="hostedzone", resource_name=self.hosted_zone_id
+        self._section = dns = section
+        self._hosted_zone_id = dns.zone_id or self._new_zone(dns, region, network)
+        self._hosted_zone_arn = cdk.Stack.of(self).format_arn(
+            service="route53", region="", account="", resource="hostedzone", resource_name=self._hosted_zone_id
         )
         # Another name gets another logical id: function, role and record of the old name go together, in order.
         InlineResource(
@@ -35,13 +36,21 @@ class ServiceRecord(Construct):
             f"First {dns.zone_id or dns.zone} {dns.record}",
             resource_type="Custom::ServiceRecord",
             properties={
-                "HostedZoneId": self.hosted_zone_id,
+                "HostedZoneId": self._hosted_zone_id,
                 "RecordName": dns.record,
                 "TtlSeconds": str(dns.ttl_s),
                 "Addresses": [zone.address for zone in network.zones],
             },
             statements=self.statements(),
         )
+
+    def settings(self) -> Route53Settings:
+        return Route53Settings(
+            hosted_zone_id=self._hosted_zone_id, name=self._section.record, ttl_s=self._section.ttl_s
+        )
+
+    def outputs(self) -> dict[str, str]:
+        return {"RecordName": self._section.record, "HostedZoneId": self._hosted_zone_id}
 
     def statements(self) -> list[iam.PolicyStatement]:
         """What it takes to read the zone and to create and delete this one A record.
@@ -50,13 +59,13 @@ class ServiceRecord(Construct):
         conditions for fine-grained access control").
         """
         return [
-            iam.PolicyStatement(actions=["route53:ListResourceRecordSets"], resources=[self.hosted_zone_arn]),
+            iam.PolicyStatement(actions=["route53:ListResourceRecordSets"], resources=[self._hosted_zone_arn]),
             iam.PolicyStatement(
                 actions=["route53:ChangeResourceRecordSets"],
-                resources=[self.hosted_zone_arn],
+                resources=[self._hosted_zone_arn],
                 conditions={
                     "ForAllValues:StringEquals": {
-                        "route53:ChangeResourceRecordSetsNormalizedRecordNames": [self.name],
+                        "route53:ChangeResourceRecordSetsNormalizedRecordNames": [self._section.record],
                         "route53:ChangeResourceRecordSetsRecordTypes": ["A"],
                         "route53:ChangeResourceRecordSetsActions": ["CREATE", "DELETE"],
                     }

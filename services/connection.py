@@ -1,0 +1,48 @@
+"""How clients reach the service: the section `dns` of the service file, of one of several kinds.
+
+For: services.spec. Guarantees: a section without `kind` is a record in Route 53, as every service file today.
+Does not: look anything up. A newcomer adds the Part of another kind here and names it in `CONNECTIONS`; its stack part
+belongs to stacks.connection, its section of the boot document to bootstrap.base.document, and what the agent does to
+bootstrap.claims.connection.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from services.derived import OneOfParts
+from services.fields import DomainName, HostedZoneId
+from services.part import Part
+
+
+class ConnectionSection(Part):
+    """What all kinds of connection have in common."""
+
+    kind: str
+
+    @property
+    def name(self) -> str:
+        """What clients connect to, for people and tests: a DNS name or an address."""
+        raise NotImplementedError
+
+
+class Dns(ConnectionSection):
+    """The A record in Route 53 that follows the instance. With `zone_id` the hosted zone exists, without it the stack
+    makes it."""
+
+    kind: Literal["route53"] = "route53"
+    zone: DomainName
+    record: DomainName
+    zone_id: HostedZoneId | None = None
+    private: bool = True
+    ttl_s: Annotated[int, Field(ge=1, le=300, description="Seconds from 1 to 300; clients cache that long")] = 10
+
+    @property
+    def name(self) -> str:
+        return self.record
+
+
+CONNECTIONS: tuple[type[Part], ...] = (Dns,)
+Connection = Annotated[ConnectionSection, OneOfParts(CONNECTIONS, default="route53")]

@@ -1,0 +1,28 @@
+"""What every kind of storage offers to the rest of the stack.
+
+For: stacks.service_stack, which knows no kind. Guarantees: nothing by itself. Does not: mount a storage; the agent does
+(bootstrap.claims.storage).
+"""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from bootstrap.base.document import StorageSettings
+
+
+class Storage(Construct):
+    """One kind of storage. It exists before the first instance does, and stays when the stack goes."""
+
+    def settings(self) -> StorageSettings:
+        """What the instance is told of it. Ids may be CDK tokens."""
+        raise NotImplementedError
+
+    def statements(self) -> list[iam.PolicyStatement]:
+        """What the instance's role must be allowed, so that the agent can mount it; on this storage alone."""
+        raise NotImplementedError
+
+    def outputs(self) -> dict[str, str]:
+        """Outputs of the stack, by name."""
+        raise NotImplementedError
