@@ -2,9 +2,9 @@
 
     make bench RUNS=3          writes bench/results/recovery.json and prints a table
 
-Guarantees: only whole, successful runs count; figures of one invocation come from one machine in one go.
-Does not: assert anything; times are never a test. What AWS adds (launching, detecting) is not in these numbers: the
-lab's `fast` profile launches in half a second and notices a dead machine after two.
+For: docs/benchmarks and whoever changes the boot. Guarantees: only whole, successful runs count; the figures of one
+invocation come from one machine. Does not: assert anything, because times are never a test, or contain what AWS adds
+(launching, detecting): the lab's `fast` profile launches in half a second and notices a dead machine after two.
 """
 
 from __future__ import annotations
@@ -14,24 +14,29 @@ import json
 import statistics
 import subprocess
 import sys
-from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
-ROOT = Path(__file__).resolve().parent.parent
+from lab.base.checkout import BUILD, CHECKOUT
+
 RUN_LIMIT_S = 600
 
 
 def run_once() -> dict[str, Any]:
     """One demo; its report. Ends the program where the demo fails, because half a run is no measurement."""
     done = subprocess.run(
-        [sys.executable, "-m", "lab.demo"], cwd=ROOT, capture_output=True, text=True, timeout=RUN_LIMIT_S, check=False
+        [sys.executable, "-m", "lab.demo"],
+        cwd=CHECKOUT,
+        capture_output=True,
+        text=True,
+        timeout=RUN_LIMIT_S,
+        check=False,
     )
     if done.returncode:
         sys.exit(f"bench: the demo ended with exit code {done.returncode}: {done.stderr.strip()[-500:]}")
-    report: dict[str, Any] = json.loads((ROOT / "build" / "demo" / "report.json").read_text())
+    report: dict[str, Any] = json.loads((BUILD / "demo" / "report.json").read_text())
     return report
 
 
@@ -65,7 +70,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, default=3)
     runs = parser.parse_args().runs
     summary = summarize([run_once() for _ in range(runs)])
-    out = ROOT / "bench" / "results" / "recovery.json"
+    out = CHECKOUT / "bench" / "results" / "recovery.json"
     out.parent.mkdir(exist_ok=True)
     out.write_text(json.dumps(summary, indent=2) + "\n")
     table = Table(title=f"recovery in the lab, medians of {runs} runs; {summary['machine']}")

@@ -56,7 +56,6 @@ class Deadlines(Part):
     boot_s: Seconds = 1110.0
     network_interface_s: Seconds = 120.0
     mount_s: Seconds = 90.0
-    record_s: Seconds = 30.0
     release_s: Seconds = 15.0
 
 

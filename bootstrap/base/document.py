@@ -179,7 +179,6 @@ class Deadlines:
     boot_s: float  # the whole boot; the launch hook's heartbeat time-out is longer
     network_interface_s: float  # until the zone's network interface is attached and configured
     mount_s: float  # per mount target
-    record_s: float  # one attempt to move the record, never a condition of the start
     release_s: float  # detach and completion of the hook when stopping
 
 

@@ -2,8 +2,10 @@
 
 The first schedule has the seed s, the next s+1, and so on. `RUNS=1 SEED=s` plays one again; `SCHEDULE=FILE` plays one
 that an earlier run has written. A schedule that fails is made smaller, with at most `--reruns` more runs, and told as a
-story. Guarantees: a replay or a smaller schedule never overwrites the report of the original run.
-Exit codes: docs/exit-codes.md.
+story.
+
+For: anyone who looks for a second writer, and CI. Guarantees: a replay or a smaller schedule never overwrites the
+report of the original run. Does not: prove that there is none; docs/chaos.md says why. Exit codes: docs/exit-codes.md.
 """
 
 from __future__ import annotations

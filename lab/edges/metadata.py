@@ -3,7 +3,7 @@
 For: `MetadataService.respond` turns one request of one instance into one answer; `lab.edges.metadata_http` serves it on
 a socket. Guarantees: every read needs a session token, which belongs to the instance that asked for it and expires; a
 hot-plugged network interface appears late, and first with device number 0, as on EC2.
-Does not: speak IMDSv1, throttle, count hops, or sign the identity document.
+Does not: speak IMDSv1, throttle, count hops, sign the identity document, or announce maintenance or interruptions.
 
 AWS sources: EC2 user guide "Use the Instance Metadata Service to access instance metadata" (token PUT, TTL 1 to
 21600 s, 400 for a bad PUT, 401 for a bad token, 403 for a forwarded request, 404 for nothing there), "Instance
@@ -77,9 +77,6 @@ class InstanceMetadata:
     role_name: str | None = None
     profile_arn: str = ""
     profile_id: str = ""
-    spot_instance_action: str | None = None  # JSON text
-    rebalance_recommendation: str | None = None  # JSON text
-    scheduled_maintenance: str = "[]"  # JSON text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -177,14 +174,11 @@ class MetadataService:
         return tree
 
     def _meta_data(self, instance: InstanceMetadata, now_s: float) -> Tree:
-        events: dict[str, str | Tree] = {"maintenance": {"history": "[]", "scheduled": instance.scheduled_maintenance}}
-        if instance.rebalance_recommendation is not None:
-            events["recommendations"] = {"rebalance": instance.rebalance_recommendation}
         shown = [(nic, now_s - nic.attached_at_s) for nic in instance.interfaces]
         macs = {nic.mac: _interface(nic, age_s) for nic, age_s in shown if self._is_known(nic, age_s)}
         tree: dict[str, str | Tree] = {
             "ami-id": instance.image_id,
-            "events": events,
+            "events": {"maintenance": {"history": "[]", "scheduled": "[]"}},
             "hostname": instance.hostname,
             "instance-id": instance.instance_id,
             "instance-type": instance.instance_type,
@@ -200,8 +194,6 @@ class MetadataService:
         }
         if instance.target_lifecycle_state is not None:
             tree["autoscaling"] = {"target-lifecycle-state": instance.target_lifecycle_state}
-        if instance.spot_instance_action is not None:
-            tree["spot"] = {"instance-action": instance.spot_instance_action}
         if instance.tags is not None:
             tree["tags"] = {"instance": dict(instance.tags)}
         if instance.role_name is not None:

@@ -1,7 +1,9 @@
 """The command line of a User Mode Linux machine, from its description.
 
-Pure: no process, no file. Sources: the kernel's Documentation/virt/uml/user_mode_linux_howto_v2.rst (ubd, con, vec,
-umid), systemd's kernel-command-line(7) and systemd-network-generator(8) (`ip=`).
+For: `lab.hardware.uml`. Guarantees: pure; a path that User Mode Linux would misread is refused.
+Does not: start a machine.
+Sources: the kernel's Documentation/virt/uml/user_mode_linux_howto_v2.rst (ubd, con, vec, umid),
+systemd's kernel-command-line(7) and systemd-network-generator(8) (`ip=`).
 """
 
 from __future__ import annotations

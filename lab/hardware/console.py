@@ -1,6 +1,6 @@
 """The root shell of a machine on its second console: many commands at once, each answered by exit code and output.
 
-The guest's end is the script `shell` of the lab layer (lab/image/layer). Protocol, one short line per message:
+For: `lab.hardware.uml`. The guest's end is the script lab/image/layer/shell. Protocol, one short line per message:
   host:   ID c BASE64   piece of a command     ID r SECONDS  run it, at most so long
   guest:  ID a 1  line read, next please     ID o BASE64  piece of output     ID x CODE  exit code     0 h  shell is up
 Guarantees: answers reach the caller they belong to, whatever else is printed in between; a command that hangs blocks

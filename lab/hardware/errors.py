@@ -1,4 +1,8 @@
-"""What can go wrong with a machine. Every message names the machine, the reason and, where there is one, the remedy."""
+"""What can go wrong with a machine.
+
+For: callers that treat an end, a time-out and a refusal differently. Guarantees: every message names the machine and
+the reason, and the remedy if there is one. Does not: cover what is wrong with this computer (lab.base.errors).
+"""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """Picks the messages of a kernel that say why it ended or hangs. Pure.
 
-For: errors about a machine, whose reader does not see its console. Does not: interpret the messages.
+For: errors about a machine, whose reader does not see its console. Guarantees: no more lines than
+asked for. Does not: interpret the messages.
 """
 
 from __future__ import annotations

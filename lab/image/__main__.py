@@ -1,4 +1,8 @@
-"""`python -m lab.image build`: build every image of the lab; each step is printed with its second."""
+"""`python -m lab.image build`: build every image of the lab.
+
+For: `make images`. Guarantees: each step is printed with its second; unchanged images come from the cache; an error of
+the lab is one line. Does not: start a machine.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Lets one builder of images work at a time, by a lock file that the kernel frees however the builder ends."""
+"""Lets one builder of images work at a time.
+
+For: `lab.image.store`. Guarantees: the kernel frees the lock however its owner ends; a wait is announced and has a
+limit. Does not: work across computers.
+"""
 
 from __future__ import annotations
 

@@ -67,7 +67,7 @@ def document_tree(target: str = "/var/lib/demo", **changes: Any) -> dict[str, An
             ],
         },
         "lease": {"fence": "proof-or-lease", "timing": {}},
-        "deadlines": {"boot_s": 600, "network_interface_s": 300, "mount_s": 20, "record_s": 10, "release_s": 30},
+        "deadlines": {"boot_s": 600, "network_interface_s": 300, "mount_s": 20, "release_s": 30},
         "state_parameter": "/soloist/demo/state",
         "topic_arn": "arn:aws:sns:us-east-1:123456789012:soloist-demo",
     }

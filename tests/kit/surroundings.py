@@ -23,6 +23,7 @@ from moto.server import ThreadedMotoServer
 
 from bootstrap.base.document import render_user_data
 from lab.aws import StrictAws, strict_mock_aws
+from tests.kit.agent_process import AgentProcess
 from tests.kit.documents import document_tree
 from tests.kit.fake_os import FakeOs
 
@@ -43,12 +44,11 @@ class Surroundings:
     hosted_zone_id: str
     metadata: dict[str, str]
     notifications: list[str]
-    started: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    started: list[subprocess.Popen[bytes] | AgentProcess] = field(default_factory=list)
 
-    def start(self, kill_at: str = "") -> subprocess.Popen[bytes]:
-        argv = [sys.executable, "-m", "tests.process.run_agent", str(self.os.root), *([kill_at] if kill_at else [])]
-        log = (self.os.root / f"agent-{len(self.started)}.log").open("wb")
-        process = subprocess.Popen(argv, env=self.environment, cwd=REPOSITORY, stderr=log, start_new_session=True)
+    def start(self, kill_at: str = "") -> AgentProcess:
+        log = self.os.root / f"agent-{len(self.started)}.log"
+        process = AgentProcess(self.os.root, kill_at, self.environment, log)
         self.started.append(process)
         return process
 
@@ -287,7 +287,7 @@ def _build_cloud(aws: StrictAws, health_url: str, target: str) -> dict[str, Any]
         zones=[{**document_tree()["zones"][0], "network_interface_id": interface["NetworkInterfaceId"]}],
         connection={"hosted_zone_id": zone_id.rsplit("/", 1)[-1]},
         lease={"timing": {"settle_s": 0.2, "gone_confirm_s": 2.0, "retry_period_s": 1.0}},
-        deadlines={"boot_s": 60, "network_interface_s": 20, "mount_s": 10, "record_s": 10, "release_s": 10},
+        deadlines={"boot_s": 60, "network_interface_s": 20, "mount_s": 10, "release_s": 10},
         topic_arn=topic,
     )
     return {

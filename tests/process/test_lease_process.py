@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import subprocess
 import time
 from typing import Any
 
@@ -13,12 +12,13 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
 from bootstrap.lease.rules.record import file_name
+from tests.kit.agent_process import AgentProcess
 from tests.kit.surroundings import REGION, Surroundings
 
 OTHER = "i-0123456789abcdef0"
 
 
-def serve(here: Surroundings) -> subprocess.Popen[bytes]:
+def serve(here: Surroundings) -> AgentProcess:
     agent = here.start()
     state = here.await_phase("ready", "failed")
     assert state["phase"] == "ready", state

@@ -30,8 +30,6 @@ FULL = replace(
     role_name="soloist-role",
     profile_arn="arn:aws:iam::123456789012:instance-profile/p",
     profile_id="AIPA1",
-    spot_instance_action='{"action": "terminate", "time": "2027-01-15T08:00:00Z"}',
-    rebalance_recommendation='{"noticeTime": "2027-01-15T08:00:00Z"}',
 )
 
 
