@@ -32,7 +32,7 @@ KEPT = 50000  # reports kept while the collector cannot be reached, oldest dropp
 
 
 class Reports:
-    """Hands reports to the collector over one TCP connection, reconnecting for ever; `add` never waits."""
+    """Hands reports to the collector over one TCP connection, reconnecting until `close`; `add` never waits."""
 
     def __init__(self, address: tuple[str, int]) -> None:
         self._address = address
@@ -40,6 +40,7 @@ class Reports:
         self._sent: collections.deque[dict[str, Any]] = collections.deque(maxlen=RESENT)
         self._changed = threading.Condition()
         self._dropped = 0
+        self._closed = threading.Event()
 
     def add(self, report: dict[str, Any]) -> None:
         """Queue one report; `at_s` is this machine's monotonic clock."""
@@ -50,9 +51,13 @@ class Reports:
                 self._dropped += 1
             self._changed.notify()
 
-    def deliver_for_ever(self) -> None:
-        """Connect, send what waits, begin again after every error."""
-        while True:
+    def close(self) -> None:
+        """End `deliver` within a second; reports that still wait are dropped."""
+        self._closed.set()
+
+    def deliver(self) -> None:
+        """Connect, send what waits, begin again after every error, until `close`."""
+        while not self._closed.is_set():
             try:
                 with socket.create_connection(self._address, timeout=REPORT_S) as connection:
                     # Give a cut connection up soon instead of trusting it with reports for minutes.
@@ -62,10 +67,10 @@ class Reports:
                         self._sent.clear()
                     self._deliver(connection)
             except OSError:
-                time.sleep(0.3)
+                self._closed.wait(0.3)
 
     def _deliver(self, connection: socket.socket) -> None:
-        while True:
+        while not self._closed.is_set():
             with self._changed:
                 self._changed.wait_for(lambda: self._waiting, timeout=1.0)
                 batch = [self._waiting.popleft() for _ in range(min(len(self._waiting), 200))]
@@ -186,7 +191,7 @@ def main() -> None:
         writer = Writer(f"{args.label}{number}", (args.service, args.port), args.database, reports, args.first)
         offset_s = period_s * (number - 1) / args.writers
         threading.Thread(target=writer.write_for_ever, args=(period_s, offset_s), daemon=True).start()
-    reports.deliver_for_ever()
+    reports.deliver()
 
 
 if __name__ == "__main__":

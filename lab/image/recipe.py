@@ -130,28 +130,19 @@ def install_arguments(
     recipe: ServiceRecipe, *, version: str, built_from: str, steps: tuple[str, ...], material: str
 ) -> list[str]:
     """The arguments of ami/install.sh. `material` is where the build's files are, inside the root file system."""
-    return [
-        "--service",
-        recipe.name,
-        "--units",
-        " ".join(recipe.units),
-        "--directories",
-        " ".join(recipe.directories),
-        "--packages",
-        " ".join(recipe.packages),
-        "--system-users",
-        " ".join(recipe.system_users),
-        "--version",
-        version,
-        "--built-from",
-        built_from,
-        "--agent-source",
-        f"{material}/bootstrap",
-        "--wheels",
-        f"{material}/wheels",
-        "--steps",
-        " ".join(steps),
-    ]
+    options = {
+        "service": recipe.name,
+        "units": " ".join(recipe.units),
+        "directories": " ".join(recipe.directories),
+        "packages": " ".join(recipe.packages),
+        "system-users": " ".join(recipe.system_users),
+        "version": version,
+        "built-from": built_from,
+        "agent-source": f"{material}/bootstrap",
+        "wheels": f"{material}/wheels",
+        "steps": " ".join(steps),
+    }
+    return [argument for name, value in options.items() for argument in (f"--{name}", value)]
 
 
 def module_closure(wanted: Iterable[str], modules_dep: str) -> list[str]:

@@ -25,7 +25,7 @@ from lab.hardware.probe import Kernel
 from lab.image.images import IMAGE_IDS, SERVICE, Images
 from lab.play.lab import Lab
 from lab.play.standing import Standing, read_standing
-from lab.report.model import Event, Phase, Scene
+from lab.report.model import Event, Scene
 from lab.report.snapshot import InterfaceRow, MachineRow, Snapshot
 from services.load import load_service
 
@@ -129,16 +129,6 @@ class Stage:
         away = outage(times_s, event_s, end_s)
         if not reason and (away.end_s is None or away.silent_at_end_s > 1.0):
             reason = f"no write was acknowledged in the last {away.silent_at_end_s:.1f} s"
-        phases = tuple(
-            Phase(
-                name=phase["name"],
-                start_s=phase["start_s"],
-                duration_s=phase["duration_s"],
-                outcome=phase["outcome"],
-                detail=phase.get("detail", ""),
-            )
-            for phase in after.timeline
-        )
         return Scene(
             name=name,
             happened=happened,
@@ -154,7 +144,7 @@ class Stage:
             instance_from=before.instance_id,
             instance_to=after.instance_id,
             outage_start_s=away.start_s,
-            phases=phases,
+            phases=after.phases,
             per_second=per_second(times_s, start_s, end_s),
             acknowledged=sum(1 for at_s in times_s if start_s <= at_s < end_s),
             network_interface=after.network_interface_id,

@@ -6,12 +6,13 @@ the control plane and from the state that the instance reported. Does not: chang
 
 from __future__ import annotations
 
-import json
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from bootstrap.base.names import SERVICE_TAG, stack_name, state_parameter
+from bootstrap.base.state import State, parse_state
 from lab.aws import ControlPlane
+from lab.report.model import Phase
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +30,7 @@ class Standing:
     address: str = ""
     record_value: str = ""
     generation: int = 0  # of the lease that it holds; 0: none yet
-    timeline: tuple[dict[str, Any], ...] = ()
+    phases: tuple[Phase, ...] = ()  # of its boot
 
     @property
     def is_good(self) -> bool:
@@ -52,8 +53,9 @@ class Standing:
 
 def read_standing(control_plane: ControlPlane, ssm: Any, service: str, record_name: str) -> Standing:
     """The present standing of `service`."""
-    state = _reported(ssm, service)
-    instance_id = state.get("instance_id", "")
+    reported = _reported(ssm, service)
+    state = reported or State()
+    instance_id = state.instance_id
     group = control_plane.group(stack_name(service))
     members = {member.instance_id: member for member in group.members} if group else {}
     held = [
@@ -68,27 +70,22 @@ def read_standing(control_plane: ControlPlane, ssm: Any, service: str, record_na
     values = dict.fromkeys(value for record in records for value in record.values)
     return Standing(
         instance_id=instance_id,
-        phase=state.get("phase", ""),
-        sentence=state.get("sentence", ""),
-        zone=state.get("zone", ""),
-        image_id=state.get("image_id", ""),
-        image_version=state.get("image_version", ""),
+        phase=state.phase if reported else "",
+        sentence=state.sentence,
+        zone=state.zone,
+        image_id=state.image_id,
+        image_version=state.image_version,
         lifecycle=members[instance_id].lifecycle_state if instance_id in members else "",
         network_interface_id=held[0].id if len(held) == 1 else "",
         address=held[0].address if len(held) == 1 else "",
         record_value=", ".join(values),
-        generation=state.get("generation", 0),
-        timeline=tuple(state.get("timeline", ())),
+        generation=state.generation,
+        phases=tuple(Phase(**asdict(entry)) for entry in state.timeline),
     )
 
 
-def _reported(ssm: Any, service: str) -> dict[str, Any]:
+def _reported(ssm: Any, service: str) -> State | None:
     try:
-        text = ssm.get_parameter(Name=state_parameter(service))["Parameter"]["Value"]
+        return parse_state(ssm.get_parameter(Name=state_parameter(service))["Parameter"]["Value"])
     except ssm.exceptions.ParameterNotFound:
-        return {}
-    try:
-        found = json.loads(text)
-    except ValueError:
-        return {}
-    return found if isinstance(found, dict) else {}
+        return None

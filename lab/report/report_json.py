@@ -14,10 +14,17 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from lab.report.model import Phase, Report, Scene, sentence
+
+SCENE_FIELDS = (
+    *("name", "healed", "outage_s", "zone_from", "zone_to", "ami_from", "ami_to", "phases"),
+    *("start_s", "event_s", "end_s", "acknowledged", "lost", "instance_from", "instance_to", "network_interface"),
+    *("address", "record_value", "generation_from", "generation_to"),
+)
 
 
 def to_tree(report: Report) -> dict[str, Any]:
@@ -42,39 +49,19 @@ def to_tree(report: Report) -> dict[str, Any]:
 
 
 def _scene(scene: Scene) -> dict[str, Any]:
-    return {
-        "name": scene.name,
-        "healed": scene.healed,
-        "outage_s": round(scene.outage_s, 3),
-        "zone_from": scene.zone_from or None,
-        "zone_to": scene.zone_to or None,
-        "ami_from": scene.ami_from or None,
-        "ami_to": scene.ami_to or None,
-        "phases": [_phase(phase) for phase in scene.phases],
-        "sentence": sentence(scene),
-        "start_s": round(scene.start_s, 3),
-        "event_s": round(scene.event_s, 3),
-        "end_s": round(scene.end_s, 3),
-        "acknowledged": scene.acknowledged,
-        "lost": scene.lost,
-        "instance_from": scene.instance_from or None,
-        "instance_to": scene.instance_to or None,
-        "network_interface": scene.network_interface or None,
-        "address": scene.address or None,
-        "record_value": scene.record_value or None,
-        "generation_from": scene.generation_from or None,
-        "generation_to": scene.generation_to or None,
-    }
+    tree = {name: _plain(name, getattr(scene, name)) for name in SCENE_FIELDS}
+    return tree | {"phases": [_phase(phase) for phase in scene.phases], "sentence": sentence(scene)}
 
 
 def _phase(phase: Phase) -> dict[str, Any]:
-    tree: dict[str, Any] = {
-        "name": phase.name,
-        "start_s": round(phase.start_s, 3),
-        "duration_s": round(phase.duration_s, 3),
-        "outcome": phase.outcome,
-    }
-    return tree | ({"detail": phase.detail} if phase.detail else {})
+    tree = {name: _plain(name, value) for name, value in asdict(phase).items()}
+    return tree if phase.detail else {name: value for name, value in tree.items() if name != "detail"}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if isinstance(value, float):
+        return round(value, 3)
+    return None if value == "" or (name.startswith("generation_") and not value) else value
 
 
 def write_json(report: Report, path: Path) -> None:

@@ -175,7 +175,7 @@ NO_ROW = {
     f"{_INSTANCE}.private_dns_name": "read by the lab's own queries, not by the API",
     f"{_INSTANCE}.terminate": "moto's own callers only; TerminateInstances has its own patch",
     f"{_GROUPS}AutoScalingBackend.notify_terminate_instances": "moto's own TerminateInstances only, which is patched",
-    f"{_GROUP_API}.describe_notification_configurations": "set by stacks only; tests/contract/test_real_template.py",
-    "moto.core.botocore_stubber:BotocoreStubber.process_request": "in process; tests/unit/lab/aws/test_call_log.py",
-    "moto.core.botocore_stubber:BotocoreStubber.__call__": "in process; tests/unit/lab/aws/test_faults_in_process.py",
+    f"{_GROUP_API}.describe_notification_configurations": "set by stacks only; cloudformation/test_real_template.py",
+    "moto.core.botocore_stubber:BotocoreStubber.process_request": "in process; tests/unit/lab/aws/calls",
+    "moto.core.botocore_stubber:BotocoreStubber.__call__": "in process; tests/unit/lab/aws/in_process",
 }

@@ -1,12 +1,14 @@
-"""The account that tests look at unless they open their own, and the contract table's size at the end of a run."""
+"""What contract tests share: an account, synthesized templates, and the table's size at the end of a run."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any
 
 import pytest
 
+from lab.play.synthesis import Template, synthesize
 from tests.contract.contract_row import TABLE
 from tests.contract.deployed_account import Account, open_account
 
@@ -15,6 +17,12 @@ from tests.contract.deployed_account import Account, open_account
 def account() -> Iterator[Account]:
     with open_account() as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def synthesized(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Template]:
+    """What `cdk synth` writes for influxdb with an image: once per image and run, because it takes ten seconds."""
+    return cache(lambda image: synthesize("influxdb", image, tmp_path_factory.mktemp("synth")))
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

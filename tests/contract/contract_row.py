@@ -199,7 +199,7 @@ class Row:
         self.plane.no_capacity(step["capacity"], empty=False)
 
     def _step_stack_settles(self, step: dict[str, Any]) -> None:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 60  # the first stack of a process loads CloudFormation's schemas
         while time.monotonic() < deadline:
             found = self.client("cloudformation").list_stacks()["StackSummaries"]
             status = next(stack["StackStatus"] for stack in found if stack["StackName"] == step["stack_settles"])
@@ -207,7 +207,7 @@ class Row:
                 return
             self.plane.advance(1)
             time.sleep(0.01)
-        pytest.fail(f"stack {step['stack_settles']} is still {status} after 10 s")
+        pytest.fail(f"stack {step['stack_settles']} is still {status} after 60 s")
 
     def _step_instance(self, step: dict[str, Any]) -> None:
         wanted = dict(step["instance"])

@@ -165,17 +165,26 @@ def session() -> boto3.session.Session:
     return boto3.session.Session("AKIAOPERATOR", "secret", region_name=REGION)
 
 
+def client(plane: ControlPlane, service: str, attempts: int = 1) -> Any:
+    """The operator's boto3 client of a control plane."""
+    made: Any = session()
+    config = Config(retries={"total_max_attempts": attempts})
+    return made.client(service, endpoint_url=plane.endpoint_url, config=config)
+
+
 class Account:
     """The operator's view."""
 
     def __init__(self, plane: ControlPlane) -> None:
         self.plane = plane
         self.events: list[Event] = []
+        self._clients: dict[tuple[str, int], Any] = {}
         plane.subscribe(self.events.append)
 
     def client(self, service: str, attempts: int = 1) -> Any:
-        config = Config(retries={"total_max_attempts": attempts})
-        return session().client(service, endpoint_url=self.plane.endpoint_url, config=config)  # type: ignore[call-overload]
+        if (service, attempts) not in self._clients:
+            self._clients[service, attempts] = client(self.plane, service, attempts)
+        return self._clients[service, attempts]
 
     def settled(self) -> dict[str, Any]:
         return self.until(lambda stack: not stack["StackStatus"].endswith("IN_PROGRESS"))

@@ -153,7 +153,7 @@ def test_what_is_no_http_is_a_reason_too(serve: Serve, text: str, words: str) ->
 
 
 def test_https_to_a_port_that_speaks_none_is_a_reason_too(serve: Serve) -> None:
-    (found,) = http_probe(serve(says(OK)).port, scheme="https")
+    (found,) = probe(kind="http", url=f"https://127.0.0.1:{serve(says(OK)).port}/ping", timeout_s=20.0)[0]
     assert "SSL" in found
 
 
@@ -201,15 +201,18 @@ def test_no_descriptor_is_left_open(serve: Serve, scheme: str) -> None:
         deadline.pause(0.05)
 
 
-def test_a_body_of_any_size_is_not_read(serve: Serve) -> None:
+@pytest.mark.parametrize("status", [200, 302])
+def test_a_body_of_any_size_is_not_read(serve: Serve, status: int) -> None:
     """The status is all that counts: a body that goes on for ever costs nothing."""
 
     def endless(connection: socket.socket, over: threading.Event) -> None:
-        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        head = f"HTTP/1.1 {status} Words\r\nLocation: /elsewhere\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(head.encode())
         while not over.is_set():
             connection.sendall(b"400\r\n" + b"x" * 1024 + b"\r\n")
 
-    found, took_s = probe(kind="http", url=f"http://127.0.0.1:{serve(endless).port}/ping", timeout_s=20.0)
+    url = f"http://127.0.0.1:{serve(endless).port}/ping"
+    found, took_s = probe(kind="http", url=url, expect_status=status, timeout_s=20.0)
     assert found == []
     assert took_s < 10
 

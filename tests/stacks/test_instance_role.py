@@ -125,7 +125,7 @@ def agent_calls():
     """Every AWS call in the agent's sources, as an IAM action."""
     call = re.compile(r"_clients\.(\w+)\(\)\s*\.(\w+)\(")
     found = set()
-    for source in BOOTSTRAP.glob("*.py"):
+    for source in BOOTSTRAP.glob("**/*.py"):
         for service, method in call.findall(source.read_text(encoding="utf-8")):
             found.add(f"{service}:{''.join(part.capitalize() for part in method.split('_'))}")
     return found

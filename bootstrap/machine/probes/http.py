@@ -56,14 +56,10 @@ class HttpCheck(Check):
 
 
 def _status(url: str, connections: Connections, timeout_s: float) -> int:
-    with requests.Session() as session:
-        session.trust_env = False
-        session.mount("http://", connections)
-        session.mount("https://", connections)
-        with session.get(
-            url, headers=HEADERS, timeout=timeout_s, allow_redirects=False, stream=True, verify=False
-        ) as answer:
-            return answer.status_code
+    # Not by a session: it would read the body of a redirect, however long, and look for a proxy in the environment.
+    request = requests.Request("GET", url, headers=HEADERS).prepare()
+    with connections.send(request, stream=True, timeout=timeout_s, verify=False) as answer:
+        return answer.status_code
 
 
 class Connections(HTTPAdapter):

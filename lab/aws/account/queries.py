@@ -27,7 +27,7 @@ class CloudQueries(Ec2Queries, EfsQueries, Route53Queries, AutoScalingQueries):
 
     @property
     def calls(self) -> CallLog:
-        """Every call so far."""
+        """The log of every call so far."""
         return self.cloud.calls
 
     @property

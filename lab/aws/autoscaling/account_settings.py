@@ -13,7 +13,7 @@ from typing import Any
 from moto.core.responses import ActionResult, EmptyResult
 
 from lab.aws.autoscaling.state import AutoScaling
-from lab.aws.core.cloud import current
+from lab.aws.core.cloud import Cloud, current, under_lock
 from lab.aws.core.errors import validation_error
 from lab.aws.core.patches import ABSENT, replaces
 
@@ -21,7 +21,7 @@ _RESPONSE = "moto.autoscaling.responses:AutoScalingResponse"
 
 
 def maintenance_policy_from(given: dict[str, Any]) -> dict[str, int]:
-    """The policy, or {} for one that clears it (-1, -1). Raises ValidationError for one that AWS refuses."""
+    """The policy, or {} when (-1, -1) clears it. Raises ValidationError for a policy that AWS refuses."""
     if set(given) != {"MinHealthyPercentage", "MaxHealthyPercentage"}:
         raise validation_error("Both MinHealthyPercentage and MaxHealthyPercentage must be specified")
     policy = {key: int(value) for key, value in given.items()}
@@ -37,25 +37,24 @@ def maintenance_policy_from(given: dict[str, Any]) -> dict[str, int]:
 
 
 @replaces(f"{_RESPONSE}.put_account_setting", expects=ABSENT, reason="moto does not know account settings")
-def put_account_setting(self: Any) -> Any:
+@under_lock
+def put_account_setting(self: Any, cloud: Cloud) -> Any:
     """PutAccountSetting: launchBeforeTerminate is enabled or disabled."""
     name, value = self._get_param("Name"), self._get_param("Value")
-    cloud = current()
-    with cloud.call():
-        if name not in AutoScaling.of(cloud).account_settings:
-            raise validation_error(
-                f"{name} is not an account setting: choose from {', '.join(AutoScaling.of(cloud).account_settings)}"
-            )
-        if value not in ("enabled", "disabled"):
-            raise validation_error(f"The value of {name} must be enabled or disabled: {value}")
-        AutoScaling.of(cloud).account_settings[name] = value
-        cloud.event("account", name, value)
+    if name not in AutoScaling.of(cloud).account_settings:
+        raise validation_error(
+            f"{name} is not an account setting: choose from {', '.join(AutoScaling.of(cloud).account_settings)}"
+        )
+    if value not in ("enabled", "disabled"):
+        raise validation_error(f"The value of {name} must be enabled or disabled: {value}")
+    AutoScaling.of(cloud).account_settings[name] = value
+    cloud.event("account", name, value)
     return EmptyResult()
 
 
 @replaces(f"{_RESPONSE}.describe_account_settings", expects=ABSENT, reason="moto does not know account settings")
 def describe_account_settings(self: Any) -> Any:
-    """DescribeAccountSettings: all, or the one that is named."""
+    """DescribeAccountSettings: the named setting, or all."""
     name = self._get_param("Name")
     cloud = current()
     with cloud.lock:

@@ -4,7 +4,7 @@ For: replaces those calls of moto that answer at once, or not at all. Guarantees
 anything by itself; the engine does, with time. Does not: support launch configurations, warm pools, scaling policies,
 instance refresh; calls for those reach moto, which answers or refuses as it does.
 Sources: Auto Scaling API reference (CreateAutoScalingGroup, SetInstanceHealth, CompleteLifecycleAction,
-TerminateInstanceInAutoScalingGroup, DeleteAutoScalingGroup); reference/aws-facts.md section 1.
+TerminateInstanceInAutoScalingGroup, DeleteAutoScalingGroup).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from lab.aws.autoscaling.account_settings import maintenance_policy_from
 from lab.aws.autoscaling.group_records import Group, Member
 from lab.aws.autoscaling.lifecycle_hooks import hook_from
 from lab.aws.autoscaling.state import AutoScaling
-from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.cloud import Cloud, current, under_lock
 from lab.aws.core.errors import group_refused, validation_error
 from lab.aws.core.patches import PROPERTY, original, replaces
 from lab.aws.ec2.instances import begin_termination
@@ -106,7 +106,7 @@ def _check_sizes(minimum: Any, maximum: Any, desired: Any) -> None:
 
 
 def apply_settings(group: Group, parameters: dict[str, Any]) -> None:
-    """Settings that moto has no place for."""
+    """Apply the settings that moto does not keep."""
     if parameters.get("HealthCheckGracePeriod") is not None:
         group.grace_s = int(parameters["HealthCheckGracePeriod"])
         group.record.health_check_grace_period = group.grace_s
@@ -121,7 +121,7 @@ def apply_settings(group: Group, parameters: dict[str, Any]) -> None:
 
 
 def update_group(cloud: Cloud, name: str, parameters: dict[str, Any]) -> None:
-    """UpdateAutoScalingGroup: nothing that runs is replaced, whatever changes."""
+    """UpdateAutoScalingGroup: running instances are never replaced, whatever changes."""
     group = group_named(cloud, name)
     record = group.record
     new = {key: parameters.get(key) for key in ("MinSize", "MaxSize", "DesiredCapacity")}
@@ -160,7 +160,7 @@ def _set_desired(group: Group, wanted: int) -> None:
 
 
 def delete_group(cloud: Cloud, name: str, *, force: bool) -> None:
-    """DeleteAutoScalingGroup: group_refused with instances unless forced; force drops outstanding hooks."""
+    """DeleteAutoScalingGroup: refused with instances unless forced; force drops outstanding hooks."""
     group = group_named(cloud, name)
     if group.members and not force:
         raise group_refused(
@@ -176,57 +176,53 @@ def delete_group(cloud: Cloud, name: str, *, force: bool) -> None:
 
 
 @replaces(f"{_RESPONSE}.create_auto_scaling_group", expects=("self",), reason=_INSTANT)
-def create_auto_scaling_group(self: Any) -> Any:
+@under_lock
+def create_auto_scaling_group(self: Any, cloud: Cloud) -> Any:
     """CreateAutoScalingGroup."""
-    cloud = current()
-    with cloud.call():
-        create_group(cloud, self._get_params())
+    create_group(cloud, self._get_params())
     return EmptyResult()
 
 
 @replaces(f"{_RESPONSE}.update_auto_scaling_group", expects=("self",), reason=_INSTANT)
-def update_auto_scaling_group(self: Any) -> Any:
+@under_lock
+def update_auto_scaling_group(self: Any, cloud: Cloud) -> Any:
     """UpdateAutoScalingGroup."""
-    cloud = current()
-    with cloud.call():
-        update_group(cloud, self._get_param("AutoScalingGroupName"), self._get_params())
+    update_group(cloud, self._get_param("AutoScalingGroupName"), self._get_params())
     return EmptyResult()
 
 
 @replaces(f"{_RESPONSE}.delete_auto_scaling_group", expects=("self",), reason=_INSTANT)
-def delete_auto_scaling_group(self: Any) -> Any:
+@under_lock
+def delete_auto_scaling_group(self: Any, cloud: Cloud) -> Any:
     """DeleteAutoScalingGroup."""
-    cloud = current()
-    with cloud.call():
-        force = self._get_bool_param("ForceDelete", False)  # noqa: FBT003
-        delete_group(cloud, self._get_param("AutoScalingGroupName"), force=bool(force))
+    force = self._get_bool_param("ForceDelete", False)  # noqa: FBT003
+    delete_group(cloud, self._get_param("AutoScalingGroupName"), force=bool(force))
     return EmptyResult()
 
 
 @replaces(f"{_RESPONSE}.set_desired_capacity", expects=("self",), reason="moto ignores the maximum size")
-def set_desired_capacity(self: Any) -> Any:
-    """SetDesiredCapacity: within the bounds of the group."""
-    cloud = current()
-    with cloud.call():
-        group = group_named(cloud, self._get_param("AutoScalingGroupName"))
-        wanted = self._get_int_param("DesiredCapacity")
-        if wanted > group.record.max_size:
-            raise validation_error(
-                f"New SetDesiredCapacity value {wanted} is above max value {group.record.max_size} "
-                "for the AutoScalingGroup."
-            )
-        if wanted < group.record.min_size:
-            raise validation_error(
-                f"New SetDesiredCapacity value {wanted} is below min value {group.record.min_size} "
-                "for the AutoScalingGroup."
-            )
-        _set_desired(group, wanted)
+@under_lock
+def set_desired_capacity(self: Any, cloud: Cloud) -> Any:
+    """SetDesiredCapacity: refused outside the bounds of the group."""
+    group = group_named(cloud, self._get_param("AutoScalingGroupName"))
+    wanted = self._get_int_param("DesiredCapacity")
+    if wanted > group.record.max_size:
+        raise validation_error(
+            f"New SetDesiredCapacity value {wanted} is above max value {group.record.max_size} "
+            "for the AutoScalingGroup."
+        )
+    if wanted < group.record.min_size:
+        raise validation_error(
+            f"New SetDesiredCapacity value {wanted} is below min value {group.record.min_size} "
+            "for the AutoScalingGroup."
+        )
+    _set_desired(group, wanted)
     return EmptyResult()
 
 
 @replaces(f"{_GROUP}.set_desired_capacity", expects=("self", "new_capacity"), reason=_INSTANT)
 def record_desired_capacity(self: Any, new_capacity: int | None) -> None:
-    """Only the number; the engine makes it so."""
+    """Record the number; the engine launches or terminates later."""
     self.desired_capacity = self.min_size if new_capacity is None else new_capacity
 
 
@@ -259,13 +255,14 @@ def describe_auto_scaling_instances(self: Any) -> Any:
     reason="the group notices by its health check, not inside the call",
 )
 def notify_terminate_instances(self: Any, instance_ids: list[str]) -> None:
-    """Nothing: the engine looks."""
+    """Do nothing: the engine notices by itself."""
 
 
 @replaces(
     f"{_BACKEND}.suspend_processes", expects=("self", "group_name", "scaling_processes"), reason="unknown names pass"
 )
-def suspend_processes(self: Any, group_name: str, scaling_processes: list[str]) -> None:
+@under_lock
+def suspend_processes(self: Any, cloud: Cloud, group_name: str, scaling_processes: list[str]) -> None:
     """SuspendProcesses: refuses names that AWS does not know."""
     known: tuple[str, ...] = (
         "Launch",
@@ -276,11 +273,9 @@ def suspend_processes(self: Any, group_name: str, scaling_processes: list[str]) 
         "HealthCheck",
     )
     known += ("InstanceRefresh", "ReplaceUnhealthy", "ScheduledActions")
-    cloud = current()
-    with cloud.call():
-        group_named(cloud, group_name)
-        for name in scaling_processes or []:
-            if name not in known:
-                raise validation_error(f"{name} is not a valid process name: choose from {', '.join(known)}")
-        original(f"{_BACKEND}.suspend_processes")(self, group_name, scaling_processes)
-        cloud.event("group", group_name, f"suspended: {', '.join(scaling_processes or known)}")
+    group_named(cloud, group_name)
+    for name in scaling_processes or []:
+        if name not in known:
+            raise validation_error(f"{name} is not a valid process name: choose from {', '.join(known)}")
+    original(f"{_BACKEND}.suspend_processes")(self, group_name, scaling_processes)
+    cloud.event("group", group_name, f"suspended: {', '.join(scaling_processes or known)}")

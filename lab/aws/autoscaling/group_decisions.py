@@ -3,8 +3,8 @@
 For: `groups` builds a `GroupSeen` and carries out the decisions. Guarantees: the same observation gives the same
 decisions; a replacement is launched at the same moment its predecessor is terminated, never after it.
 Does not: model warm pools, scaling policies, instance refresh, AZRebalance (with one instance there is nothing to
-balance). Sources: reference/aws-facts.md 1.1 to 1.4 (Auto Scaling user guide "Health checks", "Lifecycle hooks",
-"Suspend and resume processes", "Instance maintenance policies").
+balance). Sources: Auto Scaling user guide "Health checks for instances", "Lifecycle hooks", "Suspend and resume
+processes", "Instance maintenance policies", "Launch replacement instances before terminating old ones".
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class CutOut:
 
 @dataclass(frozen=True, kw_only=True)
 class Forget:
-    """EC2 says terminated: the group lets go of the instance."""
+    """Drop an instance that EC2 has terminated."""
 
     instance_id: str
 
@@ -121,7 +121,7 @@ Decision = Move | MarkUnhealthy | Retire | CutOut | Forget | Launch
 
 
 def decide(group: GroupSeen, now: float) -> list[Decision]:
-    """All decisions for this observation, in the order in which they are to be carried out."""
+    """All decisions for this observation, in the order in which to carry them out."""
     decisions: list[Decision] = []
     for member in group.members:
         decisions += _decide_member(group, member, now)

@@ -3,7 +3,7 @@
 For: `groups`. Guarantees: a launch that fails is a failed scaling activity; for want of capacity, or when a zone's
 control plane is away, another zone is tried at once (balanced-best-effort), for any other reason the group waits
 `launch_retry_s`. Does not: decide when to.
-Sources: Auto Scaling user guide "Instance distribution" and "Verify a scaling activity"; reference/aws-facts.md 1.1.
+Sources: Auto Scaling user guide "Instance distribution" and "Verify a scaling activity".
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
 
 
 def _refusal_inside(cloud: Cloud, zone: str) -> Refusal | None:
-    """What Auto Scaling itself meets when it launches in a zone: the error, or None. Drops are errors to it too."""
+    """The error that a fault gives to Auto Scaling's own launch in a zone, or None. A dropped call is an error, too."""
     caller = _ROLE.format(account=cloud.account_id)
     call = ApiCall(service="ec2", action="RunInstances", caller=caller, zones=frozenset({zone}), is_internal=True)
     fault = strike(cloud, call)
@@ -143,7 +143,10 @@ def _instance_type(record: Any, version: Any) -> str:
 
 
 def image_id_of(cloud: Cloud, image_id: str) -> str:
-    """Resolve `resolve:ssm:NAME` as the group does at launch. Source: reference/aws-facts.md 1.6."""
+    """Resolve `resolve:ssm:NAME` as the group does at launch.
+
+    Source: Auto Scaling user guide "Use AWS Systems Manager parameters instead of AMI IDs in launch templates".
+    """
     if not image_id.startswith("resolve:ssm:"):
         return image_id
     parameter = cloud.backend("ssm").get_parameter(image_id.removeprefix("resolve:ssm:"))

@@ -3,7 +3,7 @@
 For: the agent and the operator's command. Guarantees: no call launches or terminates anything by itself; the engine
 does, with time. Does not: support AttachInstances and DetachInstances; those calls are refused.
 Sources: Auto Scaling API reference (SetInstanceHealth, TerminateInstanceInAutoScalingGroup, EnterStandby,
-PutLifecycleHook, CompleteLifecycleAction, RecordLifecycleActionHeartbeat); reference/aws-facts.md 1.3 and 1.4.
+PutLifecycleHook, CompleteLifecycleAction, RecordLifecycleActionHeartbeat).
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from lab.aws.autoscaling.group_records import Activity, Group, Member, begin_act
 from lab.aws.autoscaling.groups import observe, retire
 from lab.aws.autoscaling.lifecycle_hooks import beat, find_wait, hook_from
 from lab.aws.autoscaling.state import AutoScaling
-from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.cloud import Cloud, current, under_lock
 from lab.aws.core.errors import validation_error
 from lab.aws.core.patches import ABSENT, replaces
 
@@ -27,44 +27,42 @@ _INSTANT = "moto launches and terminates inside the call"
 
 
 @replaces(f"{_RESPONSE}.set_instance_health", expects=("self",), reason="moto stores the word and replaces nothing")
-def set_instance_health(self: Any) -> Any:
+@under_lock
+def set_instance_health(self: Any, cloud: Cloud) -> Any:
     """SetInstanceHealth: respects the grace period unless told otherwise; the engine replaces."""
     status = self._get_param("HealthStatus")
     if status not in ("Healthy", "Unhealthy"):
         raise validation_error(f"Valid instance health states are: [Healthy, Unhealthy]: {status}")
-    cloud = current()
-    with cloud.call():
-        group, member = member_of_any(cloud, self._get_param("InstanceId"))
-        respect = self._get_bool_param("ShouldRespectGracePeriod", True)  # noqa: FBT003
-        seen = observe(cloud, group)
-        subject = next(one for one in seen.members if one.instance_id == member.instance_id)
-        if status == "Unhealthy" and respect and respects_grace(seen, subject, cloud.now()):
-            cloud.event("group", group.name, f"{member.instance_id}: Unhealthy ignored within the grace period")
-            return EmptyResult()
-        member.health = status
-        member.unhealthy_cause = CAUSE_USER_HEALTH if status == "Unhealthy" else ""
-        cloud.event("group", group.name, f"{member.instance_id} was set to {status}")
+    group, member = member_of_any(cloud, self._get_param("InstanceId"))
+    respect = self._get_bool_param("ShouldRespectGracePeriod", True)  # noqa: FBT003
+    seen = observe(cloud, group)
+    subject = next(one for one in seen.members if one.instance_id == member.instance_id)
+    if status == "Unhealthy" and respect and respects_grace(seen, subject, cloud.now()):
+        cloud.event("group", group.name, f"{member.instance_id}: Unhealthy ignored within the grace period")
+        return EmptyResult()
+    member.health = status
+    member.unhealthy_cause = CAUSE_USER_HEALTH if status == "Unhealthy" else ""
+    cloud.event("group", group.name, f"{member.instance_id} was set to {status}")
     return EmptyResult()
 
 
 @replaces(f"{_RESPONSE}.terminate_instance_in_auto_scaling_group", expects=("self",), reason=_INSTANT)
-def terminate_instance_in_auto_scaling_group(self: Any) -> Any:
+@under_lock
+def terminate_instance_in_auto_scaling_group(self: Any, cloud: Cloud) -> Any:
     """TerminateInstanceInAutoScalingGroup: replaced unless the desired capacity is decremented."""
-    cloud = current()
-    with cloud.call():
-        group, member = member_of_any(cloud, self._get_param("InstanceId"))
-        before = group.record.desired_capacity
-        text = f"instance {member.instance_id} was taken out of service in response to a user request"
-        if self._get_bool_param("ShouldDecrementDesiredCapacity", False):  # noqa: FBT003
-            refuse_below_minimum(group)
-            group.record.desired_capacity = before - 1
-            text += f", shrinking the capacity from {before} to {before - 1}"
-        activity: Activity = retire(cloud, group, member, f"{text}.")
-        return ActionResult({"Activity": activity.describe()})
+    group, member = member_of_any(cloud, self._get_param("InstanceId"))
+    before = group.record.desired_capacity
+    text = f"instance {member.instance_id} was taken out of service in response to a user request"
+    if self._get_bool_param("ShouldDecrementDesiredCapacity", False):  # noqa: FBT003
+        refuse_below_minimum(group)
+        group.record.desired_capacity = before - 1
+        text += f", shrinking the capacity from {before} to {before - 1}"
+    activity: Activity = retire(cloud, group, member, f"{text}.")
+    return ActionResult({"Activity": activity.describe()})
 
 
 def refuse_below_minimum(group: Group) -> None:
-    """Raise AWS's error when one instance less would be below the group's minimum size."""
+    """Raise AWS's error when one instance fewer would be below the group's minimum size."""
     if group.record.desired_capacity - 1 < group.record.min_size:
         raise validation_error(
             f"Currently, desiredSize equals minSize ({group.record.min_size}). "
@@ -74,30 +72,28 @@ def refuse_below_minimum(group: Group) -> None:
 
 
 @replaces(f"{_RESPONSE}.enter_standby", expects=("self",), reason=_INSTANT)
-def enter_standby(self: Any) -> Any:
+@under_lock
+def enter_standby(self: Any, cloud: Cloud) -> Any:
     """EnterStandby: the instance no longer counts; without decrement it is replaced while it runs."""
-    cloud = current()
-    with cloud.call():
-        group = group_named(cloud, self._get_param("AutoScalingGroupName"))
-        members = _members(group, self._get_param("InstanceIds", []), "InService")
-        if self._get_bool_param("ShouldDecrementDesiredCapacity", False):  # noqa: FBT003
-            _resize(group, -len(members), "place into")
-        for member in members:
-            member.lifecycle = "Standby"
-        return _moved(cloud, group, members, "to")
+    group = group_named(cloud, self._get_param("AutoScalingGroupName"))
+    members = _members(group, self._get_param("InstanceIds", []), "InService")
+    if self._get_bool_param("ShouldDecrementDesiredCapacity", False):  # noqa: FBT003
+        _resize(group, -len(members), "place into")
+    for member in members:
+        member.lifecycle = "Standby"
+    return _moved(cloud, group, members, "to")
 
 
 @replaces(f"{_RESPONSE}.exit_standby", expects=("self",), reason=_INSTANT)
-def exit_standby(self: Any) -> Any:
-    """ExitStandby: the desired capacity grows by what comes back, within the maximum."""
-    cloud = current()
-    with cloud.call():
-        group = group_named(cloud, self._get_param("AutoScalingGroupName"))
-        members = _members(group, self._get_param("InstanceIds", []), "Standby")
-        _resize(group, len(members), "exit from")
-        for member in members:
-            member.lifecycle, member.in_service_since = "InService", cloud.now()
-        return _moved(cloud, group, members, "out of")
+@under_lock
+def exit_standby(self: Any, cloud: Cloud) -> Any:
+    """ExitStandby: the desired capacity grows by the number of instances that return, within the maximum."""
+    group = group_named(cloud, self._get_param("AutoScalingGroupName"))
+    members = _members(group, self._get_param("InstanceIds", []), "Standby")
+    _resize(group, len(members), "exit from")
+    for member in members:
+        member.lifecycle, member.in_service_since = "InService", cloud.now()
+    return _moved(cloud, group, members, "out of")
 
 
 def _resize(group: Group, change: int, what: str) -> None:
@@ -156,14 +152,13 @@ def describe_scaling_activities(self: Any) -> Any:
 
 # -------------------------------------------------------------------- lifecycle hooks
 @replaces(f"{_RESPONSE}.put_lifecycle_hook", expects=("self",), reason="moto's hooks do nothing")
-def put_lifecycle_hook(self: Any) -> Any:
-    """PutLifecycleHook: for instances that enter the transition from now on."""
-    cloud = current()
-    with cloud.call():
-        group = group_named(cloud, self._get_param("AutoScalingGroupName"))
-        parameters = self._get_params()
-        hook = hook_from(parameters, group.hooks.get(parameters["LifecycleHookName"]))
-        group.hooks[hook.name] = hook
+@under_lock
+def put_lifecycle_hook(self: Any, cloud: Cloud) -> Any:
+    """PutLifecycleHook: applies to instances that enter the transition from now on."""
+    group = group_named(cloud, self._get_param("AutoScalingGroupName"))
+    parameters = self._get_params()
+    hook = hook_from(parameters, group.hooks.get(parameters["LifecycleHookName"]))
+    group.hooks[hook.name] = hook
     return EmptyResult()
 
 
@@ -177,17 +172,16 @@ def describe_lifecycle_hooks(self: Any) -> Any:
 
 
 @replaces(f"{_RESPONSE}.delete_lifecycle_hook", expects=("self",), reason="moto's hooks do nothing")
-def delete_lifecycle_hook(self: Any) -> Any:
+@under_lock
+def delete_lifecycle_hook(self: Any, cloud: Cloud) -> Any:
     """DeleteLifecycleHook: outstanding actions of the hook are abandoned for launching, continued for terminating."""
-    cloud = current()
-    with cloud.call():
-        group = group_named(cloud, self._get_param("AutoScalingGroupName"))
-        name = self._get_param("LifecycleHookName")
-        if group.hooks.pop(name, None) is None:
-            raise validation_error(f"No Lifecycle Hook found with name {name}")
-        for member in group.members.values():
-            if name in member.waits:
-                member.waits[name].result = "CONTINUE" if member.lifecycle in LEAVING else "ABANDON"
+    group = group_named(cloud, self._get_param("AutoScalingGroupName"))
+    name = self._get_param("LifecycleHookName")
+    if group.hooks.pop(name, None) is None:
+        raise validation_error(f"No Lifecycle Hook found with name {name}")
+    for member in group.members.values():
+        if name in member.waits:
+            member.waits[name].result = "CONTINUE" if member.lifecycle in LEAVING else "ABANDON"
     return EmptyResult()
 
 
@@ -204,29 +198,27 @@ def _outstanding(self: Any, cloud: Cloud) -> Any:
 
 
 @replaces(f"{_RESPONSE}.complete_lifecycle_action", expects=ABSENT, reason="moto answers 500")
-def complete_lifecycle_action(self: Any) -> Any:
+@under_lock
+def complete_lifecycle_action(self: Any, cloud: Cloud) -> Any:
     """CompleteLifecycleAction by token or instance id."""
-    cloud = current()
-    with cloud.call():
-        wait = _outstanding(self, cloud)
-        result = self._get_param("LifecycleActionResult")
-        if result not in ("CONTINUE", "ABANDON"):
-            raise validation_error("Lifecycle Action Result must be one of CONTINUE, ABANDON")
-        wait.result = result
-        cloud.event(
-            "group",
-            self._get_param("AutoScalingGroupName"),
-            f"{wait.hook.name} of {self._get_param('InstanceId')}: {result}",
-        )
+    wait = _outstanding(self, cloud)
+    result = self._get_param("LifecycleActionResult")
+    if result not in ("CONTINUE", "ABANDON"):
+        raise validation_error("Lifecycle Action Result must be one of CONTINUE, ABANDON")
+    wait.result = result
+    cloud.event(
+        "group",
+        self._get_param("AutoScalingGroupName"),
+        f"{wait.hook.name} of {self._get_param('InstanceId')}: {result}",
+    )
     return EmptyResult()
 
 
 @replaces(f"{_RESPONSE}.record_lifecycle_action_heartbeat", expects=ABSENT, reason="moto answers 500")
-def record_lifecycle_action_heartbeat(self: Any) -> Any:
+@under_lock
+def record_lifecycle_action_heartbeat(self: Any, cloud: Cloud) -> Any:
     """RecordLifecycleActionHeartbeat by token or instance id."""
-    cloud = current()
-    with cloud.call():
-        wait = _outstanding(self, cloud)
-        beat(wait, cloud.now())
-        cloud.look_again_in(wait.hook.heartbeat_s)
+    wait = _outstanding(self, cloud)
+    beat(wait, cloud.now())
+    cloud.look_again_in(wait.hook.heartbeat_s)
     return EmptyResult()

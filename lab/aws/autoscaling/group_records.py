@@ -19,7 +19,7 @@ from lab.aws.core.cloud import Cloud
 
 @dataclass
 class Activity:
-    """A scaling activity; describes itself as AWS does."""
+    """A scaling activity."""
 
     group_name: str
     description: str
@@ -85,7 +85,7 @@ class Member:
 
 @dataclass
 class Group:
-    """Run-time state beside moto's record of the configuration."""
+    """A group at run time; `record` is moto's record of its configuration."""
 
     name: str
     record: Any
@@ -104,7 +104,8 @@ class Group:
     def launches_first(self, *, by_default: bool) -> bool:
         """True when a replacement must be in service before its predecessor goes: by the policy, else by the account.
 
-        A minimum that no instance can be missing from launches first, whatever the maximum (RefreshPreferences).
+        If the minimum healthy percentage allows no missing instance, the group launches first, whatever the maximum
+        (API reference RefreshPreferences).
         """
         if not self.maintenance_policy:
             return by_default
@@ -122,7 +123,7 @@ def subnet_in(cloud: Cloud, group: Group, zone: str) -> str | None:
 
 
 def stamp(cloud: Cloud) -> str:
-    """Now, as activities write it."""
+    """The current time in the format of scaling activities."""
     return datetime.fromtimestamp(cloud.now(), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

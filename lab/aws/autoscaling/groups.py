@@ -30,7 +30,7 @@ from lab.aws.ec2.state import Ec2
 
 
 def run_groups(cloud: Cloud) -> bool:
-    """One look at every group; True when anything was done."""
+    """Look at every group once; True when anything was done."""
     return any([_run_group(cloud, group) for group in list(AutoScaling.of(cloud).groups.values())])
 
 
@@ -50,7 +50,7 @@ def _run_group(cloud: Cloud, group: Group) -> bool:
 
 
 def observe(cloud: Cloud, group: Group, *, look_at_health: bool = True) -> GroupSeen:
-    """What the decisions need to know."""
+    """The group as the decisions see it."""
     record = group.record
     return GroupSeen(
         desired=int(record.desired_capacity or 0),

@@ -4,7 +4,7 @@ For: the agent's CompleteLifecycleAction and RecordLifecycleActionHeartbeat. Gua
 the moment the instance enters `Pending:Wait` or `Terminating:Wait` until it is completed, abandoned or timed out.
 Does not: send hook notifications (our template has none).
 Sources: Auto Scaling API reference PutLifecycleHook (HeartbeatTimeout 30-7200 s, default 3600; DefaultResult default
-ABANDON), CompleteLifecycleAction; error text from aws/aws-cdk#16356; reference/aws-facts.md 1.4.
+ABANDON), CompleteLifecycleAction; error text from aws/aws-cdk#16356.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Wait:
     result: str = ""
 
     def seen(self) -> WaitSeen:
-        """For the decisions."""
+        """The wait as the decisions see it."""
         return WaitSeen(deadline=self.deadline, default_result=self.hook.default_result, result=self.result)
 
 
@@ -101,7 +101,7 @@ def begin_waits(hooks: dict[str, Hook], transition: str, now: float) -> dict[str
 
 
 def find_wait(waits: dict[str, Wait], *, hook_name: str, token: str | None, instance_id: str | None) -> Wait:
-    """The outstanding action that a call means. Raises AWS's ValidationError when there is none."""
+    """The outstanding action that a call refers to. Raises AWS's ValidationError when there is none."""
     wait = waits.get(hook_name)
     if wait is None or wait.result or (token and wait.token != token):
         if token:
@@ -111,5 +111,5 @@ def find_wait(waits: dict[str, Wait], *, hook_name: str, token: str | None, inst
 
 
 def beat(wait: Wait, now: float) -> None:
-    """RecordLifecycleActionHeartbeat: the time-out starts anew, within the global one."""
+    """RecordLifecycleActionHeartbeat: the heartbeat timeout starts again, within the global timeout."""
     wait.deadline = min(wait.last_deadline, now + wait.hook.heartbeat_s)

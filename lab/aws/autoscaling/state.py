@@ -16,7 +16,7 @@ LAUNCH_FIRST = "launchBeforeTerminate"
 
 @dataclass
 class Places:
-    """What the lab was told about zones."""
+    """What the lab decides about zones: closed, out of capacity, preferred."""
 
     unavailable: set[str] = field(default_factory=set)
     without_capacity: set[str] = field(default_factory=set)
@@ -33,5 +33,5 @@ class AutoScaling:
 
     @classmethod
     def of(cls, cloud: Cloud) -> AutoScaling:
-        """The one of this cloud."""
+        """The object that this cloud keeps."""
         return cloud.room(cls, cls)

@@ -59,7 +59,7 @@ class GroupView:
 
 
 class AutoScalingQueries:
-    """What can be asked of Auto Scaling, and the lab's say on zones. Thread-safe."""
+    """Queries about Auto Scaling, and control over zones. Thread-safe."""
 
     cloud: Cloud
 
@@ -75,7 +75,7 @@ class AutoScalingQueries:
     def target_lifecycle_state(self, instance_id: str) -> str | None:
         """What IMDS says at autoscaling/target-lifecycle-state; None (404) when the instance is in no group.
 
-        It is the state that the instance is going to, never the one that it is in.
+        It is the state that the instance is moving to, never its current state.
         """
         with self.cloud.lock:
             for group in AutoScaling.of(self.cloud).groups.values():
@@ -97,7 +97,7 @@ class AutoScalingQueries:
             (zones.add if is_in else zones.discard)(zone)
 
     def prefer_zones(self, zones: Sequence[str]) -> None:
-        """The next launches go to these zones, first one first, before any balancing. Empty: AWS's own order."""
+        """Launch in these zones first, in this order, before any balancing. Empty restores AWS's own order."""
         with self.cloud.call():
             AutoScaling.of(self.cloud).places.preferred = tuple(zones)
 

@@ -23,7 +23,7 @@ _ZONAL_SERVICES = ("ec2", "elasticfilesystem")  # the others are regional or glo
 
 
 def identify(cloud: Cloud, request: ApiRequest, url: str, body: bytes) -> ApiCall:
-    """The call that a request is, with the zones of what its URL and its body name."""
+    """The request as a call that faults can match, with the zones of the resources it names."""
     caller = cloud.callers.get(request.access_key)
     text = unquote(url + " " + body[:20_000].decode("utf-8", "replace"))
     with cloud.lock:
@@ -63,10 +63,10 @@ def _zone_of(cloud: Cloud, identifier: str) -> str:
 
 
 def limit(cloud: Cloud, call: ApiCall) -> Refusal | None:
-    """The refusal of a call that is one too many, or None."""
+    """The refusal of a call that exceeds the request limit, or None."""
     with cloud.lock:
         refused = Route53.of(cloud).limits.refuses(call, cloud.timing)
     if not refused:
         return None
-    cloud.event("limit", f"{call.service}:{call.action}", "one request too many")
+    cloud.event("limit", f"{call.service}:{call.action}", "request limit exceeded")
     return words("throttled", call.service, call.action, call.caller)

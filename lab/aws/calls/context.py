@@ -22,7 +22,7 @@ from lab.aws.ec2.views import tags_of
 
 
 def operator(cloud: Cloud, access_key: str) -> Caller:
-    """Whoever signs with a key that the lab did not hand out."""
+    """The caller behind an access key that the lab did not issue."""
     return Caller(kind="operator", arn=f"arn:aws:iam::{cloud.account_id}:user/{access_key or 'anonymous'}")
 
 
@@ -175,7 +175,7 @@ def _sns(_cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
 
 
 def _simple(service: str, **kinds: str) -> Callable[[Cloud, Mapping[str, Any]], Iterator[Resource]]:
-    """Resources named by one parameter each; `{}` in a kind is where the name goes."""
+    """A reader for resources named by one parameter each; `{}` in a kind stands for the name."""
 
     def read(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
         for parameter, kind in kinds.items():

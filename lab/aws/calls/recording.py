@@ -22,7 +22,7 @@ _CODE = re.compile(rb"<Code>([^<]+)</Code>|\"(?:__type|code|Code)\":\s*\"(?:[^\"
 
 @contextmanager
 def recording(cloud: Cloud, method: str, url: str, headers: Mapping[str, str], body: bytes) -> Iterator[Answer]:
-    """The scope of one request: read on entry, noted on exit with what its `Answer` was told."""
+    """The scope of one request: it is read on entry and logged on exit, with the outcome of its `Answer`."""
     request = read_request(method, url, headers, body)
     answer = Answer(request)
     with cloud.lock:
@@ -45,7 +45,7 @@ def _described(cloud: Cloud, request: ApiRequest) -> Call:
 
 
 class Answer:
-    """What a request came to; "no answer" until told otherwise."""
+    """The answer to a request; its outcome is "no answer" until a status is known."""
 
     def __init__(self, request: ApiRequest) -> None:
         self.request = request
@@ -68,7 +68,7 @@ class Answer:
             self._body = body.encode() if isinstance(body, str) else body if isinstance(body, bytes) else b"".join(body)
 
     def overhear(self, body: Iterable[bytes]) -> list[bytes]:
-        """The body, read; the status has been overheard before."""
+        """The body as a list of chunks; `listen` has already seen the status."""
         chunks = list(body)
         self.take(self._status or 0, chunks)
         return chunks

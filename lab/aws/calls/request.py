@@ -39,7 +39,7 @@ class ApiRequest:
 
 
 def read_request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> ApiRequest:
-    """Parse a signed request. Never raises: what cannot be parsed has no parameters."""
+    """Parse a signed request. Never raises: a request that cannot be parsed has no parameters."""
     found = _CREDENTIAL.search(next((v for k, v in headers.items() if k.lower() == "authorization"), ""))
     access_key, signing_name = found.groups() if found else ("", "")
     service = _PREFIXES.get(signing_name, signing_name)

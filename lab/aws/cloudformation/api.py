@@ -3,7 +3,7 @@
 For: CreateStack, UpdateStack, DeleteStack and the CDK's direct method. Guarantees: calls return at once and
 the operation goes on in a thread of its own, as on AWS; a template with a type that the lab does not model is refused
 before anything is made; the hash of each template is that of the bytes received.
-Does not: support change sets (moto's are a false green, reference/moto-and-cdk.md section 1), nested stacks, sets,
+Does not: support change sets (moto reports success for those that fail), nested stacks, sets,
 transforms, imports, drift. Calls for change sets are refused, so that `cdk deploy` must be given `--method=direct`.
 Sources: CloudFormation API reference (CreateStack, UpdateStack "No updates are to be performed.", DeleteStack).
 """
@@ -59,7 +59,7 @@ def _note_hash(cloud: Cloud, name: str, template: str) -> None:
 
 
 def refuse_template(template: dict[str, Any]) -> None:
-    """Raise AWS's ValidationError for what can be seen before anything is made."""
+    """Raise AWS's ValidationError for a template that cannot be deployed."""
     resources = template.get("Resources")
     if not resources:
         raise stack_refused("Template format error: At least one Resources member must be defined.")
@@ -184,7 +184,7 @@ def _install(stack: Any, text: str, template: dict[str, Any], parameters: dict[s
 
 @replaces(f"{_MODELS}:CloudFormationBackend.delete_stack", expects=("self", "name_or_stack_id"), reason=_ENGINE)
 def delete_stack(self: Any, name_or_stack_id: str) -> None:
-    """DeleteStack: at once, then DELETE_IN_PROGRESS; a stack that is not there is deleted already."""
+    """DeleteStack: returns at once with DELETE_IN_PROGRESS; a stack that does not exist is no error."""
     cloud = current()
     stack = next((one for one in self.stacks.values() if name_or_stack_id in (one.name, one.stack_id)), None)
     if stack is None or stack.status == "DELETE_IN_PROGRESS":
@@ -207,7 +207,7 @@ def delete_stack(self: Any, name_or_stack_id: str) -> None:
     f"{_PARSING}:ResourceMap.__getitem__", expects=("self", "key"), reason="looking up a resource must not create it"
 )
 def look_up(self: Any, key: str) -> Any:
-    """What is there, None for a resource that is not there yet, KeyError for a name the template does not have."""
+    """The deployed resource, or None while it is not deployed. Raises KeyError for a name that the template lacks."""
     if key in self._parsed_resources:
         return self._parsed_resources[key]
     if key not in self._resource_json_map:
@@ -221,11 +221,11 @@ def look_up(self: Any, key: str) -> Any:
     reason="moto's list of attributes is not that of the lab's types",
 )
 def validate_outputs(self: Any) -> None:
-    """Nothing: an attribute that does not exist fails when it is read."""
+    """Do nothing: reading an attribute that does not exist fails by itself."""
 
 
 def parse_template(template: str) -> dict[str, Any]:
-    """JSON first; YAML as moto does."""
+    """Parse JSON here; leave YAML to moto."""
     try:
         parsed: dict[str, Any] = json.loads(template)
     except ValueError:
@@ -254,7 +254,7 @@ replaces(f"{_MODELS}:Stack.outputs", expects=PROPERTY, reason="outputs exist onc
 
 # -------------------------------------------------------------------- change sets
 def _no_change_sets(self: Any) -> Any:  # noqa: ARG001 - a method of moto's
-    """Refuse, with the remedy."""
+    """Refuse and name the remedy."""
     raise stack_refused(
         "the lab does not model change sets: use cdk deploy --method=direct, or CreateStack/UpdateStack"
     )

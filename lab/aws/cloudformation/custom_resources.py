@@ -103,7 +103,7 @@ class CustomResourceType:
         return deployed
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
-        """RequestType Update; another physical id means that the old one is deleted, as CloudFormation does."""
+        """RequestType Update; when the physical id changes, the old resource is deleted, as CloudFormation does."""
         if "ServiceToken" in changed:
             refuse_changes(deployed, ["ServiceToken"], ())
         before = deployed.physical_resource_id
@@ -129,7 +129,7 @@ def _same(value: Any) -> Any:
 
 
 def stringified(value: Any) -> Any:
-    """As CloudFormation sends properties: every scalar is a string."""
+    """The value as CloudFormation sends it: every scalar is a string."""
     if isinstance(value, dict):
         return {key: stringified(inner) for key, inner in value.items()}
     if isinstance(value, list):

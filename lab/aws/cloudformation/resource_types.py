@@ -1,7 +1,7 @@
 """The table of CloudFormation resource types that the lab deploys.
 
-For: `stack_operations`; a type that is not here makes a deployment fail by name. Guarantees: what moto drops or gets
-wrong for these types (reference/moto-and-cdk.md section 2) is put right. Does not: define types; the modules do.
+For: `stack_operations`; a type that is not here makes a deployment fail by name. Guarantees: each type creates, updates
+and deletes what the resource reference says, also where moto drops it. Does not: define types; the modules do.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TYPES: dict[str, ResourceType] = {
 
 
 def is_custom(type_name: str) -> bool:
-    """True for custom resources, whose properties are the handler's affair."""
+    """True for custom resources; only their handler knows their properties."""
     return type_name.startswith("Custom::") or type_name == "AWS::CloudFormation::CustomResource"
 
 

@@ -3,8 +3,8 @@
 For: staging a new image by deploying it. Guarantees: a changed launch template is a new version and the default stays;
 a group is never replaced, and nothing that runs is. Does not: model UpdatePolicy or CreationPolicy (our template has
 neither); a template that has them is refused.
-Sources: CloudFormation resource reference of both types ("Update requires");
-reference/aws-facts.md 1.7 (deletion sets the group to 0 and waits for it to drain).
+Sources: CloudFormation resource reference AWS::EC2::LaunchTemplate and AWS::AutoScaling::AutoScalingGroup ("Update
+requires"); Auto Scaling user guide "Delete your Auto Scaling infrastructure" (the group is set to 0 and drains).
 """
 
 from __future__ import annotations
@@ -96,7 +96,7 @@ class GroupType:
     """AWS::AutoScaling::AutoScalingGroup."""
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """The group; its first instance comes with time, through the launch hook."""
+        """Create the group; its first instance launches later and passes the launch hook."""
         name = physical_name(context, logical_id, type_name, properties)
         cloud = context.cloud
         with cloud.call():
@@ -123,7 +123,7 @@ class GroupType:
                 group.record.tags = parameters["Tags"]
 
     def delete(self, context: StackContext, deployed: Deployed) -> None:
-        """Shrink to nothing, wait until the instances are gone, delete."""
+        """Set the sizes to 0, wait until no instance is left, delete the group."""
         cloud, name = context.cloud, deployed.physical_resource_id
         if name not in AutoScaling.of(cloud).groups:
             return

@@ -1,8 +1,9 @@
 """CloudFormation's Route 53 resource types.
 
 For: `resource_types`. Guarantees: a zone with VPCs is private; a record is created, changed and deleted with the
-template's values, so that it fails as on AWS once the agent has changed it. Source: CloudFormation resource reference
-AWS::Route53::*; reference/aws-facts.md section 9, trap 31. Does not: model health checks.
+template's values, so that deletion fails as on AWS once the agent has changed the record. Does not: model health
+checks. Source: CloudFormation resource reference AWS::Route53::*; Route 53 API reference ChangeResourceRecordSets
+(DELETE "must specify all the same values").
 """
 
 from __future__ import annotations

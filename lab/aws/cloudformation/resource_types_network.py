@@ -6,6 +6,8 @@ tags. Does not: model NAT gateways, peering or network ACLs. Source: CloudFormat
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from lab.aws.cloudformation.stack_resources import (
     Deployed,
     MotoType,
@@ -63,7 +65,7 @@ class SubnetType(MotoType):
     """AWS::EC2::Subnet: moto ignores MapPublicIpOnLaunch."""
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """With it."""
+        """With MapPublicIpOnLaunch."""
         deployed = super().create(context, logical_id, type_name, properties)
         is_public = str(properties.get("MapPublicIpOnLaunch", False)).lower()
         context.cloud.backend("ec2").modify_subnet_attribute(
@@ -79,7 +81,7 @@ class SecurityGroupType(MotoType):
     """AWS::EC2::SecurityGroup: moto ignores SecurityGroupEgress, and replaces where AWS changes rules in place."""
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """A group that names its outgoing rules has only those; one that names none may talk to everybody."""
+        """A group has only the egress rules it names; if it names none, all egress is allowed."""
         rules = {"SecurityGroupIngress": properties.get("SecurityGroupIngress", [])}
         bare = {key: value for key, value in properties.items() if key not in ("SecurityGroupIngress", *_EGRESS)}
         deployed = super().create(context, logical_id, type_name, bare)
@@ -129,13 +131,17 @@ def _authorize(context: StackContext, deployed: Deployed, direction: str, rules:
         )
 
 
+def _call(method: str) -> Callable[[StackContext, Deployed], None]:
+    """Remove by the method of moto's EC2 that takes the physical id."""
+    return lambda context, deployed: getattr(context.cloud.backend("ec2"), method)(deployed.physical_resource_id)
+
+
+_DELETE_TABLE = _call("delete_route_table")
+
+
 def _remove_route(context: StackContext, deployed: Deployed) -> None:
     properties = deployed.properties
     context.cloud.backend("ec2").delete_route(properties["RouteTableId"], properties["DestinationCidrBlock"])
-
-
-def _remove_route_table(context: StackContext, deployed: Deployed) -> None:
-    context.cloud.backend("ec2").delete_route_table(deployed.physical_resource_id)
 
 
 def _remove_association(context: StackContext, deployed: Deployed) -> None:
@@ -144,10 +150,6 @@ def _remove_association(context: StackContext, deployed: Deployed) -> None:
     for association_id, subnet_id in list(table._associations.items()):
         if subnet_id == properties["SubnetId"]:
             ec2.disassociate_route_table(association_id)
-
-
-def _remove_gateway(context: StackContext, deployed: Deployed) -> None:
-    context.cloud.backend("ec2").delete_internet_gateway(deployed.physical_resource_id)
 
 
 def _remove_gateway_attachment(context: StackContext, deployed: Deployed) -> None:
@@ -166,13 +168,13 @@ def _remove_with_its_group(context: StackContext, deployed: Deployed) -> None:
 NETWORK_TYPES: dict[str, ResourceType] = {
     "AWS::EC2::VPC": VpcType(f"{_MOTO}.vpcs:VPC", ec2_tags=True),
     "AWS::EC2::Subnet": SubnetType(f"{_MOTO}.subnets:Subnet", ec2_tags=True),
-    "AWS::EC2::RouteTable": MotoType(f"{_MOTO}.route_tables:RouteTable", ec2_tags=True, remove=_remove_route_table),
+    "AWS::EC2::RouteTable": MotoType(f"{_MOTO}.route_tables:RouteTable", ec2_tags=True, remove=_DELETE_TABLE),
     "AWS::EC2::Route": MotoType(f"{_MOTO}.route_tables:Route", remove=_remove_route),
     "AWS::EC2::SubnetRouteTableAssociation": MotoType(
         f"{_MOTO}.subnets:SubnetRouteTableAssociation", remove=_remove_association
     ),
     "AWS::EC2::InternetGateway": MotoType(
-        f"{_MOTO}.internet_gateways:InternetGateway", ec2_tags=True, remove=_remove_gateway
+        f"{_MOTO}.internet_gateways:InternetGateway", ec2_tags=True, remove=_call("delete_internet_gateway")
     ),
     "AWS::EC2::VPCGatewayAttachment": MotoType(
         f"{_MOTO}.vpn_gateway:VPCGatewayAttachment", remove=_remove_gateway_attachment

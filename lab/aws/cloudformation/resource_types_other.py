@@ -145,7 +145,7 @@ class TopicPolicyType:
         self._write(context, new)
 
     def delete(self, context: StackContext, deployed: Deployed) -> None:
-        """The topics may be gone by then; a policy has no life of its own."""
+        """Do nothing: the policy goes with its topics."""
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ class MountTargetType(MotoType):
     """AWS::EFS::MountTarget: GetAtt IpAddress and Id."""
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """Its own interface comes with it."""
+        """With its network interface."""
         deployed = super().create(context, logical_id, type_name, properties)
         record = deployed.record
         context.cloud.backend("ec2").get_network_interface(record.network_interface_id).status = "in-use"

@@ -11,6 +11,8 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from botocore import xform_name
+
 from lab.aws.autoscaling.lifecycle_hooks import hook_from
 from lab.aws.autoscaling.state import AutoScaling
 from lab.aws.cloudformation.stack_resources import (
@@ -24,27 +26,10 @@ from lab.aws.cloudformation.stack_resources import (
     physical_name,
 )
 
-# Property of the template to parameter of moto's put_metric_alarm.
-_ALARM = {
-    "Namespace": "namespace",
-    "MetricName": "metric_name",
-    "ComparisonOperator": "comparison_operator",
-    "EvaluationPeriods": "evaluation_periods",
-    "DatapointsToAlarm": "datapoints_to_alarm",
-    "Period": "period",
-    "Threshold": "threshold",
-    "Statistic": "statistic",
-    "ExtendedStatistic": "extended_statistic",
-    "AlarmDescription": "description",
-    "Unit": "unit",
-    "TreatMissingData": "treat_missing_data",
-}
-_ALARM_LISTS = {
-    "Dimensions": "dimensions",
-    "AlarmActions": "alarm_actions",
-    "OKActions": "ok_actions",
-    "InsufficientDataActions": "insufficient_data_actions",
-}
+# Properties of the template; moto's put_metric_alarm has them in snake case, and calls the description by one word.
+_ALARM: tuple[str, ...] = ("Namespace", "MetricName", "ComparisonOperator", "EvaluationPeriods", "DatapointsToAlarm")
+_ALARM += ("Period", "Threshold", "Statistic", "ExtendedStatistic", "AlarmDescription", "Unit", "TreatMissingData")
+_ALARM_LISTS = ("Dimensions", "AlarmActions", "OKActions", "InsufficientDataActions")
 _NUMBERS = {"EvaluationPeriods": int, "DatapointsToAlarm": int, "Period": int, "Threshold": float}
 
 
@@ -63,9 +48,10 @@ class AlarmType:
         known = {*_ALARM, *_ALARM_LISTS, "AlarmName", "ActionsEnabled", "Tags"}
         for unknown in set(properties) - known:
             raise NotModelled(f"the lab does not model {unknown} of AWS::CloudWatch::Alarm")
-        values = {key: _NUMBERS.get(key, _same)(properties[key]) for key in _ALARM if key in properties}
-        parameters = {parameter: values.get(key) for key, parameter in _ALARM.items()}
-        parameters |= {parameter: properties.get(key, []) for key, parameter in _ALARM_LISTS.items()}
+        values: dict[str, Any] = {key: properties.get(key) for key in _ALARM}
+        values |= {key: number(values[key]) for key, number in _NUMBERS.items() if values[key] is not None}
+        values |= {key: properties.get(key, []) for key in _ALARM_LISTS}
+        parameters = {xform_name(key.replace("AlarmDescription", "Description")): one for key, one in values.items()}
         enabled = str(properties.get("ActionsEnabled", True)).lower() == "true"
         with context.cloud.call():
             alarm = context.cloud.backend("cloudwatch").put_metric_alarm(
@@ -144,10 +130,6 @@ class LifecycleHookType:
             group = AutoScaling.of(context.cloud).groups.get(deployed.properties["AutoScalingGroupName"])
             if group is not None:
                 group.hooks.pop(deployed.physical_resource_id, None)
-
-
-def _same(value: Any) -> Any:
-    return value
 
 
 WATCH_TYPES: dict[str, ResourceType] = {

@@ -122,7 +122,7 @@ class StackOperation:
         return found
 
     def create_one(self, name: str, definition: dict[str, Any]) -> None:
-        """Create one resource. Raises Stop; what has half come into being is then among the deployed ones."""
+        """Create one resource. Raises Stop; a half-made resource is then among the deployed ones."""
         type_name = definition["Type"]
         self.note(name, type_name, "CREATE_IN_PROGRESS")
 
@@ -230,7 +230,7 @@ class StackOperation:
 
 
 class Stop(Exception):
-    """The operation cannot go on: a resource failed."""
+    """The operation stops because a resource failed."""
 
     def __init__(self, name: str, reason: str, physical_id: str = "") -> None:
         super().__init__(f"{name}: {reason}")

@@ -1,6 +1,6 @@
 """Reading templates: which resource needs which, what differs between two of them. Pure.
 
-For: `stacks` creates in this order, deletes in the reverse one, and updates only what differs.
+For: `stack_operations` and `stack_updates`: create in this order, delete in reverse, update only what differs.
 Guarantees: Metadata never counts as a difference; a cycle is an error, not a loop.
 Does not: resolve functions to values (moto's `clean_json` does), expand transforms.
 Source: CloudFormation user guide "DependsOn", "Update behaviors of stack resources".
@@ -61,7 +61,7 @@ def dependencies(resources: dict[str, Any]) -> dict[str, set[str]]:
 
 
 def creation_order(resources: dict[str, Any]) -> list[str]:
-    """Names in an order in which each comes after all it needs. Raises BadTemplate for a circle."""
+    """Names ordered so that each follows everything it needs. Raises BadTemplate for a cycle."""
     needs = dependencies(resources)
     order: list[str] = []
     while len(order) < len(resources):

@@ -60,7 +60,7 @@ class CloudFormation:
 
     @classmethod
     def of(cls, cloud: Cloud) -> CloudFormation:
-        """The one of this cloud."""
+        """The object that this cloud keeps."""
         return cloud.room(cls, cls)
 
     def finish(self) -> None:

@@ -84,7 +84,7 @@ class CallLog:
             return list(self._calls)
 
     def add(self, call: Call) -> None:
-        """Note a call."""
+        """Add a call."""
         with self._lock:
             self._calls.append(call)
             if self._path is not None:

@@ -18,7 +18,7 @@ _STEP_S = 1.0
 
 
 class ManualClock:
-    """A clock that moves when told. Seconds since the epoch."""
+    """A clock that moves only when told; seconds since the epoch."""
 
     def __init__(self, start_s: float = 1_800_000_000.0) -> None:
         self._now = start_s

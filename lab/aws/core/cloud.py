@@ -8,6 +8,7 @@ room, such as `lab.aws.ec2.state.Ec2`; `room` keeps the one object of that class
 
 from __future__ import annotations
 
+import functools
 import heapq
 import itertools
 import threading
@@ -132,7 +133,7 @@ class Cloud:
         self.later(delay_s, lambda: None)
 
     def delay(self, name: str) -> float:
-        """How long this takes this time, e.g. `attach_s`, in seconds. Call under the lock."""
+        """Draw a delay such as `attach_s`, in seconds. Call under the lock."""
         return self._delays.draw(name)
 
     def next_due(self) -> float | None:
@@ -169,7 +170,7 @@ class Cloud:
             self.effect(lambda subscriber=subscriber: subscriber(event))  # type: ignore[misc]
 
     def note_error(self, text: str) -> None:
-        """Keep an error of the lab itself where tests and the demo can print it."""
+        """Keep an error of the lab itself for tests and the demo to print."""
         self.errors.append(text)
 
 
@@ -177,12 +178,24 @@ _current: list[Cloud] = []
 
 
 def current() -> Cloud:
-    """The cloud whose rules are in force. Raises RuntimeError when there is none."""
+    """The cloud whose rules are in force. Raises RuntimeError if there is none."""
     if not _current:
         raise RuntimeError(
             "the strict rules are applied but no control plane is running: use ControlPlane or strict_mock_aws"
         )
     return _current[-1]
+
+
+def under_lock(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Turn a function into a replacement for a method of moto: it also gets the cloud, and runs as one `call`."""
+
+    @functools.wraps(function)
+    def replacement(self: Any, *args: Any, **kwargs: Any) -> Any:
+        cloud = current()
+        with cloud.call():
+            return function(self, cloud, *args, **kwargs)
+
+    return replacement
 
 
 def activate(cloud: Cloud) -> None:
@@ -193,6 +206,6 @@ def activate(cloud: Cloud) -> None:
 
 
 def deactivate(cloud: Cloud) -> None:
-    """Take `cloud` out of force."""
+    """End what `activate` began."""
     if cloud in _current:
         _current.remove(cloud)

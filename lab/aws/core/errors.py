@@ -1,12 +1,13 @@
 """AWS's refusals, as moto's serialisable errors.
 
-For: every rule raises through here, so that codes are written once. Guarantees: the result reaches boto3 as a
-ClientError with this code and message. Does not: decide anything. Texts: EC2 API error list and the threads named in
-reference/moto-and-cdk.md section 3 and aws-facts.md 2.2; where AWS's wording is not published the code is certain and
-the text is ours.
+For: every rule raises through here. Guarantees: boto3 sees a ClientError with this code and message. Does not: decide
+anything. Sources: each service's API reference, "Error codes" or "Common errors". Where AWS publishes no text, the
+code is certain and the text is ours.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from moto.autoscaling.exceptions import AutoscalingClientError
 from moto.cloudformation.exceptions import CloudFormationError
@@ -14,30 +15,15 @@ from moto.ec2.exceptions import EC2ClientError
 from moto.efs.exceptions import EFSError
 from moto.route53.exceptions import Route53ClientError
 
-# moto finds the service's error model by the module of the exception's class, hence one function per service.
-
-
-def refused(code: str, message: str) -> Exception:
-    """An error of EC2."""
-    error: Exception = EC2ClientError(code, message)
-    return error
-
-
-def group_refused(code: str, message: str) -> Exception:
-    """An error of Auto Scaling."""
-    error: Exception = AutoscalingClientError(code, message)
-    return error
+# moto finds the service's error model by the module of the exception's class, hence one per service.
+refused: Callable[[str, str], Exception] = EC2ClientError  # code, message
+group_refused: Callable[[str, str], Exception] = AutoscalingClientError
+record_refused: Callable[[str, str], Exception] = Route53ClientError
 
 
 def validation_error(message: str) -> Exception:
     """Auto Scaling's ValidationError."""
     return group_refused("ValidationError", message)
-
-
-def record_refused(code: str, message: str) -> Exception:
-    """An error of Route 53."""
-    error: Exception = Route53ClientError(code, message)
-    return error
 
 
 def file_system_refused(code: str, message: str) -> Exception:

@@ -87,7 +87,7 @@ def _signature_of(target: str) -> tuple[str, ...]:
 
 
 def verify() -> list[str]:
-    """What does not fit the installed moto: one sentence each, empty when all is well."""
+    """One sentence for each patch that does not fit the installed moto."""
     findings = []
     installed = importlib.metadata.version("moto")
     if installed != MOTO_VERSION:
@@ -106,7 +106,7 @@ def verify() -> list[str]:
 
 
 def apply() -> None:
-    """Put every declared patch in place. No-op for those that are."""
+    """Put every declared patch in place. Applying twice is the same as once."""
     for patch in declared():
         if patch.target in _originals:
             continue
@@ -117,7 +117,7 @@ def apply() -> None:
 
 
 def revert() -> None:
-    """Give moto back everything `apply` has taken."""
+    """Undo `apply`."""
     for target, found in list(_originals.items()):
         owner, name = _locate(target)
         if found is _MISSING:

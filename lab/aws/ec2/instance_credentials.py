@@ -22,7 +22,7 @@ def instance_profile(cloud: Cloud, instance_id: str) -> Any:
 
 
 def issue(cloud: Cloud, instance: Any, life: Life) -> None:
-    """Give the instance credentials of the role in its profile. No-op while it has no profile, or has credentials."""
+    """Give the instance credentials of the role in its profile. No-op without a profile, or with credentials."""
     profile = instance_profile(cloud, instance.id)
     if profile is None or not profile.roles or life.credentials is not None:
         return

@@ -2,7 +2,7 @@
 
 For: groups look at `impaired_since`, people and tests at the API. Guarantees: a machine that is off unasked is impaired
 after `impaired_after_s` and its instance stays `running`. Does not: tell system from instance failures.
-Source: EC2 user guide "Status checks for your instances"; reference/aws-facts.md 1.3.
+Source: EC2 user guide "Status checks for your instances" (they run every minute).
 """
 
 from __future__ import annotations

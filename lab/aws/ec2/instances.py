@@ -1,11 +1,11 @@
 """Instances: from RunInstances to terminated, with the time that takes and the machine behind the record.
 
-For: launches and terminations by the API and by groups. Guarantees: an instance is `pending` before it is `running` and
-`shutting-down` while its machine is still on; its interfaces are free only when its machine is off; a machine that is
-off without anybody having asked makes the status check fail and nothing else.
+For: launches and terminations by the API and by groups. Guarantees: an instance is `pending` before it is `running`,
+and `shutting-down` while its machine is still on; its interfaces are free only when its machine is off; a machine that
+goes off unasked makes the status check fail and changes nothing else.
 Does not: reboot machines, model Spot, hibernation or dedicated hosts.
-Sources: EC2 user guide "Instance lifecycle", "Status checks", TerminateInstances (SkipOsShutdown, Force);
-reference/aws-facts.md 1.3 and 2.1.
+Sources: EC2 user guide "Instance lifecycle", "Status checks for your instances", "Terminate your instance" (shutdown
+scripts may be cut off); API reference TerminateInstances (SkipOsShutdown, Force).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 
-from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.cloud import Cloud, current, under_lock
 from lab.aws.core.errors import refused
 from lab.aws.core.patches import original, replaces
 from lab.aws.ec2 import instance_credentials
@@ -43,35 +43,34 @@ def set_state(cloud: Cloud, instance: Any, name: str, text: str) -> None:
     expects=("self", "image_id", "count", "user_data", "security_group_names", "kwargs"),
     reason="moto's instances run at once, from any image, without profile and metadata options of the launch template",
 )
+@under_lock
 def run_instances(
-    self: Any, image_id: str, count: int, user_data: Any, security_group_names: list[str], **kwargs: Any
+    self: Any, cloud: Cloud, image_id: str, count: int, user_data: Any, security_group_names: list[str], **kwargs: Any
 ) -> Any:
     """RunInstances: the image must exist; the launch template's profile and metadata options apply."""
-    cloud = current()
-    with cloud.call():
-        chosen = apply_launch_template(self, kwargs)
-        image_id = image_id or chosen.get("ImageId", "")
-        refuse_image(self, image_id)
-        refuse_profile(self, chosen.get("IamInstanceProfile") or {})
-        if not kwargs.get("subnet_id") and not any("SubnetId" in nic for nic in kwargs.get("nics") or []):
-            kwargs["subnet_id"] = default_subnet(self, kwargs.get("placement"))
-        reservation = original(f"{_BACKEND}.run_instances")(
-            self, image_id, count, user_data, security_group_names, **kwargs
-        )
-        profile = chosen.get("IamInstanceProfile") or {}
-        for instance in reservation.instances:
-            if profile:
-                self.associate_iam_instance_profile(
-                    instance_id=instance.id,
-                    iam_instance_profile_name=profile.get("Name"),
-                    iam_instance_profile_arn=profile.get("Arn"),
-                )
-            begin_launch(cloud, instance)
-        return reservation
+    chosen = apply_launch_template(self, kwargs)
+    image_id = image_id or chosen.get("ImageId", "")
+    refuse_image(self, image_id)
+    refuse_profile(self, chosen.get("IamInstanceProfile") or {})
+    if not kwargs.get("subnet_id") and not any("SubnetId" in nic for nic in kwargs.get("nics") or []):
+        kwargs["subnet_id"] = default_subnet(self, kwargs.get("placement"))
+    reservation = original(f"{_BACKEND}.run_instances")(
+        self, image_id, count, user_data, security_group_names, **kwargs
+    )
+    profile = chosen.get("IamInstanceProfile") or {}
+    for instance in reservation.instances:
+        if profile:
+            self.associate_iam_instance_profile(
+                instance_id=instance.id,
+                iam_instance_profile_name=profile.get("Name"),
+                iam_instance_profile_arn=profile.get("Arn"),
+            )
+        begin_launch(cloud, instance)
+    return reservation
 
 
 def begin_launch(cloud: Cloud, instance: Any) -> None:
-    """The record is pending, the machine is switched on, after `pending_s` the instance is running."""
+    """Set the record to pending, power the machine on, and set it to running after `pending_s`."""
     life = Life(instance_id=instance.id)
     instance.launch_time = datetime.fromtimestamp(cloud.now(), UTC)
     Ec2.of(cloud).lives[instance.id] = life
@@ -109,12 +108,12 @@ def _switch_on(cloud: Cloud, instance: Any, life: Life, text: str) -> None:
 # -------------------------------------------------------------------- termination
 @replaces(f"{_INSTANCE}.terminate", expects=("self",), reason="moto terminates at once and keeps secondary interfaces")
 def terminate(self: Any) -> Any:
-    """As by TerminateInstances; returns the previous state."""
+    """Terminate as TerminateInstances does; returns the previous state."""
     return begin_termination(current(), self)
 
 
 def begin_termination(cloud: Cloud, instance: Any, *, cut_power: bool = False, reason: str = "") -> Any:
-    """Shutting-down: the machine gets its power button pressed, or its power cut. No-op for a terminated instance."""
+    """Begin shutting down: press the power button, or cut the power. No-op for a terminated instance."""
     with cloud.call():
         previous = copy.copy(instance._state)
         life = Ec2.of(cloud).lives[instance.id]
@@ -135,7 +134,7 @@ def begin_termination(cloud: Cloud, instance: Any, *, cut_power: bool = False, r
 
 
 def _watch_power(cloud: Cloud, instance: Any) -> None:
-    """While a machine is being switched off: look at it until it is off, then release what it held."""
+    """Look at a machine until it is off, then release what it holds."""
     life = Ec2.of(cloud).lives[instance.id]
     if not life.asked_off or life.off_seen_at is not None:
         return
@@ -179,69 +178,66 @@ def _forget(cloud: Cloud, instance: Any) -> None:
     expects=("self",),
     reason="moto tells the group at once and ignores SkipOsShutdown and Force",
 )
-def terminate_instances(self: Any) -> Any:
+@under_lock
+def terminate_instances(self: Any, cloud: Cloud) -> Any:
     """TerminateInstances: repeatable; SkipOsShutdown and Force cut the power of instances shutting down."""
     self.error_on_dryrun()
     skip = self._get_bool_param("SkipOsShutdown", False)  # noqa: FBT003
     force = self._get_bool_param("Force", False)  # noqa: FBT003
-    cloud = current()
-    with cloud.call():
-        instances = self.ec2_backend.get_multi_instances_by_id(self._get_param("InstanceIds", []))
-        for instance in instances:
-            if str(instance.disable_api_termination).lower() == "true":
-                raise refused(
-                    "OperationNotPermitted",
-                    f"The instance '{instance.id}' may not be terminated. "
-                    "Modify its 'disableApiTermination' instance attribute and try again.",
-                )
-        changes = []
-        for instance in instances:
-            previous = begin_termination(cloud, instance, cut_power=bool(skip or force))
-            changes.append(
-                {
-                    "InstanceId": instance.id,
-                    "CurrentState": {"Code": instance.state_code, "Name": instance.state},
-                    "PreviousState": {"Code": previous.code, "Name": previous.name},
-                }
+    instances = self.ec2_backend.get_multi_instances_by_id(self._get_param("InstanceIds", []))
+    for instance in instances:
+        if str(instance.disable_api_termination).lower() == "true":
+            raise refused(
+                "OperationNotPermitted",
+                f"The instance '{instance.id}' may not be terminated. "
+                "Modify its 'disableApiTermination' instance attribute and try again.",
             )
-        return ActionResult({"TerminatingInstances": changes})
+    changes = []
+    for instance in instances:
+        previous = begin_termination(cloud, instance, cut_power=bool(skip or force))
+        changes.append(
+            {
+                "InstanceId": instance.id,
+                "CurrentState": {"Code": instance.state_code, "Name": instance.state},
+                "PreviousState": {"Code": previous.code, "Name": previous.name},
+            }
+        )
+    return ActionResult({"TerminatingInstances": changes})
 
 
 # -------------------------------------------------------------------- stop and start
 @replaces(f"{_INSTANCE}.stop", expects=("self",), reason="moto stops at once")
-def stop(self: Any) -> Any:
-    """As by StopInstances: stopping while the machine shuts down, then stopped."""
-    cloud = current()
-    with cloud.call():
-        previous = copy.copy(self._state)
-        if self.state in ("stopped", "stopping"):
-            return previous
-        if self.state != "running":
-            raise refused(
-                "IncorrectInstanceState", f"The instance '{self.id}' is not in a state from which it can be stopped."
-            )
-        life = Ec2.of(cloud).lives[self.id]
-        life.asked_off, life.becomes = True, "stopped"
-        life.power_cut_at = cloud.now() + cloud.timing.shutdown_deadline_s
-        set_state(cloud, self, "stopping", "Client.UserInitiatedShutdown: User initiated shutdown")
-        cloud.effect(lambda: Ec2.of(cloud).machines.press_power_button(self.id))
-        cloud.later(0.0, lambda: _watch_power(cloud, self))
+@under_lock
+def stop(self: Any, cloud: Cloud) -> Any:
+    """StopInstances: stopping while the machine shuts down, then stopped."""
+    previous = copy.copy(self._state)
+    if self.state in ("stopped", "stopping"):
         return previous
+    if self.state != "running":
+        raise refused(
+            "IncorrectInstanceState", f"The instance '{self.id}' is not in a state from which it can be stopped."
+        )
+    life = Ec2.of(cloud).lives[self.id]
+    life.asked_off, life.becomes = True, "stopped"
+    life.power_cut_at = cloud.now() + cloud.timing.shutdown_deadline_s
+    set_state(cloud, self, "stopping", "Client.UserInitiatedShutdown: User initiated shutdown")
+    cloud.effect(lambda: Ec2.of(cloud).machines.press_power_button(self.id))
+    cloud.later(0.0, lambda: _watch_power(cloud, self))
+    return previous
 
 
 @replaces(f"{_INSTANCE}.start", expects=("self",), reason="moto starts at once")
-def start(self: Any) -> Any:
-    """As by StartInstances: a stopped instance is pending, then running, on the same record."""
-    cloud = current()
-    with cloud.call():
-        previous = copy.copy(self._state)
-        if self.state in ("running", "pending"):
-            return previous
-        if self.state != "stopped":
-            raise refused(
-                "IncorrectInstanceState", f"The instance '{self.id}' is not in a state from which it can be started."
-            )
-        life = Ec2.of(cloud).lives[self.id]
-        life.asked_off, life.off_seen_at, life.power_cut_at = False, None, None
-        _switch_on(cloud, self, life, "started")
+@under_lock
+def start(self: Any, cloud: Cloud) -> Any:
+    """StartInstances: a stopped instance is pending, then running, on the same record."""
+    previous = copy.copy(self._state)
+    if self.state in ("running", "pending"):
         return previous
+    if self.state != "stopped":
+        raise refused(
+            "IncorrectInstanceState", f"The instance '{self.id}' is not in a state from which it can be started."
+        )
+    life = Ec2.of(cloud).lives[self.id]
+    life.asked_off, life.off_seen_at, life.power_cut_at = False, None, None
+    _switch_on(cloud, self, life, "started")
+    return previous

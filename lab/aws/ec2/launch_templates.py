@@ -13,7 +13,7 @@ from typing import Any
 
 from moto.ec2.utils import parse_user_data
 
-from lab.aws.core.cloud import current
+from lab.aws.core.cloud import Cloud, under_lock
 from lab.aws.core.errors import refused
 from lab.aws.core.patches import original, replaces
 
@@ -26,22 +26,21 @@ _TEMPLATE = "moto.ec2.models.launch_templates:LaunchTemplate"
     expects=("self",),
     reason="moto ignores SourceVersion",
 )
-def create_launch_template_version(self: Any) -> Any:
+@under_lock
+def create_launch_template_version(self: Any, _cloud: Cloud) -> Any:
     """CreateLaunchTemplateVersion with SourceVersion: merged on the top level, given parameters win."""
-    cloud = current()
-    with cloud.call():
-        source = self._get_param("SourceVersion")
-        if source:
-            template_id = self._get_param("LaunchTemplateId")
-            name = self._get_param("LaunchTemplateName")
-            template = (
-                self.ec2_backend.get_launch_template(template_id)
-                if template_id
-                else self.ec2_backend.get_launch_template_by_name(name)
-            )
-            base = copy.deepcopy(template.get_version(source).data)
-            template._source_of_next_version = base
-        return original(f"{_RESPONSE}.create_launch_template_version")(self)
+    source = self._get_param("SourceVersion")
+    if source:
+        template_id = self._get_param("LaunchTemplateId")
+        name = self._get_param("LaunchTemplateName")
+        template = (
+            self.ec2_backend.get_launch_template(template_id)
+            if template_id
+            else self.ec2_backend.get_launch_template_by_name(name)
+        )
+        base = copy.deepcopy(template.get_version(source).data)
+        template._source_of_next_version = base
+    return original(f"{_RESPONSE}.create_launch_template_version")(self)
 
 
 @replaces(

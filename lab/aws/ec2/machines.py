@@ -41,7 +41,7 @@ class Machines(Protocol):
         """Start booting; returns at once."""
 
     def press_power_button(self, instance_id: str) -> None:
-        """Ask the operating system to shut down; it may take its time or never do it."""
+        """Ask the operating system to shut down; it may take long, or never do it."""
 
     def power_off(self, instance_id: str) -> None:
         """Cut the power. What was not synced is lost. No-op when already off."""
@@ -53,11 +53,11 @@ class Machines(Protocol):
         """Hot-plug a network interface."""
 
     def unplug(self, instance_id: str, nic: Nic) -> None:
-        """Take a network interface away, whatever the guest does with it."""
+        """Remove a network interface, even if the guest uses it."""
 
 
 class NoMachines:
-    """Machines that are records only: always obedient, off as soon as the power button is pressed."""
+    """Machines that are records only; they are off as soon as the power button is pressed."""
 
     def __init__(self) -> None:
         self.on: dict[str, MachineOrder] = {}

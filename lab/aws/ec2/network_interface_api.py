@@ -11,7 +11,7 @@ from typing import Any
 
 from moto.core.responses import EmptyResult
 
-from lab.aws.core.cloud import current
+from lab.aws.core.cloud import Cloud, current, under_lock
 from lab.aws.core.errors import refused
 from lab.aws.core.patches import PROPERTY, original, replaces
 from lab.aws.ec2.state import Attachment, Ec2
@@ -52,18 +52,17 @@ def get_filter_value(self: Any, filter_name: str, method_name: str | None = None
     expects=("self",),
     reason="moto ignores Attachment.DeleteOnTermination",
 )
-def modify_network_interface_attribute(self: Any) -> Any:
+@under_lock
+def modify_network_interface_attribute(self: Any, cloud: Cloud) -> Any:
     """ModifyNetworkInterfaceAttribute with Attachment={AttachmentId, DeleteOnTermination}."""
     attachment_id = self._get_param("Attachment.AttachmentId")
     if attachment_id is None:
         return original(f"{_RESPONSE}.modify_network_interface_attribute")(self)
     self.error_on_dryrun()
-    cloud = current()
-    with cloud.call():
-        eni = self.ec2_backend.get_network_interface(self._get_param("NetworkInterfaceId"))
-        held = Ec2.of(cloud).attachments.get(eni.id)
-        if held is None or held.attachment_id != attachment_id:
-            raise refused("InvalidAttachmentID.NotFound", f"The interface attachment '{attachment_id}' does not exist.")
-        held.delete_on_termination = self._get_bool_param("Attachment.DeleteOnTermination", False)  # noqa: FBT003
-        eni.delete_on_termination = held.delete_on_termination
-        return EmptyResult()
+    eni = self.ec2_backend.get_network_interface(self._get_param("NetworkInterfaceId"))
+    held = Ec2.of(cloud).attachments.get(eni.id)
+    if held is None or held.attachment_id != attachment_id:
+        raise refused("InvalidAttachmentID.NotFound", f"The interface attachment '{attachment_id}' does not exist.")
+    held.delete_on_termination = self._get_bool_param("Attachment.DeleteOnTermination", False)  # noqa: FBT003
+    eni.delete_on_termination = held.delete_on_termination
+    return EmptyResult()

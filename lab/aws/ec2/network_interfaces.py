@@ -1,10 +1,10 @@
-"""Elastic network interfaces as EC2 treats them: whose they are, where they may go, and how long that takes.
+"""Elastic network interfaces: which instance has one, where it may be attached, and how long that takes.
 
-For: the agent's attach and detach. Guarantees: check and attach happen under one lock, so two callers cannot both win;
+For: the agent's attach and detach. Guarantees: check and attach happen under one lock, so only one caller can win;
 an attached interface is never taken, never leaves its zone, and comes back when its instance is terminated.
 Does not: model trunk or EFA interfaces, IPv6, Elastic IPs.
-Sources: EC2 API reference (AttachNetworkInterface, DetachNetworkInterface, DeleteNetworkInterface, error codes);
-reference/aws-facts.md 2.1 and 2.2; reference/moto-and-cdk.md section 3 "Real AWS codes to emulate".
+Sources: EC2 API reference (AttachNetworkInterface, DetachNetworkInterface, DeleteNetworkInterface, "Error codes");
+EC2 user guide "Elastic network interfaces"; refusals as seen in int128/terraform-aws-nat-instance#57.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 from moto.ec2.exceptions import InvalidInstanceIdError
 from moto.ec2.utils import random_eni_attach_id
 
-from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.cloud import Cloud, under_lock
 from lab.aws.core.errors import refused
 from lab.aws.core.patches import original, replaces
 from lab.aws.ec2.machines import Nic
@@ -77,24 +77,22 @@ def reserve_address(subnet: Any, wanted: str | None, holder: Any) -> str:
     expects=_CREATE_PARAMETERS,
     reason="moto neither reserves nor checks private addresses, so two interfaces can share one",
 )
+@under_lock
 def create_network_interface(
-    self: Any, subnet: Any, private_ip_address: str | list[str] | None, *args: Any, **kwargs: Any
+    self: Any, _cloud: Cloud, subnet: Any, private_ip_address: str | list[str] | None, *args: Any, **kwargs: Any
 ) -> Any:
     """CreateNetworkInterface: the address is inside the subnet, outside its reserved part, and free."""
-    cloud = current()
-    with cloud.call():
-        if isinstance(subnet, str):
-            subnet = self.get_subnet(subnet)
-        wanted = private_ip_address[0] if isinstance(private_ip_address, list) and private_ip_address else None
-        wanted = wanted or (private_ip_address if isinstance(private_ip_address, str) else None)
-        reservation = object()
-        address = reserve_address(subnet, wanted, reservation)
-        macs = {eni.mac_address for eni in self.enis.values()}
-        eni = original(f"{_BACKEND}.create_network_interface")(self, subnet, address, *args, **kwargs)
-        while eni.mac_address in macs:
-            eni.mac_address = _next_mac(eni.mac_address)
-        subnet._subnet_ips[address] = eni
-        return eni
+    if isinstance(subnet, str):
+        subnet = self.get_subnet(subnet)
+    wanted = private_ip_address[0] if isinstance(private_ip_address, list) and private_ip_address else None
+    wanted = wanted or (private_ip_address if isinstance(private_ip_address, str) else None)
+    address = reserve_address(subnet, wanted, object())
+    macs = {eni.mac_address for eni in self.enis.values()}
+    eni = original(f"{_BACKEND}.create_network_interface")(self, subnet, address, *args, **kwargs)
+    while eni.mac_address in macs:
+        eni.mac_address = _next_mac(eni.mac_address)
+    subnet._subnet_ips[address] = eni
+    return eni
 
 
 def _next_mac(mac: str) -> str:
@@ -107,15 +105,14 @@ def _next_mac(mac: str) -> str:
     expects=("self", "eni_id"),
     reason="moto deletes interfaces that are in use",
 )
-def delete_network_interface(self: Any, eni_id: str) -> None:
+@under_lock
+def delete_network_interface(self: Any, cloud: Cloud, eni_id: str) -> None:
     """DeleteNetworkInterface: refused while in use; the address is free afterwards."""
-    cloud = current()
-    with cloud.call():
-        eni = self.get_network_interface(eni_id)
-        if eni_id in Ec2.of(cloud).attachments:
-            raise refused("InvalidParameterValue", f"Network interface '{eni_id}' is currently in use.")
-        original(f"{_BACKEND}.delete_network_interface")(self, eni_id)
-        eni.subnet.del_subnet_ip(eni.private_ip_address)
+    eni = self.get_network_interface(eni_id)
+    if eni_id in Ec2.of(cloud).attachments:
+        raise refused("InvalidParameterValue", f"Network interface '{eni_id}' is currently in use.")
+    original(f"{_BACKEND}.delete_network_interface")(self, eni_id)
+    eni.subnet.del_subnet_ip(eni.private_ip_address)
 
 
 # -------------------------------------------------------------------- attach
@@ -124,17 +121,18 @@ def delete_network_interface(self: Any, eni_id: str) -> None:
     expects=("self", "eni_id", "instance_id", "device_index"),
     reason="moto steals attached interfaces, crosses zones and overwrites device indexes",
 )
-def attach_network_interface(self: Any, eni_id: str, instance_id: str, device_index: int | str) -> Attachment:
+@under_lock
+def attach_network_interface(
+    self: Any, cloud: Cloud, eni_id: str, instance_id: str, device_index: int | str
+) -> Attachment:
     """AttachNetworkInterface: all rules and the attachment itself under one lock."""
-    cloud = current()
-    with cloud.call():
-        eni = self.get_network_interface(eni_id)
-        instance = self.get_instance(instance_id)
-        if instance.state == "terminated":
-            raise InvalidInstanceIdError(instance_id)
-        index = int(device_index)
-        refuse_attachment(cloud, eni, instance, index)
-        return begin_attachment(cloud, eni, instance, index)
+    eni = self.get_network_interface(eni_id)
+    instance = self.get_instance(instance_id)
+    if instance.state == "terminated":
+        raise InvalidInstanceIdError(instance_id)
+    index = int(device_index)
+    refuse_attachment(cloud, eni, instance, index)
+    return begin_attachment(cloud, eni, instance, index)
 
 
 def refuse_attachment(cloud: Cloud, eni: Any, instance: Any, index: int) -> None:
@@ -208,16 +206,15 @@ def record_attachment(cloud: Cloud, eni: Any, instance: Any, index: int, *, stat
     expects=("self", "eni", "device_index"),
     reason="interfaces given at launch must appear in the same book of attachments",
 )
-def attach_eni(self: Any, eni: Any, device_index: int) -> str:
+@under_lock
+def attach_eni(self: Any, cloud: Cloud, eni: Any, device_index: int) -> str:
     """Attach at launch: attached from the start, the machine is powered on with it."""
-    cloud = current()
-    with cloud.call():
-        index = int(device_index)
-        if eni.id in Ec2.of(cloud).attachments:
-            raise refused("InvalidNetworkInterface.InUse", f"Interface: [{eni.id}] in use.")
-        if index == 0:
-            eni.delete_on_termination = True
-        return record_attachment(cloud, eni, self, index, status="attached").attachment_id
+    index = int(device_index)
+    if eni.id in Ec2.of(cloud).attachments:
+        raise refused("InvalidNetworkInterface.InUse", f"Interface: [{eni.id}] in use.")
+    if index == 0:
+        eni.delete_on_termination = True
+    return record_attachment(cloud, eni, self, index, status="attached").attachment_id
 
 
 # -------------------------------------------------------------------- detach
@@ -226,16 +223,15 @@ def attach_eni(self: Any, eni: Any, device_index: int) -> str:
     expects=("self", "attachment_id"),
     reason="moto detaches at once and detaches the primary interface",
 )
-def detach_network_interface(self: Any, attachment_id: str) -> None:
+@under_lock
+def detach_network_interface(self: Any, cloud: Cloud, attachment_id: str) -> None:
     """DetachNetworkInterface: never device 0; takes `detach_s`."""
-    cloud = current()
-    with cloud.call():
-        for eni in self.enis.values():
-            attachment = Ec2.of(cloud).attachments.get(eni.id)
-            if attachment is not None and attachment.attachment_id == attachment_id:
-                begin_detachment(cloud, eni, attachment)
-                return
-        raise refused("InvalidAttachmentID.NotFound", f"The interface attachment '{attachment_id}' does not exist.")
+    for eni in self.enis.values():
+        attachment = Ec2.of(cloud).attachments.get(eni.id)
+        if attachment is not None and attachment.attachment_id == attachment_id:
+            begin_detachment(cloud, eni, attachment)
+            return
+    raise refused("InvalidAttachmentID.NotFound", f"The interface attachment '{attachment_id}' does not exist.")
 
 
 def begin_detachment(cloud: Cloud, eni: Any, attachment: Attachment) -> None:
@@ -258,7 +254,7 @@ def begin_detachment(cloud: Cloud, eni: Any, attachment: Attachment) -> None:
 
 
 def release(cloud: Cloud, eni: Any) -> None:
-    """Take the interface away from its instance, on the record and from the machine; it is available afterwards."""
+    """Detach the interface on the record and from the machine; it is available afterwards."""
     attachment = Ec2.of(cloud).attachments.pop(eni.id)
     instance = eni.instance
     if instance is not None:
@@ -271,7 +267,7 @@ def release(cloud: Cloud, eni: Any) -> None:
 
 
 def release_all(cloud: Cloud, instance: Any) -> None:
-    """What termination does: interfaces with DeleteOnTermination go away, the others become available."""
+    """Release every interface of a terminated instance: delete those with DeleteOnTermination, free the others."""
     for eni in list(instance.nics.values()):
         delete = Ec2.of(cloud).attachments[eni.id].delete_on_termination
         release(cloud, eni)

@@ -59,7 +59,7 @@ class Ec2:
 
     @classmethod
     def of(cls, cloud: Cloud) -> Ec2:
-        """The one of this cloud."""
+        """The object that this cloud keeps."""
         return cloud.room(cls, cls)
 
 

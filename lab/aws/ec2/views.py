@@ -83,7 +83,7 @@ def tags_of(record: Any) -> dict[str, str]:
 
 
 class Ec2Queries:
-    """What can be asked of EC2. Thread-safe."""
+    """Queries about EC2. Thread-safe."""
 
     cloud: Cloud
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from moto.efs.exceptions import FileSystemNotFound
 
-from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.cloud import Cloud, under_lock
 from lab.aws.core.errors import file_system_refused
 from lab.aws.core.patches import original, replaces
 
@@ -41,31 +41,29 @@ def _answered(answer: Any, state: str) -> Any:
 
 
 @replaces(f"{_RESPONSE}.create_file_system", expects=("self",), reason=_AT_ONCE)
-def create_file_system(self: Any) -> Any:
+@under_lock
+def create_file_system(self: Any, cloud: Cloud) -> Any:
     """CreateFileSystem: creating, later available."""
-    cloud = current()
-    with cloud.call():
-        answer = original(f"{_RESPONSE}.create_file_system")(self)
-        record = self.efs_backend.file_systems_by_id[json.loads(answer[0])["FileSystemId"]]
-        _become_available(cloud, record, "file_system_s", record.file_system_id)
-        return _answered(answer, record.life_cycle_state)
+    answer = original(f"{_RESPONSE}.create_file_system")(self)
+    record = self.efs_backend.file_systems_by_id[json.loads(answer[0])["FileSystemId"]]
+    _become_available(cloud, record, "file_system_s", record.file_system_id)
+    return _answered(answer, record.life_cycle_state)
 
 
 @replaces(f"{_RESPONSE}.create_mount_target", expects=("self",), reason=_AT_ONCE)
-def create_mount_target(self: Any) -> Any:
+@under_lock
+def create_mount_target(self: Any, cloud: Cloud) -> Any:
     """CreateMountTarget: only on an available file system; creating, later available."""
-    cloud = current()
-    with cloud.call():
-        file_system = self.efs_backend.file_systems_by_id.get(self._get_param("FileSystemId"))
-        if file_system is not None and file_system.life_cycle_state != "available":
-            raise file_system_refused(
-                "IncorrectFileSystemLifeCycleState",
-                f"File system '{file_system.file_system_id}' is {file_system.life_cycle_state}.",
-            )
-        answer = original(f"{_RESPONSE}.create_mount_target")(self)
-        record = self.efs_backend.mount_targets_by_id[json.loads(answer[0])["MountTargetId"]]
-        _become_available(cloud, record, "mount_target_s", record.file_system_id)
-        return _answered(answer, record.life_cycle_state)
+    file_system = self.efs_backend.file_systems_by_id.get(self._get_param("FileSystemId"))
+    if file_system is not None and file_system.life_cycle_state != "available":
+        raise file_system_refused(
+            "IncorrectFileSystemLifeCycleState",
+            f"File system '{file_system.file_system_id}' is {file_system.life_cycle_state}.",
+        )
+    answer = original(f"{_RESPONSE}.create_mount_target")(self)
+    record = self.efs_backend.mount_targets_by_id[json.loads(answer[0])["MountTargetId"]]
+    _become_available(cloud, record, "mount_target_s", record.file_system_id)
+    return _answered(answer, record.life_cycle_state)
 
 
 @replaces(
@@ -73,11 +71,10 @@ def create_mount_target(self: Any) -> Any:
     expects=("self",),
     reason="moto makes access points of file systems that are not",
 )
-def create_access_point(self: Any) -> Any:
+@under_lock
+def create_access_point(self: Any, _cloud: Cloud) -> Any:
     """CreateAccessPoint: on a file system that exists."""
-    cloud = current()
-    with cloud.call():
-        file_system_id = self._get_param("FileSystemId")
-        if file_system_id not in self.efs_backend.file_systems_by_id:
-            raise FileSystemNotFound(file_system_id)
-        return original(f"{_RESPONSE}.create_access_point")(self)
+    file_system_id = self._get_param("FileSystemId")
+    if file_system_id not in self.efs_backend.file_systems_by_id:
+        raise FileSystemNotFound(file_system_id)
+    return original(f"{_RESPONSE}.create_access_point")(self)

@@ -37,7 +37,7 @@ class AccessPointView:
 
 
 class EfsQueries:
-    """What can be asked of EFS. Thread-safe."""
+    """Queries about EFS. Thread-safe."""
 
     cloud: Cloud
 

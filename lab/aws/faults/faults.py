@@ -24,7 +24,7 @@ _SERVICES = {"efs": "elasticfilesystem", "monitoring": "cloudwatch"}
 
 @dataclass(frozen=True, kw_only=True)
 class ApiCall:
-    """One request, as far as faults and limits look at it."""
+    """What faults and limits look at in a request."""
 
     service: str  # IAM's prefix, e.g. "ec2", "elasticfilesystem", "cloudwatch"
     action: str  # operation name, e.g. "AttachNetworkInterface"
@@ -97,7 +97,7 @@ class Fault:
         self.id, self._added_at = fault_id, now
 
     def is_over(self, now: float) -> bool:
-        """True when it can hit nothing any more."""
+        """True when it cannot hit any further call."""
         used_up = self.count is not None and self.hits >= self.count
         late = self.lasts_s is not None and now >= self._added_at + self.starts_in_s + self.lasts_s
         return used_up or late or self.over.is_set()
@@ -126,7 +126,7 @@ class Fault:
 
     @property
     def outcome(self) -> str:
-        """In one word, for events and displays."""
+        """The outcome in a word or two, for events and displays."""
         return self.code or self.kind or ("drop" if self.drop else "answer lost" if self.lose_answer else "delay")
 
 
@@ -141,7 +141,7 @@ class Faults:
 
     @classmethod
     def of(cls, cloud: Cloud) -> Faults:
-        """Those of this cloud."""
+        """The object that this cloud keeps."""
         return cloud.room(cls, lambda: cls(cloud.now))
 
     def add(self, fault: Fault) -> Fault:
@@ -161,7 +161,7 @@ class Faults:
         return bool(found)
 
     def clear(self) -> None:
-        """No more faults; calls that one is holding back go on."""
+        """Remove all faults; calls that a fault delays continue at once."""
         with self._lock:
             ended, self._faults = self._faults, []
         for fault in ended:

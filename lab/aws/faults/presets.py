@@ -69,7 +69,7 @@ def preset(name: str, **overrides: Any) -> Fault:
 
 
 def make_fault(fields: dict[str, Any]) -> Fault:
-    """A fault from plain fields, as they come from JSON. Raises ValueError naming a field that is not one."""
+    """A fault from JSON fields. Raises ValueError that names an unknown field or a wrong value."""
     known = {key: kind for key, kind in Fault.__annotations__.items() if key not in ("id", "hits", "over")}
     for key, value in fields.items():
         if key not in known:

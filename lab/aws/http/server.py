@@ -38,27 +38,27 @@ _StartResponse = Callable[..., Any]
 
 
 class ConnectionLost(ConnectionError):
-    """A fault wants the connection closed without an answer. werkzeug takes a ConnectionError for a lost client."""
+    """A fault closes the connection without an answer. werkzeug treats a ConnectionError as a lost client."""
 
 
 class Handler(MotoRequestHandler):  # type: ignore[misc]
-    """HTTP/1.1, quiet, and able to hang up."""
+    """HTTP/1.1 without logging; can close a connection without an answer."""
 
     protocol_version = "HTTP/1.1"
 
     def log(self, type: str, message: str, *args: Any) -> None:
-        """Say nothing; the call log is elsewhere."""
+        """Log nothing here: the call log has every request."""
 
     def connection_dropped(self, error: BaseException, environ: Any = None) -> None:  # noqa: ARG002
-        """Hang up: the client went away, or a fault wants it so."""
+        """Close the connection: the client went away, or a fault asks for it."""
         self.close_connection = True
 
 
 @lru_cache
 def _moto() -> Any:
-    """moto's application, one for the process: making its routes takes longer than a test.
+    """moto's application, one per process, because building its routes takes longer than a test.
 
-    Which service a host stands for is remembered, because moto lists its own directory on disk to find out.
+    The service of a host is cached, because moto lists its own directory on disk to find it.
     """
     application = DomainDispatcherApplication(create_backend_app)
     application.get_backend_for_host = lru_cache(application.get_backend_for_host)
@@ -177,7 +177,7 @@ class HttpServer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening; answers under way are finished by their threads."""
+        """Stop listening; threads finish the answers under way."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join(10.0)

@@ -30,13 +30,13 @@ _STUBBER = "moto.core.botocore_stubber:BotocoreStubber"
 
 @dataclass
 class Waits:
-    """How a delay passes in process: the test's clock is moved, nobody sleeps."""
+    """How a delay passes in process: the test's clock moves, nothing sleeps."""
 
     pass_time: Callable[[float], None] = lambda _seconds: None
 
     @classmethod
     def of(cls, cloud: Cloud) -> Waits:
-        """The one of this cloud."""
+        """The object that this cloud keeps."""
         return cloud.room(cls, cls)
 
 
@@ -84,7 +84,7 @@ def _refuse(request: Any, headers: dict[str, str], call: ApiCall, refused: Refus
     f"{_STUBBER}.process_request", expects=("self", "request"), reason="in-process calls belong into the call log"
 )
 def process_request(self: Any, request: Any) -> Any:
-    """moto's in-process answer, noted."""
+    """moto's in-process answer, recorded in the call log."""
     headers, body = _headers_and_body(request)
     with recording(current(), request.method, request.url, headers, body) as noted:
         response = original(f"{_STUBBER}.process_request")(self, request)

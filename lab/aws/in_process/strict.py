@@ -30,7 +30,7 @@ from lab.aws.in_process.door import Waits
 
 
 class StrictAws(CloudQueries):
-    """The query API of the lab, and the hand on the clock."""
+    """The query API of the lab, plus control of its clock."""
 
     def __init__(self, cloud: Cloud, clock: ManualClock) -> None:
         super().__init__(cloud)

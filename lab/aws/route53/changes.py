@@ -15,7 +15,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 
-from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.cloud import Cloud, current, under_lock
 from lab.aws.core.errors import record_refused
 from lab.aws.core.patches import original, replaces
 from lab.aws.route53.record_rules import Record, RecordKey, apply_changes, normal_name, record_from
@@ -109,15 +109,10 @@ def _key_of(rrset: Any) -> RecordKey:
     expects=("self", "zoneid", "change_list"),
     reason="moto accepts duplicates, bad values and clashes, and batches are not atomic",
 )
-def change_resource_record_sets(
-    self: Any,  # noqa: ARG001 - a method of moto's
-    zoneid: str,
-    change_list: list[dict[str, Any]],
-) -> Change:
+@under_lock
+def change_resource_record_sets(_self: Any, cloud: Cloud, zoneid: str, change_list: list[dict[str, Any]]) -> Change:
     """ChangeResourceRecordSets on the backend."""
-    cloud = current()
-    with cloud.call():
-        return submit_changes(cloud, zoneid, change_list)
+    return submit_changes(cloud, zoneid, change_list)
 
 
 @replaces(
@@ -172,11 +167,10 @@ def get_change(self: Any) -> Any:
     ),
     reason="moto writes the SOA value as a Python dictionary",
 )
-def create_hosted_zone(self: Any, name: str, private_zone: bool, *args: Any, **kwargs: Any) -> Any:  # noqa: FBT001
+@under_lock
+def create_hosted_zone(self: Any, _cloud: Cloud, name: str, private_zone: Any, *args: Any, **kwargs: Any) -> Any:
     """CreateHostedZone: lower-case name, readable SOA."""
-    cloud = current()
-    with cloud.call():
-        zone = original(f"{_BACKEND}.create_hosted_zone")(self, name.lower(), private_zone, *args, **kwargs)
-        for rrset in zone.rrsets:
-            rrset.records = [value["Value"] if isinstance(value, dict) else value for value in rrset.records]
-        return zone
+    zone = original(f"{_BACKEND}.create_hosted_zone")(self, name.lower(), private_zone, *args, **kwargs)
+    for rrset in zone.rrsets:
+        rrset.records = [value["Value"] if isinstance(value, dict) else value for value in rrset.records]
+    return zone

@@ -41,5 +41,5 @@ class Route53:
 
     @classmethod
     def of(cls, cloud: Cloud) -> Route53:
-        """The one of this cloud."""
+        """The object that this cloud keeps."""
         return cloud.room(cls, lambda: cls(Limits(cloud.now)))

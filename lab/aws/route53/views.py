@@ -26,7 +26,7 @@ class RecordView:
 
 
 class Route53Queries:
-    """What can be asked of Route 53. Thread-safe."""
+    """Queries about Route 53. Thread-safe."""
 
     cloud: Cloud
 

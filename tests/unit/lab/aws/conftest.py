@@ -1,4 +1,4 @@
-"""A world of its own for each test of the lab's AWS."""
+"""Three zones of a strict AWS of its own for each test."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.kit.aws_world import World, open_world
+from tests.kit.three_zones import ThreeZones, open_three_zones
 
 
 @pytest.fixture
-def world() -> Iterator[World]:
-    with open_world() as opened:
+def zones() -> Iterator[ThreeZones]:
+    with open_three_zones() as opened:
         yield opened

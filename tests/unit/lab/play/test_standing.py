@@ -11,12 +11,14 @@ import pytest
 
 from lab.aws import ControlPlane, GroupView, MemberView, NetworkInterfaceView, RecordView
 from lab.play.standing import Standing, read_standing
+from lab.report.model import Phase
 
 NAME = "influxdb.example.internal"
 SERVING, OTHER = "i-0000000000000000a", "i-0000000000000000b"
+READY: dict[str, Any] = {"name": "ready", "start_s": 2.3, "duration_s": 0.0, "outcome": "ok", "detail": ""}
 STATE: dict[str, Any] = {
     "instance_id": SERVING, "phase": "ready", "sentence": "serving", "zone": "us-east-1a", "image_id": "ami-1",
-    "image_version": "1", "generation": 3, "timeline": [{"name": "ready"}],
+    "image_version": "1", "generation": 3, "timeline": [READY],
 }  # fmt: skip
 MEMBER = MemberView(instance_id=SERVING, zone="us-east-1a", lifecycle_state="InService", health_status="Healthy",
                     launch_template_version="1")  # fmt: skip
@@ -85,7 +87,7 @@ def test_everything_as_it_should_be_is_good_and_read_from_its_place() -> None:
     assert read(seen) == Standing(
         instance_id=SERVING, phase="ready", sentence="serving", zone="us-east-1a", image_id="ami-1", image_version="1",
         lifecycle="InService", network_interface_id="eni-a", address="10.0.100.10", record_value="10.0.100.10",
-        generation=3, timeline=({"name": "ready"},),
+        generation=3, phases=(Phase(**READY),),
     )  # fmt: skip
     assert read(seen).is_good
     assert set(seen.asked) == {"/soloist/influxdb/state", "soloist-influxdb"}

@@ -4,23 +4,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 
 from lab.aws import FAST, ControlPlane, NoMachines
 from lab.play.deployment import deploy
-from lab.play.synthesis import Template, synthesize
-
-ONE, TWO = "ami-0000000000000001a", "ami-0000000000000002b"
-
-
-@pytest.fixture(scope="module")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
-    """Synthesized once per image: that is what takes the time."""
-    return {image: synthesize("influxdb", image, tmp_path_factory.mktemp("synth")) for image in (ONE, TWO)}
+from lab.play.synthesis import Template
+from tests.contract.deployed_account import ONE, TWO, client
 
 
 @pytest.fixture
@@ -32,20 +24,14 @@ def plane() -> Iterator[ControlPlane]:
         assert plane.errors == []
 
 
-def client(plane: ControlPlane, service: str) -> Any:
-    return boto3.client(  # type: ignore[call-overload]
-        service, "us-east-1", endpoint_url=plane.endpoint_url, aws_access_key_id="AKIAX", aws_secret_access_key="x"
-    )
-
-
-def test_deploy_stage_promote_and_deploy_again(plane: ControlPlane, templates: dict[str, Template]) -> None:
+def test_deploy_stage_promote_and_deploy_again(plane: ControlPlane, synthesized: Callable[[str], Template]) -> None:
     cloudformation, ec2 = client(plane, "cloudformation"), client(plane, "ec2")
-    assert deploy(cloudformation, templates[ONE]) == "created"
-    assert plane.template_sha256("soloist-influxdb") == templates[ONE].sha256
+    assert deploy(cloudformation, synthesized(ONE)) == "created"
+    assert plane.template_sha256("soloist-influxdb") == synthesized(ONE).sha256
     first = wait_for_member(plane, "Pending:Wait")
-    assert deploy(cloudformation, templates[ONE]) == "unchanged"
-    assert deploy(cloudformation, templates[TWO]) == "updated"
-    assert plane.template_sha256("soloist-influxdb") == templates[TWO].sha256
+    assert deploy(cloudformation, synthesized(ONE)) == "unchanged"
+    assert deploy(cloudformation, synthesized(TWO)) == "updated"
+    assert plane.template_sha256("soloist-influxdb") == synthesized(TWO).sha256
     found = ec2.describe_launch_templates()["LaunchTemplates"][0]
     assert (found["DefaultVersionNumber"], found["LatestVersionNumber"]) == (1, 2)
     group = plane.group("soloist-influxdb")
@@ -54,8 +40,8 @@ def test_deploy_stage_promote_and_deploy_again(plane: ControlPlane, templates: d
     assert group.suspended == ("AZRebalance",)
 
 
-def test_what_the_agent_and_the_lab_read_is_there(plane: ControlPlane, templates: dict[str, Template]) -> None:
-    deploy(client(plane, "cloudformation"), templates[ONE])
+def test_what_the_agent_and_the_lab_read_is_there(plane: ControlPlane, synthesized: Callable[[str], Template]) -> None:
+    deploy(client(plane, "cloudformation"), synthesized(ONE))
     wait_for_member(plane, "Pending:Wait")
     view = plane.instances()[0]
     assert view.http_tokens == "required"
@@ -81,9 +67,9 @@ def test_what_the_agent_and_the_lab_read_is_there(plane: ControlPlane, templates
 
 
 def test_hooks_policies_and_retention_are_those_of_the_template(
-    plane: ControlPlane, templates: dict[str, Template]
+    plane: ControlPlane, synthesized: Callable[[str], Template]
 ) -> None:
-    deploy(client(plane, "cloudformation"), templates[ONE])
+    deploy(client(plane, "cloudformation"), synthesized(ONE))
     hooks = client(plane, "autoscaling").describe_lifecycle_hooks(AutoScalingGroupName="soloist-influxdb")
     times = {
         one["LifecycleHookName"]: (
@@ -120,10 +106,10 @@ def test_hooks_policies_and_retention_are_those_of_the_template(
 
 
 def test_deleting_the_stack_removes_the_record_and_keeps_what_is_retained(
-    plane: ControlPlane, templates: dict[str, Template]
+    plane: ControlPlane, synthesized: Callable[[str], Template]
 ) -> None:
     cloudformation = client(plane, "cloudformation")
-    deploy(cloudformation, templates[ONE])
+    deploy(cloudformation, synthesized(ONE))
     instance = wait_for_member(plane, "Pending:Wait")
     stack = cloudformation.describe_stacks(StackName="soloist-influxdb")["Stacks"][0]
     cloudformation.delete_stack(StackName="soloist-influxdb")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import boto3
-import pytest
-
 from lab.aws import FAST, ControlPlane, NoMachines
 from lab.base.checkout import CHECKOUT
-from lab.play.synthesis import Template, synthesize
-from lab.redeployment import IMAGE_ID, deploy_noting
+from lab.play.synthesis import Template
+from lab.redeployment import deploy_noting
+from tests.contract.deployed_account import ONE, client
 
 
 def test_make_lab_deploy_twice_changes_nothing() -> None:
@@ -35,11 +34,6 @@ def test_a_service_that_is_not_there_is_one_clear_line() -> None:
     assert "Traceback" not in done.stderr
 
 
-@pytest.fixture(scope="module")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Template:
-    return synthesize("influxdb", IMAGE_ID, tmp_path_factory.mktemp("synth"))
-
-
 def changed(template: Template, directory: Path, changes: dict[str, Any]) -> Template:
     """The template with properties of its launch template's data changed."""
     document = json.loads(template.path.read_text())
@@ -50,16 +44,11 @@ def changed(template: Template, directory: Path, changes: dict[str, Any]) -> Tem
     return Template(stack_name=template.stack_name, path=path, sha256="")
 
 
-def test_what_a_deployment_changes_is_said_by_resource(template: Template, tmp_path: Path) -> None:
+def test_what_a_deployment_changes_is_said_by_resource(synthesized: Callable[[str], Template], tmp_path: Path) -> None:
+    template = synthesized(ONE)
     with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
-        plane.register_image(IMAGE_ID, "one")
-        cloudformation = boto3.client(
-            "cloudformation",
-            "us-east-1",
-            endpoint_url=plane.endpoint_url,
-            aws_access_key_id="operator",
-            aws_secret_access_key="operator",
-        )
+        plane.register_image(ONE, "one")
+        cloudformation = client(plane, "cloudformation")
         deploy_noting(plane, cloudformation, template)
         assert deploy_noting(plane, cloudformation, template).sentence == "no changes"
         update = deploy_noting(plane, cloudformation, changed(template, tmp_path, {"InstanceType": "t3.large"}))

@@ -12,7 +12,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutE
 
 from lab.aws import ControlPlane, Fault, ManualClock, NoMachines
 from lab.aws.faults.presets import PRESETS
-from tests.contract.faulty_account import CALLS, IMAGE, TIMING, Account
+from tests.contract.http.faulty_account import CALLS, IMAGE, TIMING, Account
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ import time
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract import stack_readers as read
+from tests.contract.cloudformation import stack_readers as read
 from tests.contract.deployed_account import ONE, TWO, Account, template
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.kit.aws_world import World
+from tests.kit.three_zones import ThreeZones
 
 LAUNCH = {
     "LifecycleHookName": "boot",
@@ -20,19 +20,19 @@ DRAIN = {
 }
 
 
-def complete(world: World, instance: str, hook: str = "boot", result: str = "CONTINUE") -> None:
-    world.autoscaling.complete_lifecycle_action(
+def complete(zones: ThreeZones, instance: str, hook: str = "boot", result: str = "CONTINUE") -> None:
+    zones.autoscaling.complete_lifecycle_action(
         AutoScalingGroupName="one", LifecycleHookName=hook, InstanceId=instance, LifecycleActionResult=result
     )
 
 
-def activities(world: World) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = world.autoscaling.describe_scaling_activities(AutoScalingGroupName="one")[
+def activities(zones: ThreeZones) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = zones.autoscaling.describe_scaling_activities(AutoScalingGroupName="one")[
         "Activities"
     ]
     return found
 
 
-def lifecycles(world: World) -> dict[str, str]:
-    answer = world.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["one"])["AutoScalingGroups"][0]
+def lifecycles(zones: ThreeZones) -> dict[str, str]:
+    answer = zones.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=["one"])["AutoScalingGroups"][0]
     return {one["InstanceId"]: one["LifecycleState"] for one in answer["Instances"]}

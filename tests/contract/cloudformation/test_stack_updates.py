@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from tests.contract import stack_readers as read
+from tests.contract.cloudformation import stack_readers as read
 from tests.contract.deployed_account import ONE, Account, open_account, template
 
 ALARM: dict[str, Any] = {

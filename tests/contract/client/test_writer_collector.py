@@ -6,7 +6,7 @@ import socketserver
 import threading
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -158,10 +158,29 @@ def wait_for_attempts(ledger: Ledger, attempts: int) -> None:
         time.sleep(0.02)
 
 
-def test_reports_reach_the_ledger_and_the_check_sees_a_lost_point(influx: InfluxStandIn, collector: Collector) -> None:
+@pytest.fixture
+def delivering() -> Iterator[Callable[[int], Reports]]:
+    """Reports that a thread hands to the collector at a port; the thread ends with the test."""
+    begun: list[tuple[Reports, threading.Thread]] = []
+
+    def begin(port: int) -> Reports:
+        reports = Reports(("127.0.0.1", port))
+        begun.append((reports, threading.Thread(target=reports.deliver, daemon=True)))
+        begun[-1][1].start()
+        return reports
+
+    yield begin
+    for reports, thread in begun:
+        reports.close()
+        thread.join(10)
+        assert not thread.is_alive()
+
+
+def test_reports_reach_the_ledger_and_the_check_sees_a_lost_point(
+    influx: InfluxStandIn, collector: Collector, delivering: Callable[[int], Reports]
+) -> None:
     influx.databases.add("lab")
-    reports = Reports(("127.0.0.1", collector.port))
-    threading.Thread(target=reports.deliver_for_ever, daemon=True).start()
+    reports = delivering(collector.port)
     agents = [Writer(name, ("localhost", port(influx)), "lab", reports, 1) for name in ("w1", "w2")]
     for behaviour in ("store", "hang up", "lose", "store"):
         influx.behaviour = behaviour
@@ -172,13 +191,14 @@ def test_reports_reach_the_ledger_and_the_check_sees_a_lost_point(influx: Influx
     assert (verdict.acknowledged, verdict.lost, verdict.unacknowledged) == (6, (("w1", 3), ("w2", 3)), 2)
 
 
-def test_reports_survive_a_collector_that_comes_back(influx: InfluxStandIn) -> None:
+def test_reports_survive_a_collector_that_comes_back(
+    influx: InfluxStandIn, delivering: Callable[[int], Reports]
+) -> None:
     influx.databases.add("lab")
     ledger = Ledger()
     with Collector(ledger, address="127.0.0.1") as first:
         first.open()
-        reports = Reports(("127.0.0.1", first.port))
-        threading.Thread(target=reports.deliver_for_ever, daemon=True).start()
+        reports = delivering(first.port)
         agent = Writer("w1", ("localhost", port(influx)), "lab", reports, 1)
         agent.write_once()
         wait_for_attempts(ledger, 1)

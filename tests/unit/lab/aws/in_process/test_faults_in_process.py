@@ -10,43 +10,43 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 from lab.aws.faults.faults import ApiCall, Fault, Faults
 from lab.aws.in_process.strict import strict_mock_aws
 from lab.aws.route53.limits import Limits
-from tests.kit.aws_world import ZONES, World, client
 from tests.kit.distinct_delays import DISTINCT
+from tests.kit.three_zones import ZONES, ThreeZones, client
 
 
-def test_a_lost_answer_looks_like_a_theft_to_the_retry(world: World) -> None:
-    instance = world.run()
-    interface = world.interfaces[ZONES[0]]
-    fault = world.aws.inject("answer-lost", service="ec2", action="AttachNetworkInterface")
+def test_a_lost_answer_looks_like_a_theft_to_the_retry(zones: ThreeZones) -> None:
+    instance = zones.run()
+    interface = zones.interfaces[ZONES[0]]
+    fault = zones.aws.inject("answer-lost", service="ec2", action="AttachNetworkInterface")
     with pytest.raises(ClientError, match=r"InvalidNetworkInterface\.InUse"):
-        world.attach(interface, instance)  # botocore itself tried a second time
+        zones.attach(interface, instance)  # botocore itself tried a second time
     assert fault.hits == 1
-    assert world.interface(interface)["Attachment"]["InstanceId"] == instance
+    assert zones.interface(interface)["Attachment"]["InstanceId"] == instance
 
 
-def test_a_closed_connection_is_botocores_own_error(world: World) -> None:
-    world.aws.inject("api-away", service="ec2")
+def test_a_closed_connection_is_botocores_own_error(zones: ThreeZones) -> None:
+    zones.aws.inject("api-away", service="ec2")
     with pytest.raises(ConnectionClosedError):
-        world.ec2.describe_vpcs()
-    world.aws.faults.clear()
-    world.ec2.describe_vpcs()
+        zones.ec2.describe_vpcs()
+    zones.aws.faults.clear()
+    zones.ec2.describe_vpcs()
 
 
-def test_a_delay_passes_on_the_tests_own_clock(world: World) -> None:
-    instance = world.run()
-    attachment = world.attach(world.interfaces[ZONES[0]], instance)
+def test_a_delay_passes_on_the_tests_own_clock(zones: ThreeZones) -> None:
+    instance = zones.run()
+    attachment = zones.attach(zones.interfaces[ZONES[0]], instance)
     assert attachment
-    world.aws.inject("slow", delay_s=3)
-    assert world.interface(world.interfaces[ZONES[0]])["Attachment"]["Status"] == "attached"
+    zones.aws.inject("slow", delay_s=3)
+    assert zones.interface(zones.interfaces[ZONES[0]])["Attachment"]["Status"] == "attached"
 
 
-def test_errors_arrive_in_the_services_own_words(world: World) -> None:
-    world.aws.inject("denied")
+def test_errors_arrive_in_the_services_own_words(zones: ThreeZones) -> None:
+    zones.aws.inject("denied")
     with pytest.raises(ClientError) as caught:
-        world.ec2.describe_vpcs()
+        zones.ec2.describe_vpcs()
     assert caught.value.response["Error"]["Code"] == "UnauthorizedOperation"
     with pytest.raises(ClientError) as caught:
-        world.route53.list_hosted_zones()
+        zones.route53.list_hosted_zones()
     assert caught.value.response["Error"]["Code"] == "AccessDenied"
 
 

@@ -1,4 +1,4 @@
-"""A small world in strict moto: one VPC over three zones, a service interface per zone, a launch template."""
+"""A small account in strict moto: one VPC over three zones, a service interface per zone, a launch template."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class SlowMachines(NoMachines):
 
 
 @dataclass
-class World:
+class ThreeZones:
     """Clients and ids."""
 
     aws: StrictAws
@@ -118,20 +118,20 @@ def refusal(call: Any, **kwargs: Any) -> tuple[str, str]:
 
 
 @contextmanager
-def open_world() -> Iterator[World]:
-    """A new strict AWS with that world in it."""
+def open_three_zones() -> Iterator[ThreeZones]:
+    """A new strict AWS with them."""
     machines = SlowMachines()
     with strict_mock_aws(region=REGION, timing=DISTINCT, machines=machines) as aws:
         aws.register_image(IMAGE, "service-1")
         ec2 = client("ec2")
-        world = World(aws, machines, ec2, client("autoscaling"), client("route53"))
-        world.vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        zones = ThreeZones(aws, machines, ec2, client("autoscaling"), client("route53"))
+        zones.vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
         for number, zone in enumerate(ZONES):
-            world.subnets[zone] = _subnet(ec2, world.vpc, zone, f"10.0.{number}.0/24")
-            service = _subnet(ec2, world.vpc, zone, f"10.0.{100 + number}.0/24")
+            zones.subnets[zone] = _subnet(ec2, zones.vpc, zone, f"10.0.{number}.0/24")
+            service = _subnet(ec2, zones.vpc, zone, f"10.0.{100 + number}.0/24")
             made = ec2.create_network_interface(SubnetId=service, PrivateIpAddress=f"10.0.{100 + number}.10")
-            world.interfaces[zone] = made["NetworkInterface"]["NetworkInterfaceId"]
-        world.template = ec2.create_launch_template(
+            zones.interfaces[zone] = made["NetworkInterface"]["NetworkInterfaceId"]
+        zones.template = ec2.create_launch_template(
             LaunchTemplateName="one",
             LaunchTemplateData={
                 "ImageId": IMAGE,
@@ -140,7 +140,7 @@ def open_world() -> Iterator[World]:
                 "UserData": base64.b64encode(b"hello").decode(),
             },
         )["LaunchTemplate"]["LaunchTemplateId"]
-        yield world
+        yield zones
 
 
 def _subnet(ec2: Any, vpc: str, zone: str, cidr: str) -> str:

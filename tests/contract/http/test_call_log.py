@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from lab.aws import ControlPlane, ManualClock, NoMachines
 from lab.aws.core.call_log import NO_ANSWER, OK, Call
-from tests.contract.faulty_account import CALLS, TIMING, Account
+from tests.contract.http.faulty_account import CALLS, TIMING, Account
 
 
 @pytest.fixture

@@ -13,21 +13,21 @@ from lab.aws.calls.recording import Answer, recording
 from lab.aws.calls.request import ApiRequest
 from lab.aws.core.call_log import NO_ANSWER, OK, Call, Caller, read_calls
 from lab.aws.core.credentials import new_credentials
-from tests.kit.aws_world import REGION, ZONES, World, client, session
+from tests.kit.three_zones import REGION, ZONES, ThreeZones, client, session
 
 EC2 = f"arn:aws:ec2:{REGION}:123456789012"
 
 
-def last(world: World, action: str) -> Call:
+def last(zones: ThreeZones, action: str) -> Call:
     """The newest call of this action."""
-    return [call for call in world.aws.calls.calls() if call.action == action][-1]
+    return [call for call in zones.aws.calls.calls() if call.action == action][-1]
 
 
-def test_an_attachment_is_about_instance_and_interface_with_the_tags_of_each(world: World) -> None:
-    instance, interface = world.run(ZONES[1]), world.interfaces[ZONES[1]]
-    world.ec2.create_tags(Resources=[interface], Tags=[{"Key": "soloist:service", "Value": "x"}])
-    world.attach(interface, instance)
-    call = last(world, "ec2:AttachNetworkInterface")
+def test_an_attachment_is_about_instance_and_interface_with_the_tags_of_each(zones: ThreeZones) -> None:
+    instance, interface = zones.run(ZONES[1]), zones.interfaces[ZONES[1]]
+    zones.ec2.create_tags(Resources=[interface], Tags=[{"Key": "soloist:service", "Value": "x"}])
+    zones.attach(interface, instance)
+    call = last(zones, "ec2:AttachNetworkInterface")
     on_instance, on_interface = call.resources
     assert (on_instance.arn, on_interface.arn) == (f"{EC2}:instance/{instance}", f"{EC2}:network-interface/{interface}")
     assert on_interface.keys["aws:ResourceTag/soloist:service"] == "x"
@@ -37,35 +37,35 @@ def test_an_attachment_is_about_instance_and_interface_with_the_tags_of_each(wor
     assert (call.outcome, call.caller.kind) == (OK, "operator")
 
 
-def test_an_attachment_id_stands_for_what_it_holds_as_it_was_before_the_call(world: World) -> None:
-    instance, interface = world.run(), world.interfaces[ZONES[0]]
-    attachment = world.attach(interface, instance)
-    world.aws.advance(5)
-    world.ec2.modify_network_interface_attribute(
+def test_an_attachment_id_stands_for_what_it_holds_as_it_was_before_the_call(zones: ThreeZones) -> None:
+    instance, interface = zones.run(), zones.interfaces[ZONES[0]]
+    attachment = zones.attach(interface, instance)
+    zones.aws.advance(5)
+    zones.ec2.modify_network_interface_attribute(
         NetworkInterfaceId=interface, Attachment={"AttachmentId": attachment, "DeleteOnTermination": False}
     )
-    world.ec2.detach_network_interface(AttachmentId=attachment)
+    zones.ec2.detach_network_interface(AttachmentId=attachment)
     both = {f"{EC2}:instance/{instance}", f"{EC2}:network-interface/{interface}"}
     for action in ("ec2:ModifyNetworkInterfaceAttribute", "ec2:DetachNetworkInterface"):
-        assert {resource.arn for resource in last(world, action).resources} == both
+        assert {resource.arn for resource in last(zones, action).resources} == both
 
 
-def test_describing_names_what_was_asked_for_only(world: World) -> None:
-    world.ec2.describe_instances()
-    assert last(world, "ec2:DescribeInstances").resources == ()
+def test_describing_names_what_was_asked_for_only(zones: ThreeZones) -> None:
+    zones.ec2.describe_instances()
+    assert last(zones, "ec2:DescribeInstances").resources == ()
 
 
-def test_a_refusal_is_noted_with_its_code_and_what_was_asked(world: World) -> None:
-    instance = world.run(ZONES[0])
+def test_a_refusal_is_noted_with_its_code_and_what_was_asked(zones: ThreeZones) -> None:
+    instance = zones.run(ZONES[0])
     with pytest.raises(ClientError):
-        world.attach(world.interfaces[ZONES[1]], instance)
-    call = last(world, "ec2:AttachNetworkInterface")
+        zones.attach(zones.interfaces[ZONES[1]], instance)
+    call = last(zones, "ec2:AttachNetworkInterface")
     assert call.outcome == "InvalidParameterCombination"
     assert len(call.resources) == 2
 
 
-def test_a_batch_of_records_is_names_types_and_actions(world: World) -> None:
-    zone = world.route53.create_hosted_zone(Name="lab.internal", CallerReference="1")["HostedZone"]["Id"]
+def test_a_batch_of_records_is_names_types_and_actions(zones: ThreeZones) -> None:
+    zone = zones.route53.create_hosted_zone(Name="lab.internal", CallerReference="1")["HostedZone"]["Id"]
 
     def change(action: str, address: str) -> dict[str, Any]:
         values = [{"Value": address}]
@@ -73,8 +73,8 @@ def test_a_batch_of_records_is_names_types_and_actions(world: World) -> None:
         return {"Action": action, "ResourceRecordSet": record}
 
     for changes in ([change("CREATE", "10.0.0.1")], [change("DELETE", "10.0.0.1"), change("CREATE", "10.0.0.2")]):
-        world.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
-    call = last(world, "route53:ChangeResourceRecordSets")
+        zones.route53.change_resource_record_sets(HostedZoneId=zone, ChangeBatch={"Changes": changes})
+    call = last(zones, "route53:ChangeResourceRecordSets")
     assert [resource.arn for resource in call.resources] == [f"arn:aws:route53:::{zone.lstrip('/')}"]
     own = {key.removeprefix("route53:ChangeResourceRecordSets"): value for key, value in call.keys.items()}
     assert own["Actions"] == ["DELETE", "CREATE"]
@@ -82,46 +82,46 @@ def test_a_batch_of_records_is_names_types_and_actions(world: World) -> None:
     assert own["RecordTypes"] == ["A"]
 
 
-def test_an_instance_id_alone_stands_for_its_group(world: World) -> None:
-    world.group(Tags=[{"Key": "soloist:service", "Value": "x", "PropagateAtLaunch": True}])
-    world.aws.advance(30)
-    world.autoscaling.set_instance_health(InstanceId=world.member().instance_id, HealthStatus="Healthy")
-    (group,) = last(world, "autoscaling:SetInstanceHealth").resources
+def test_an_instance_id_alone_stands_for_its_group(zones: ThreeZones) -> None:
+    zones.group(Tags=[{"Key": "soloist:service", "Value": "x", "PropagateAtLaunch": True}])
+    zones.aws.advance(30)
+    zones.autoscaling.set_instance_health(InstanceId=zones.member().instance_id, HealthStatus="Healthy")
+    (group,) = last(zones, "autoscaling:SetInstanceHealth").resources
     assert group.arn.endswith(":autoScalingGroupName/one")
     assert group.keys["aws:ResourceTag/soloist:service"] == "x"
 
 
 @pytest.mark.parametrize("name", ["/soloist/x/state", "plain"])
-def test_a_parameters_arn_has_one_slash(world: World, name: str) -> None:
+def test_a_parameters_arn_has_one_slash(zones: ThreeZones, name: str) -> None:
     client("ssm").put_parameter(Name=name, Value="1", Type="String", Overwrite=True)
-    call = last(world, "ssm:PutParameter")
+    call = last(zones, "ssm:PutParameter")
     (parameter,) = call.resources
     assert parameter.arn == f"arn:aws:ssm:{REGION}:123456789012:parameter/{name.lstrip('/')}"
     assert call.keys["ssm:Overwrite"] == "true"
 
 
-def test_services_are_named_as_iam_names_them(world: World) -> None:
+def test_services_are_named_as_iam_names_them(zones: ThreeZones) -> None:
     client("efs").describe_file_systems()
     client("cloudwatch").put_metric_data(Namespace="soloist", MetricData=[{"MetricName": "Ready", "Value": 1}])
-    assert last(world, "elasticfilesystem:DescribeFileSystems").outcome == OK
-    assert last(world, "cloudwatch:PutMetricData").keys["cloudwatch:namespace"] == "soloist"
+    assert last(zones, "elasticfilesystem:DescribeFileSystems").outcome == OK
+    assert last(zones, "cloudwatch:PutMetricData").keys["cloudwatch:namespace"] == "soloist"
 
 
-def test_tags_asked_for_are_keys_of_the_request(world: World) -> None:
+def test_tags_asked_for_are_keys_of_the_request(zones: ThreeZones) -> None:
     tags = [{"Key": "owner", "Value": "me"}]
-    world.ec2.create_security_group(
+    zones.ec2.create_security_group(
         GroupName="g", Description="g", TagSpecifications=[{"ResourceType": "security-group", "Tags": tags}]
     )
-    keys = last(world, "ec2:CreateSecurityGroup").keys
+    keys = last(zones, "ec2:CreateSecurityGroup").keys
     assert (keys["aws:RequestTag/owner"], keys["aws:TagKeys"]) == ("me", ["owner"])
 
 
-def test_the_caller_is_known_by_the_credentials(world: World) -> None:
+def test_the_caller_is_known_by_the_credentials(zones: ThreeZones) -> None:
     arn = "arn:aws:sts::123456789012:assumed-role/agent/i-0123"
-    given = new_credentials(world.aws.cloud, Caller(kind="instance-role", arn=arn, instance_id="i-0123"))
+    given = new_credentials(zones.aws.cloud, Caller(kind="instance-role", arn=arn, instance_id="i-0123"))
     make: Any = session().client
     make("ec2", aws_access_key_id=given.access_key_id, aws_secret_access_key="x").describe_vpcs()
-    call = last(world, "ec2:DescribeVpcs")
+    call = last(zones, "ec2:DescribeVpcs")
     assert (call.caller.kind, call.caller.instance_id, call.caller.arn) == ("instance-role", "i-0123", arn)
     assert call.keys["aws:PrincipalArn"] == "arn:aws:iam::123456789012:role/agent"
     assert call.keys["ec2:SourceInstanceARN"] == f"{EC2}:instance/i-0123"
@@ -132,17 +132,17 @@ def test_the_principal_of_a_user_is_the_user() -> None:
     assert principal_arn(Caller(kind="operator", arn=arn)) == arn
 
 
-def test_lines_read_back_are_the_calls(world: World, tmp_path: Path) -> None:
+def test_lines_read_back_are_the_calls(zones: ThreeZones, tmp_path: Path) -> None:
     path = tmp_path / "run" / "calls.jsonl"
-    world.ec2.describe_vpcs()
-    world.aws.calls.keep_in(path)
-    world.ec2.describe_subnets()
-    assert read_calls(path) == world.aws.calls.calls()
+    zones.ec2.describe_vpcs()
+    zones.aws.calls.keep_in(path)
+    zones.ec2.describe_subnets()
+    assert read_calls(path) == zones.aws.calls.calls()
     assert path.read_text().splitlines()[-1].startswith('{"action":"ec2:DescribeSubnets"')
 
 
-def test_what_was_never_answered_says_so(world: World) -> None:
-    cloud = world.aws.cloud
+def test_what_was_never_answered_says_so(zones: ThreeZones) -> None:
+    cloud = zones.aws.cloud
     with pytest.raises(ConnectionError), recording(cloud, "POST", "http://x/", {}, b"Action=DescribeVpcs"):
         raise ConnectionError
     assert cloud.calls.calls()[-1].outcome == NO_ANSWER

@@ -8,31 +8,21 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import nullcontext
-from multiprocessing.synchronize import Barrier
 from typing import Any
 
-import boto3
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lab.aws import AWS, FAST, ControlPlane, ManualClock, NoMachines
 from lab.aws.core.cloud import Cloud
 from lab.aws.ec2 import network_interfaces
 from lab.base.waiting import wait_for
+from tests.kit.lab_race import attach_all, client, in_process
 
-REGION = "us-east-1"
 IMAGE = "ami-00000000000000001"
 IN_USE = "InvalidNetworkInterface.InUse"
 ROUNDS = 10
 CALLERS = 4
-
-
-def client(endpoint_url: str, service: str = "ec2") -> Any:
-    """A client that does not retry: every caller counts once."""
-    config = Config(retries={"total_max_attempts": 1})
-    made: Any = boto3.session.Session("AKIAOPERATOR", "secret", region_name=REGION)
-    return made.client(service, endpoint_url=endpoint_url, config=config)
 
 
 class Race:
@@ -56,27 +46,6 @@ class Race:
         while any(one.state != "running" for one in plane.instances()):
             assert time.monotonic() < deadline, "the instances do not run after 20 s"
             time.sleep(0.02)
-
-
-def attach_all(endpoint_url: str, instance: str, interfaces: list[str], together: Callable[[], object]) -> list[str]:
-    """One caller: tries to get every interface, at the same moment as the others. "won" or the error code, each."""
-    ec2 = client(endpoint_url)
-    outcomes = []
-    for number, interface in enumerate(interfaces):
-        together()
-        try:
-            ec2.attach_network_interface(NetworkInterfaceId=interface, InstanceId=instance, DeviceIndex=number + 1)
-            outcomes.append("won")
-        except ClientError as error:
-            outcomes.append(error.response["Error"]["Code"])
-    return outcomes
-
-
-def in_process(
-    endpoint_url: str, instance: str, interfaces: list[str], barrier: Barrier, results: Any
-) -> None:  # pragma: no cover - runs in a child
-    """`attach_all` in a process of its own."""
-    results.put((instance, attach_all(endpoint_url, instance, interfaces, lambda: barrier.wait(30))))
 
 
 def judge(race: Race, plane: ControlPlane, outcomes: dict[str, list[str]]) -> None:

@@ -13,7 +13,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from bootstrap.cloud.autoscaling import AutoScaling
@@ -25,13 +24,13 @@ from bootstrap.cloud.topic import Topic
 from lab.aws import FAST, ControlPlane, NoMachines
 from lab.base.waiting import wait_for
 from lab.play.deployment import deploy
-from lab.play.synthesis import Template, synthesize
+from lab.play.synthesis import Template
 from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
+from tests.contract.deployed_account import ONE, client
 
-REASONS = Path(__file__).parents[2] / "stacks" / "unrehearsed_grants.yaml"
-IMAGE = "ami-0000000000000001a"
+REASONS = Path(__file__).parents[3] / "stacks" / "unrehearsed_grants.yaml"
 
 
 class Run:
@@ -45,13 +44,7 @@ class Run:
         self.judgements = evaluate(calls)
 
     def client(self, service: str) -> Any:
-        return _client(self.plane, service)
-
-
-def _client(plane: ControlPlane, service: str) -> Any:
-    return boto3.client(  # type: ignore[call-overload]
-        service, "us-east-1", endpoint_url=plane.endpoint_url, aws_access_key_id="AKIAX", aws_secret_access_key="x"
-    )
+        return client(self.plane, service)
 
 
 def _await(look: Callable[[], Any], what: str) -> Any:
@@ -87,7 +80,7 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     route53.swap(old, RecordSet(name=record.name, values=(interface.address,), ttl_s=10))
     state = Parameter(clients, "/soloist/influxdb/state")
     state.write(state.read())
-    Topic(clients, _client(plane, "sns").list_topics()["Topics"][0]["TopicArn"]).publish("subject", "text")
+    Topic(clients, client(plane, "sns").list_topics()["Topics"][0]["TopicArn"]).publish("subject", "text")
     group = AutoScaling(clients, "soloist-influxdb", instance.id)
     _await(lambda: group.lifecycle_state() == "Pending:Wait" or None, "the launch hook")
     assert group.prolong_hook("boot")
@@ -97,11 +90,11 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
-    template = synthesize("influxdb", IMAGE, tmp_path_factory.mktemp("synth"))
+def run(synthesized: Callable[[str], Template]) -> Iterator[Run]:
+    template = synthesized(ONE)
     with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane, pytest.MonkeyPatch.context() as patch:
-        plane.register_image(IMAGE, "influxdb-1")
-        deploy(_client(plane, "cloudformation"), template)
+        plane.register_image(ONE, "influxdb-1")
+        deploy(client(plane, "cloudformation"), template)
         _agent_calls(plane, patch)
         yield Run(plane, template)
         assert plane.errors == []

@@ -9,20 +9,19 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 
 from lab.aws import FAST, ControlPlane, Fault, NoMachines
 from lab.base.checkout import CHECKOUT
 from lab.play.deployment import deploy
-from lab.play.synthesis import Template, synthesize
-from tests.contract.deployed_resources import described
+from lab.play.synthesis import Template
+from tests.contract.cloudformation.deployed_resources import described
+from tests.contract.deployed_account import ONE, TWO, client
 
-ONE, TWO = "ami-0000000000000001a", "ami-0000000000000002b"
 STACK = "soloist-influxdb"
 LIMIT_S = 240
 BOOTSTRAP_VERSION = "33"  # of `cdk bootstrap` of the pinned CLI
@@ -45,13 +44,7 @@ class Account:
         self.client("s3").create_bucket(Bucket=BUCKET)
 
     def client(self, service: str) -> Any:
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            "us-east-1",
-            endpoint_url=self.plane.endpoint_url,
-            aws_access_key_id="AKIAOPERATOR",
-            aws_secret_access_key="x",
-        )
+        return client(self.plane, service)
 
     def cdk_deploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`./cdk deploy --method=direct`. `localhost`, because moto takes an S3 URL of another host for a bucket's."""
@@ -91,11 +84,6 @@ class Account:
         return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
 
 
-@pytest.fixture(scope="module")
-def templates(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Template]:
-    return {image: synthesize("influxdb", image, tmp_path_factory.mktemp("synth")) for image in (ONE, TWO)}
-
-
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
@@ -105,52 +93,52 @@ def account(tmp_path: Path) -> Iterator[Account]:
 
 
 def test_cdk_deploy_makes_what_the_labs_own_deployment_makes_and_twice_changes_nothing(
-    account: Account, templates: dict[str, Template], tmp_path: Path
+    account: Account, synthesized: Callable[[str], Template], tmp_path: Path
 ) -> None:
     context = ("--context=service=influxdb", f"--context=ami={ONE}", f"--output={tmp_path / 'cdk.out'}")
     done = account.cdk_deploy(*context)
     assert done.returncode == 0, done.stderr
     by_cli = account.resources()
-    assert account.plane.template_sha256(STACK) == templates[ONE].sha256, "the bytes are those that the lab deploys"
+    assert account.plane.template_sha256(STACK) == synthesized(ONE).sha256, "the bytes are those that the lab deploys"
     assert account.outputs()["GroupName"] == STACK
     assert account.plane.group(STACK) is not None
 
-    written = templates[ONE].path.read_text()
+    written = synthesized(ONE).path.read_text()
     assert by_cli == {name: one["Type"] for name, one in json.loads(written)["Resources"].items()}
 
     told = described(account.client, STACK)
-    again = account.cdk_deploy(f"--app={templates[ONE].path.parent}")
+    again = account.cdk_deploy(f"--app={synthesized(ONE).path.parent}")
     assert (again.returncode, "(no changes)" in again.stderr) == (0, True), again.stderr
     assert described(account.client, STACK) == told
 
     account.plane.stop()
     with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
         other = Account(plane, tmp_path)
-        deploy(other.client("cloudformation"), templates[ONE])
+        deploy(other.client("cloudformation"), synthesized(ONE))
         by_lab = described(other.client, STACK)
     for what, found in by_lab.items():
         assert found, f"the template has no {what}: nothing is compared"
         assert told[what] == found, what
 
 
-def test_cdk_deploy_with_a_new_image_stages_a_version(account: Account, templates: dict[str, Template]) -> None:
-    deploy(account.client("cloudformation"), templates[ONE])
+def test_cdk_deploy_with_a_new_image_stages_a_version(account: Account, synthesized: Callable[[str], Template]) -> None:
+    deploy(account.client("cloudformation"), synthesized(ONE))
     before = account.outputs()
-    done = account.cdk_deploy(f"--app={templates[TWO].path.parent}")
+    done = account.cdk_deploy(f"--app={synthesized(TWO).path.parent}")
     assert done.returncode == 0, done.stderr
     found = account.client("ec2").describe_launch_templates()["LaunchTemplates"][0]
     assert (found["DefaultVersionNumber"], found["LatestVersionNumber"]) == (1, 2)
     assert account.outputs() == before
-    assert account.plane.template_sha256(STACK) == templates[TWO].sha256
+    assert account.plane.template_sha256(STACK) == synthesized(TWO).sha256
 
 
-def test_cdk_deploy_fails_when_the_stack_does(account: Account, templates: dict[str, Template]) -> None:
+def test_cdk_deploy_fails_when_the_stack_does(account: Account, synthesized: Callable[[str], Template]) -> None:
     account.plane.faults.add(
         Fault(
             service="route53", action="ChangeResourceRecordSets", code="InvalidInput", message="told to fail", count=9
         )
     )
-    done = account.cdk_deploy(f"--app={templates[ONE].path.parent}")
+    done = account.cdk_deploy(f"--app={synthesized(ONE).path.parent}")
     assert done.returncode != 0
     assert "told to fail" in done.stderr
     (stack,) = account.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
