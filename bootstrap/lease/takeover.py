@@ -110,7 +110,7 @@ class Takeover:
             seen = self._look()
             deadline.check("the lease directory was looked at")
             remains = self._remains()
-            if not must_ask(seen, self._parts.me):
+            if not must_ask(seen, self._parts.me, remains):
                 return Observation(seen=seen, remains=remains)
             observation = self._ask(seen, remains, deadline)
             again = observation.seen

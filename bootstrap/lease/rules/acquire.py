@@ -26,6 +26,7 @@ from bootstrap.lease.rules.observation import (
     HolderAnswer,
     NoAnswer,
     Observation,
+    OwnRemains,
     Seen,
 )
 from bootstrap.lease.rules.record import Applicant, LeaseRecord
@@ -33,14 +34,18 @@ from bootstrap.lease.rules.watch import AcquireMemory, is_renewing, length_s, re
 
 POLL_S = 1.5  # between two looks while something is expected soon
 FRESH_S = 2.0  # an expired lease is judged by a look at most this old: asking EC2 in vain takes longer
+NOTHING_LEFT = OwnRemains()
 Step = tuple[AcquireMemory, Action]
 
 
-def must_ask(seen: Seen | NoAnswer, me: Applicant) -> bool:
-    """Whether EC2 and the group have to be asked at all: not for what the lease directory answers by itself."""
+def must_ask(seen: Seen | NoAnswer, me: Applicant, remains: OwnRemains = NOTHING_LEFT) -> bool:
+    """Whether EC2 and the group have to be asked at all: not for what the lease directory answers by itself, and not
+    while something of an earlier generation is left here, which has to stop whatever they say."""
     if isinstance(seen, NoAnswer) or seen.generation == 0:
         return False
     record = seen.record
+    if not remains.is_service_stopped and not _is_mine(record, me):
+        return False
     return record is None or not (record.is_released or record.instance_id == me.instance_id)
 
 
@@ -154,11 +159,16 @@ def _held(
     if not isinstance(group, GroupAnswer):
         sentence = f"{name}: the group does not answer{_why(group)}, so nobody may be terminated"
         return _without_proof(memory, record, timing, policy, now_s, sentence)
-    is_asked = memory.asked_s is not None
-    if not is_asked and group.holder is not None and group.holder.is_counted and holder.state != SHUTTING_DOWN:
+    if group.holder is not None and group.holder.is_counted and holder.state != SHUTTING_DOWN:
         if memory.unchanged_s < record.lease_duration_s:
-            return _surplus(memory, name, timing, now_s)
-    elif not is_asked and holder.state != SHUTTING_DOWN and not _is_unhealthy(group) and is_renewing(memory, record):
+            # Also after a request to terminate it: that was refused or lost, and the holder is well again.
+            return _surplus(replace(memory, asked_s=None), name, timing, now_s)
+    elif (
+        memory.asked_s is None
+        and holder.state != SHUTTING_DOWN
+        and not _is_unhealthy(group)
+        and is_renewing(memory, record)
+    ):
         since_s = memory.drain_from_s if memory.drain_from_s is not None else now_s
         if now_s - since_s < timing.drain_deadline_s:
             state = group.holder.lifecycle_state if group.holder else "no member of the group"
@@ -223,6 +233,10 @@ def _end(
     if observation.refusal:
         sentence = f"{name} is {state} and EC2 refuses to terminate it ({observation.refusal})"
         return _without_proof(memory, record, timing, policy, now_s, sentence, is_hopeless=True)
+    if state != SHUTTING_DOWN and not _is_fresh(memory, observation, timing, now_s):
+        # Paused in between, this instance would shoot a holder that has recovered since.
+        sentence = f"{name} is {state}; look once more before it is terminated"
+        return _patience(memory, timing, now_s, sentence, pause_s=0.0)
     asked_s = memory.asked_s if memory.asked_s is not None else now_s
     memory = replace(memory, asked_s=asked_s)
     waited_s = now_s - asked_s
@@ -235,10 +249,6 @@ def _end(
     memory, action = _patience(memory, timing, now_s, "")
     if isinstance(action, GiveUp):
         return memory, action
-    asked_s = observation.asked_s if observation.asked_s is not None else now_s
-    if now_s - memory.looked_s > FRESH_S or now_s - asked_s > timing.request_timeout_s + FRESH_S:
-        # Paused in between, this instance would shoot a holder that has recovered since.
-        return memory, Wait(pause_s=0.0, sentence=f"{name} is {state}; look once more before it is terminated")
     how = "by force" if is_forced else "without the shutdown of its system"
     return memory, Terminate(
         instance_id=record.instance_id,
@@ -246,6 +256,11 @@ def _end(
         pause_s=timing.retry_period_s if is_forced else POLL_S,
         sentence=f"{name} is {state} and neither renews nor drains: terminate it {how}",
     )
+
+
+def _is_fresh(memory: AcquireMemory, observation: Observation, timing: LeaseTiming, now_s: float) -> bool:
+    asked_s = observation.asked_s if observation.asked_s is not None else now_s
+    return now_s - memory.looked_s <= FRESH_S and now_s - asked_s <= timing.request_timeout_s + FRESH_S
 
 
 def _without_proof(
@@ -273,11 +288,11 @@ def _without_proof(
     return _patience(memory, timing, now_s, f"{sentence}; unchanged for {memory.unchanged_s:.0f} of {need_s:.0f} s")
 
 
-def _patience(memory: AcquireMemory, timing: LeaseTiming, now_s: float, sentence: str) -> Step:
+def _patience(memory: AcquireMemory, timing: LeaseTiming, now_s: float, sentence: str, pause_s: float = POLL_S) -> Step:
     """Wait, but not past the takeover deadline."""
     since_s = memory.waiting_from_s if memory.waiting_from_s is not None else now_s
     memory = replace(memory, waiting_from_s=since_s, surplus_from_s=None)
     if now_s - since_s >= timing.takeover_deadline_s:
         sentence = f"not taken over within {timing.takeover_deadline_s:.0f} s: {sentence or 'it does not end'}"
         return memory, GiveUp(reason="takeover-deadline", sentence=sentence)
-    return memory, Wait(pause_s=POLL_S, sentence=sentence)
+    return memory, Wait(pause_s=pause_s, sentence=sentence)

@@ -136,6 +136,7 @@ def test_what_is_left_of_an_earlier_generation_is_stopped_before_anything_else()
         assert action == StopOwnService(
             sentence="something of an earlier generation is left here, the highest is 41: stop it first"
         )
+        assert not must_ask(seen(record, 10.0), ME, left), "asking may take long, and the service goes on meanwhile"
 
 
 def test_terminated_is_proof_also_without_the_group() -> None:
@@ -203,6 +204,24 @@ def test_a_holder_that_renews_is_not_gone() -> None:
     for now_s in range(0, 200, 5):
         record = renewed(record)
         assert isinstance(newcomer.step(float(now_s), record, holder=GONE), Wait)
+
+
+def test_a_holder_that_recovers_after_a_refused_request_to_terminate_it_is_spared() -> None:
+    newcomer, record = Newcomer(), renewed(RECORD)
+    assert isinstance(newcomer.watch(0.0, 90.0, members=group(holder=IN_SERVICE)), Terminate)
+    action = newcomer.step(92.0, record, members=group(holder=IN_SERVICE))
+    assert isinstance(action, Wait)
+    assert action.is_surplus
+    assert isinstance(newcomer.step(120.0, renewed(record), members=group(holder=IN_SERVICE)), Wait)
+
+
+def test_an_old_answer_does_not_count_as_a_request_to_terminate() -> None:
+    """Seen in the simulation: the newcomer woke with old answers, waited for new ones, and shot all the same."""
+    newcomer = Newcomer()
+    newcomer.watch(0.0, 88.0, members=group(holder=IN_SERVICE))
+    stale = Observation(seen=seen(RECORD, 92.0), holder=RUNNING, group=group(holder=IN_SERVICE), asked_s=90.0)
+    assert isinstance(newcomer.see(130.0, stale), Wait)
+    assert newcomer.step(131.0, renewed(RECORD), members=group(holder=IN_SERVICE)).is_surplus  # type: ignore[union-attr]
 
 
 def test_nobody_is_terminated_on_an_old_answer() -> None:
