@@ -13,6 +13,7 @@ import argparse
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ LOGS = ROOT / "build" / "checks"
 BIN = Path(sys.executable).parent
 SLOTS = 2  # checks at a time: the lab counts on two processors
 LOOK_S = 0.2
-END_LIMIT_S = 60.0  # how long a check may take to end after Ctrl-C
+END_LIMIT_S = 60.0  # how long a check may take to end after Ctrl-C or SIGTERM
 SLOWEST = 10
 PARTS = ("style", "fast", "simulation", "machines")
 FAST_TESTS = ("unit", "stacks", "contract", "process", "property")
@@ -154,7 +155,7 @@ def _spawn(check: Check, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
 
 
 def _end(running: list[Running]) -> None:
-    """After Ctrl-C, which reached every check, too: wait for their tidying up, then kill."""
+    """After Ctrl-C or SIGTERM: tell every check to stop, wait while it tidies up, then kill it."""
     for one in running:
         one.process.terminate()
     for one in running:
@@ -188,7 +189,7 @@ def slowest(reports: Sequence[Path]) -> list[str]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the parts that `argv` names; 1 if a check failed, 130 after Ctrl-C."""
+    """Run the parts that `argv` names; 1 if a check failed, 130 after Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(prog="checks", description=main.__doc__)
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--seed", type=int, default=None, help="first seed of the simulation; drawn if not given")
@@ -200,7 +201,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         failed = run(wanted, lambda line: print(line, flush=True))
     except KeyboardInterrupt:
-        print("checks: stopped by Ctrl-C", file=sys.stderr)
+        print("checks: stopped by Ctrl-C or SIGTERM", file=sys.stderr)
         return 130
     lines = slowest([check.report for check in wanted])
     if lines:
@@ -211,4 +212,5 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the checks would go on without this program
     sys.exit(main(sys.argv[1:]))
