@@ -13,6 +13,7 @@ import argparse
 import os
 import re
 import secrets
+import signal
 import subprocess
 import sys
 import time
@@ -26,7 +27,7 @@ LOGS = ROOT / "build" / "checks"
 BIN = Path(sys.executable).parent
 SLOTS = 2  # checks at a time: the lab counts on two processors
 LOOK_S = 0.2
-END_LIMIT_S = 60.0  # how long a check may take to end after Ctrl-C
+END_LIMIT_S = 60.0  # how long a check may take to end after Ctrl-C or SIGTERM
 SLOWEST = 10
 PARTS = ("style", "fast", "simulation", "machines")
 FAST_TESTS = ("unit", "stacks", "contract", "process", "property")
@@ -38,12 +39,12 @@ MACHINE_FILES = ("one_writer", "scenes", "fencing", "machines", "surroundings_an
 
 @dataclass(frozen=True)
 class Check:
-    """Commands that run one after the other in `slots` of the slots, once `needs` has passed."""
+    """Commands that run one after the other in `slots` of the slots, once those of `needs` that were chosen passed."""
 
     name: str
     commands: tuple[tuple[str, ...], ...]
     slots: int = 1
-    needs: str = ""
+    needs: tuple[str, ...] = ()
 
     @property
     def log(self) -> Path:
@@ -68,7 +69,7 @@ def checks(parts: Sequence[str], seed: int) -> list[Check]:
     """All checks of `parts`, in the order in which they start."""
     of_part: dict[str, Callable[[], list[Check]]] = {
         "style": lambda: [_style()],
-        "fast": lambda: [_tests("fast", [f"tests/{name}" for name in FAST_TESTS], slots=SLOTS)],
+        "fast": lambda: [_tests("fast", [f"tests/{name}" for name in FAST_TESTS], workers=SLOTS)],
         "simulation": lambda: [_simulation(seed)],
         "machines": _machines,
     }
@@ -89,11 +90,13 @@ def _style() -> Check:
     )
 
 
-def _tests(name: str, places: Sequence[str], *, slots: int = 1, needs: str = "", around: Sequence[str] = ()) -> Check:
-    spread = ("--numprocesses", str(slots), "--dist", "loadfile") if slots > 1 else ()
+def _tests(
+    name: str, places: Sequence[str], *, workers: int = 0, needs: tuple[str, ...] = (), around: Sequence[str] = ()
+) -> Check:
+    spread = ("--numprocesses", str(workers), "--dist", "loadfile") if workers else ()
     report = f"--junitxml={LOGS / f'{name}.xml'}"
     command = (*around, sys.executable, "-m", "pytest", "-q", *spread, report, *places)
-    return Check(name, (command,), slots, needs)
+    return Check(name, (command,), needs=needs)
 
 
 def _simulation(seed: int) -> Check:
@@ -106,16 +109,19 @@ def _machines() -> list[Check]:
     images = Check("images", ((sys.executable, "-m", "lab.image", "build"),))
     found = sorted(path.stem.removeprefix("test_") for path in (ROOT / "tests/lab").glob("test_*.py"))
     found.sort(key=lambda name: MACHINE_FILES.index(name) if name in MACHINE_FILES else -1)
-    return [images, *(_tests(name, [f"tests/lab/test_{name}.py"], needs="images", around=inside) for name in found)]
+    # Never beside the tests that keep both processors busy: machines are to be late because of the lab only.
+    needs = (images.name, "fast")
+    return [images, *(_tests(name, [f"tests/lab/test_{name}.py"], needs=needs, around=inside) for name in found)]
 
 
 def run(wanted: list[Check], say: Callable[[str], None] = print) -> list[Check]:
     """Run `wanted`; those that failed, or were never started because another one had failed."""
-    waiting, running, passed, failed = list(wanted), list[Running](), set[str](), list[Check]()
+    waiting, running, failed = list(wanted), list[Running](), list[Check]()
+    left = {check.name for check in wanted}  # not passed yet
     try:
         while running or (waiting and not failed):
             free = SLOTS - sum(one.check.slots for one in running)
-            ready = [one for one in waiting if one.slots <= free and (not one.needs or one.needs in passed)]
+            ready = [one for one in waiting if one.slots <= free and not left.intersection(one.needs)]
             if ready and not failed:
                 waiting.remove(ready[0])
                 running.append(_start(ready[0]))
@@ -130,7 +136,7 @@ def run(wanted: list[Check], say: Callable[[str], None] = print) -> list[Check]:
                 if one.process.returncode:
                     failed.append(one.check)
                 else:
-                    passed.add(one.check.name)
+                    left.remove(one.check.name)
     finally:
         _end(running)
     return failed + waiting
@@ -149,7 +155,7 @@ def _spawn(check: Check, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
 
 
 def _end(running: list[Running]) -> None:
-    """After Ctrl-C, which reached every check, too: wait for their tidying up, then kill."""
+    """After Ctrl-C or SIGTERM: tell every check to stop, wait while it tidies up, then kill it."""
     for one in running:
         one.process.terminate()
     for one in running:
@@ -183,7 +189,7 @@ def slowest(reports: Sequence[Path]) -> list[str]:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the parts that `argv` names; 1 if a check failed, 130 after Ctrl-C."""
+    """Run the parts that `argv` names; 1 if a check failed, 130 after Ctrl-C or SIGTERM."""
     parser = argparse.ArgumentParser(prog="checks", description=main.__doc__)
     parser.add_argument("parts", nargs="+", choices=PARTS)
     parser.add_argument("--seed", type=int, default=None, help="first seed of the simulation; drawn if not given")
@@ -195,7 +201,7 @@ def main(argv: Sequence[str]) -> int:
     try:
         failed = run(wanted, lambda line: print(line, flush=True))
     except KeyboardInterrupt:
-        print("checks: stopped by Ctrl-C", file=sys.stderr)
+        print("checks: stopped by Ctrl-C or SIGTERM", file=sys.stderr)
         return 130
     lines = slowest([check.report for check in wanted])
     if lines:
@@ -206,4 +212,5 @@ def main(argv: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # else the checks would go on without this program
     sys.exit(main(sys.argv[1:]))

@@ -64,7 +64,7 @@ def test_images_are_built_first_and_machines_wait_for_them(monkeypatch: pytest.M
     monkeypatch.setattr(checks, "ROOT", TESTS.parent)
     first, *others = checks.checks(checks.PARTS, 1)
     assert first.name == "images"
-    machines = [check for check in others if check.needs == "images"]
+    machines = [check for check in others if "images" in check.needs]
     assert len(machines) == len(list((TESTS / "lab").glob("test_*.py")))
     assert all("lab.hardware.namespace" in check.commands[0] for check in machines)
 
@@ -85,7 +85,7 @@ def test_a_failure_shows_the_log_and_nothing_further_starts(spawned: list[str]) 
 
 
 def test_a_check_whose_need_failed_counts_as_not_passed(spawned: list[str]) -> None:
-    wanted = [Check("images", (("bad",),)), Check("machines", (("never",),), needs="images")]
+    wanted = [Check("images", (("bad",),)), Check("machines", (("never",),), needs=("images",))]
     assert checks.run(wanted, lambda _: None) == wanted
     assert spawned == ["bad"]
 
