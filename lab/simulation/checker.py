@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from bootstrap.fence.protocol import FenceRequest
 from bootstrap.fence.rules import TICK_S, FenceMemory
 from bootstrap.lease.rules.acquire import FRESH_S
 from bootstrap.lease.rules.record import LeaseRecord
@@ -132,6 +133,12 @@ class Checker:
         is_past = before.is_over or (before.deadline_s is not None and now_s >= before.deadline_s)
         if before.generation == after.generation and is_past and before != after:
             self.violation(f"generation {after.generation} of {machine.id} was rescued after its deadline")
+
+    def held(self, machine: Machine, request: FenceRequest) -> None:
+        """The fence has granted a generation: its record is that of this instance."""
+        record = self.files.files.get(request.generation)
+        if record is not None and record.nonce != request.nonce:
+            self.violation(f"{machine.id} holds generation {request.generation}, which is that of {record.instance_id}")
 
     def believed(self, machine: Machine) -> None:
         """What the agent believes to hold, the fence guards; looked at whenever the agent speaks to anybody."""

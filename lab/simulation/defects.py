@@ -53,8 +53,14 @@ DEFECTS: dict[str, Defect] = {
         rule="a network interface is never taken from a live instance", seen_as=("took the network",)
     ),
     # takeover
-    "nonce-not-read": Defect(rule="EEXIST decides nothing, the nonce read back does", plant=takeover.nonce_not_read),
-    "no-settle": Defect(rule="look again after the settle period", plant=takeover.no_settle),
+    "nonce-not-read": Defect(
+        rule="EEXIST decides nothing, the nonce read back does",
+        seen_as=(TWO_WRITERS, "which is that of"),
+        plant=takeover.nonce_not_read,
+    ),
+    "no-settle": Defect(
+        rule="look again after the settle period", seen_as=(TWO_WRITERS, "which is that of"), plant=takeover.no_settle
+    ),
     "own-timing": Defect(
         rule="a newcomer waits by the holder's timing, not its own",
         seen_as=OVER_A_HEALTHY_ONE,

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from bootstrap.fence.protocol import FenceRequest
 from bootstrap.fence.rules import FenceMemory
 from bootstrap.lease.rules.record import LeaseRecord
 from lab.simulation.machine import Machine
@@ -28,6 +29,8 @@ class Judge(Protocol):
     def overwritten(self, before: LeaseRecord, after: LeaseRecord) -> None: ...
 
     def guarded(self, machine: Machine, before: FenceMemory) -> None: ...
+
+    def held(self, machine: Machine, request: FenceRequest) -> None: ...
 
     def believed(self, machine: Machine) -> None: ...
 

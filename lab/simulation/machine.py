@@ -38,8 +38,7 @@ class Machine:
         self.timing = timing
         self.clock = GuestClock(frame.engine, rate)
         self.epoch = 0  # grows with each boot and at the end
-        self.is_up = False
-        self.is_dead = False  # for good
+        self.is_up = self.is_dead = False  # dead: for good
         self.ec2_state = "pending"
         self.group_state = "Pending:Wait"
         self.is_healthy = True

@@ -145,6 +145,7 @@ class Fence:
         if request.verb == "hold":
             self._judge.guarded(machine, before)
             if answer.is_accepted:
+                self._judge.held(machine, request)
                 sent_s = request.deadline_s - machine.timing.renew_deadline_s
                 self._judge.confirmed(machine, self._worker.sent_at_s(sent_s))
         if request.verb != "look":

@@ -48,6 +48,8 @@ INGREDIENTS = {
 BOUND = 25  # schedules in which a planted defect must be seen, counted from
 FOUND_AT = {  # where a search from 0 on found each first; the others within BOUND
     "one-record": 60,
+    "steal-interface": 38,
+    "nonce-not-read": 340,
     "proof-skipped": 63,
     "no-settle": 892,
     "gone-is-proof": 71,
@@ -60,6 +62,7 @@ FOUND_AT = {  # where a search from 0 on found each first; the others within BOU
     "generation-kept": 618,
     "shoots-on-old-answers": 2970,
     "deadline-from-reply": 1658,
+    "higher-generation-ignored": 653,
     "fence-refusal-ignored": 64,
     "fence-forgets": 74,
     "constant-ttl": 83,

@@ -163,12 +163,7 @@ def _held(
         if memory.unchanged_s < record.lease_duration_s:
             # Also after a request to terminate it: that was refused or lost, and the holder is well again.
             return _surplus(replace(memory, asked_s=None), name, timing, now_s)
-    elif (
-        memory.asked_s is None
-        and holder.state != SHUTTING_DOWN
-        and not _is_unhealthy(group)
-        and is_renewing(memory, record)
-    ):
+    elif memory.asked_s is None and _is_draining(memory, holder, group, record):
         since_s = memory.drain_from_s if memory.drain_from_s is not None else now_s
         if now_s - since_s < timing.drain_deadline_s:
             state = group.holder.lifecycle_state if group.holder else "no member of the group"
@@ -178,9 +173,10 @@ def _held(
     return _end(memory, observation, record, holder.state, timing, policy, now_s)
 
 
-def _is_unhealthy(group: GroupAnswer) -> bool:
-    """Taken out of service as unhealthy, the holder most likely crashed: nothing of a graceful stop is to be spared."""
-    return group.holder is not None and not group.holder.is_healthy
+def _is_draining(memory: AcquireMemory, holder: HolderAnswer, group: GroupAnswer, record: LeaseRecord) -> bool:
+    """The holder is leaving and still renews. One that is unhealthy most likely crashed: it has nothing to finish."""
+    is_unhealthy = group.holder is not None and not group.holder.is_healthy
+    return holder.state != SHUTTING_DOWN and not is_unhealthy and is_renewing(memory, record)
 
 
 def _why(answer: NoAnswer | object) -> str:
