@@ -97,7 +97,7 @@ def _refusal_forgotten(observation: Observation, given: dict[str, Any]) -> Obser
 def _shoots_on_old_answers(observation: Observation, given: dict[str, Any]) -> Observation:
     now_s, seen = given["now_s"], observation.seen
     if isinstance(seen, Seen) and observation.asked_s is not None:
-        return replace(observation, seen=replace(seen, returned_s=now_s), asked_s=now_s)
+        return replace(observation, seen=replace(seen, sent_s=now_s, returned_s=now_s), asked_s=now_s)
     return observation
 
 

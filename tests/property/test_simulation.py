@@ -60,7 +60,7 @@ FOUND_AT = {  # where a search from 0 on found each first; the others within BOU
     "old-look-judged": 927,
     "own-service-left": 48,
     "generation-kept": 618,
-    "shoots-on-old-answers": 2970,
+    "shoots-on-old-answers": 95,
     "deadline-from-reply": 1658,
     "higher-generation-ignored": 653,
     "fence-refusal-ignored": 64,
