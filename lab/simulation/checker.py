@@ -241,6 +241,10 @@ class Checker:
             return
         self.violation(f"{machine.id} published over {holder.id}, which is well and has not released")
 
+    def brought_back(self, machine: Machine, record: LeaseRecord) -> None:
+        """A renewal landed a second time, over a later one: a newcomer that did not look meanwhile sees no change."""
+        self.violation(f"renewal {record.renewals} of {machine.id} was brought back by a request that was sent again")
+
     def overwritten(self, before: LeaseRecord, after: LeaseRecord) -> None:
         """One file, two records."""
         if after.generation < before.generation:

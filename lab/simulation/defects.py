@@ -46,7 +46,7 @@ DEFECTS: dict[str, Defect] = {
     "cached-look": Defect(rule="each look is fresh (noac, lookupcache=none)", seen_as=OVER_A_HEALTHY_ONE),
     "renewed-in-place": Defect(
         rule="a renewal lands once: a write sent again brings back an old one, and it looks unchanged",
-        seen_as=OVER_A_HEALTHY_ONE,
+        seen_as=("was brought back",),
     ),
     "agent-pets": Defect(rule="only the fence process pets the device"),
     "steal-interface": Defect(

@@ -21,7 +21,7 @@ PAUSES = ("pause", "freeze")
 EXTRA = (
     "silent_ec2", "silent_group", "silent_route53", "forgetful", "torn", "split", "server_down", "kill_agent",
     "stop_agent", "kill_fence", "reboot", "cut_files", "cut_api", "slow_files", "launch_beside", "replace", "end",
-    "pause", "panic", "denied", "pause_at_word",
+    "pause", "panic", "denied", "pause_at_word", "sent_again",
 )  # fmt: skip
 HITS = (
     "cut_files", "pause", "freeze", "cut_both", "slow_then_cut", "panic", "end", "kill_agent", "stop_agent", "reboot",

@@ -166,6 +166,10 @@ class Faults:
         self._files.lossy_until_s = max(self._files.lossy_until_s, until_s)
         self._cloud.lossy_until_s = max(self._cloud.lossy_until_s, until_s)
 
+    def sent_again(self, machine: Machine, length_s: float) -> None:
+        """The next renewal is performed, its reply is lost, and much later its request arrives once more."""
+        self._files.sent_again_s[machine.boot_id] = self._engine.now + length_s
+
     def forgetful(self, machine: Machine, length_s: float) -> None:
         self._cloud.forgetful_until_s = self._engine.now + min(length_s, FORGETFUL_S)
 

@@ -70,6 +70,7 @@ class FileServer:
         self.torn_until_s = -1.0
         self.split_until_s = -1.0
         self.lossy_until_s = -1.0
+        self.sent_again_s: dict[str, float] = {}  # by boot: when the next renewal is sent once more
         self.created_s: dict[int, float] = {}
         self._renamed: set[int] = set()  # each attempt writes a temporary file of its own, and renames it once
         self._attempts = 0
@@ -152,8 +153,16 @@ class FileServer:
         if verb == "publish":
             return lambda: self._publish(machine, name, text, sent_s)
         if verb == "rewrite":
+            again_s = self.sent_again_s.pop(machine.boot_id, None)
+            if again_s is not None:
+                self._engine.at(again_s, self._again, machine, machine.epoch, name, text, attempt)
             return lambda: self._rewrite(machine, name, text, attempt)
         return lambda: {"deleted": 0, "text": ""}  # prune: no run has as many generations as are kept
+
+    def _again(self, machine: Machine, epoch: int, name: str, text: str, attempt: int) -> None:
+        """The kernel sends a request once more, whose reply it never saw."""
+        if machine.epoch == epoch:
+            self._rewrite(machine, name, text, attempt)
 
     def _look(self, machine: Machine) -> Answer:
         """All names, and the content of the highest, as this machine sees them now."""
@@ -199,9 +208,11 @@ class FileServer:
         elif number not in self.files:
             return {"text": "", "error": f"{name} is gone"}
         else:
-            self._renamed.add(attempt)
             record = parsed(text, number)
             assert record is not None, text
+            if attempt in self._renamed and self.files[number].renewals > record.renewals:
+                self._judge.brought_back(machine, record)
+            self._renamed.add(attempt)
             if self.texts[number] != text:
                 machine.renewal_landed_s = self._engine.now
             self._put(machine, record, text)

@@ -68,16 +68,17 @@ def _stale_attach(rng: random.Random, seed: int) -> Schedule:
 
 
 def _write_sent_again(rng: random.Random, seed: int) -> Schedule:
-    """Replies to a holder's renewals are lost, so its kernel sends them again, while a newcomer does not look."""
-    start_s = START_S + rng.uniform(0.0, 10.0)
-    timing = tight_timing(rng)
+    """A renewal is sent once more, just when a newcomer looks again that last saw the directory with that renewal."""
+    start_s, timing = START_S + rng.uniform(0.0, 10.0), LeaseTiming(retry_period_s=11.0)
+    cut_s = timing.retry_period_s + rng.uniform(0.5, 1.0)
+    blind_s = timing.lease_duration_s + rng.uniform(0.0, 5.0)
     plain = _by_default(
         seed,
         ("a", "b"),
         fault_at(start_s - 20.0, "launch_first"),
         fault_at(start_s - 5.0, "silent_ec2", "", 200.0),
-        fault_at(start_s - 2.0, "lost_replies", "", 150.0),
-        fault_at(start_s, "cut_files", "newest", timing.lease_duration_s + rng.uniform(-8.0, 8.0)),
+        fault_at(start_s, "sent_again", length_s=cut_s + blind_s - rng.uniform(0.0, 0.5)),
+        fault_at(start_s + cut_s, "cut_files", "newest", blind_s),
     )
     return replace(plain, timings=(timing,))
 

@@ -56,7 +56,7 @@ FOUND_AT = {  # where a search from 0 on found each first; the others within BOU
     "refusal-is-proof": 192,
     "refusal-forgotten": 150,
     "no-clock-margin": 49,
-    "silence-not-awaited": 139,
+    "silence-not-awaited": 351,
     "old-look-judged": 927,
     "own-service-left": 48,
     "generation-kept": 618,
