@@ -319,7 +319,7 @@ def test_a_lab_that_ends_in_any_way_leaves_no_process(world: World, tmp_path: Pa
         from lab.hardware.network import Network
         machines = UmlMachines(probe_kernel(Path({str(CACHE)!r})), Path(sys.argv[1]), Network())
         machine = machines.power_on(MachineSpec(name={name!r}, image=Path(sys.argv[2]), memory_mib=96))
-        machine.wait_until_reachable(SOON_S)
+        machine.wait_until_reachable({SOON_S})
         print("up", flush=True)
         time.sleep(120)
     """
