@@ -99,7 +99,9 @@ class Agent:
         except (AgentError, StopRequested) as error:
             self._frame.tell(f"{machine.id}: {error}")
             published = self._worker.published
-            if isinstance(error, FenceError) and published is not None and not published.is_released:
+            # Of a generation that the fence was to guard; one that expired before is left to its successor.
+            is_unguarded = isinstance(error, FenceError) and ("answer hold" in str(error) or "not guard" in str(error))
+            if is_unguarded and published is not None and not published.is_released:
                 self._judge.kept(machine, published)
             return None
 

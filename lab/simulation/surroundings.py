@@ -133,13 +133,13 @@ class Fence:
 
     def ask(self, request: FenceRequest) -> FenceAnswer:
         machine = self._machine
+        if request.verb == "let-go":
+            machine.has_asked_to_let_go = True
         if machine.fence is None:
-            raise FenceError("the fence does not answer: it has ended")
+            raise FenceError(f"the fence does not answer {request.verb}: it has ended")
         if request.verb == "hold" and machine.is_pausing_at_word:
             machine.pause_at_word()
             machine.engine.wait(0.0)
-        if request.verb == "let-go":
-            machine.has_asked_to_let_go = True
         before = machine.guard.memory
         answer = machine.guard.answer(request)
         if request.verb == "hold":
