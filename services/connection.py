@@ -8,6 +8,7 @@ bootstrap.claims.connection.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -23,9 +24,9 @@ class ConnectionSection(Part):
     kind: str
 
     @property
+    @abstractmethod
     def name(self) -> str:
         """What clients connect to, for people and tests: a DNS name or an address."""
-        raise NotImplementedError
 
 
 class Dns(ConnectionSection):

@@ -6,23 +6,26 @@ For: stacks.service_stack, which knows no kind. Guarantees: nothing by itself. D
 
 from __future__ import annotations
 
+from abc import abstractmethod
+
 from aws_cdk import aws_iam as iam
 from constructs import Construct
+from jsii import JSIIAbstractClass
 
 from bootstrap.base.document import StorageSettings
 
 
-class Storage(Construct):
+class Storage(Construct, metaclass=JSIIAbstractClass):
     """One kind of storage. It exists before the first instance does, and stays when the stack goes."""
 
+    @abstractmethod
     def settings(self) -> StorageSettings:
         """What the instance is told of it. Ids may be CDK tokens."""
-        raise NotImplementedError
 
+    @abstractmethod
     def statements(self) -> list[iam.PolicyStatement]:
         """What the instance's role must be allowed, so that the agent can mount it; on this storage alone."""
-        raise NotImplementedError
 
+    @abstractmethod
     def outputs(self) -> dict[str, str]:
         """Outputs of the stack, by name."""
-        raise NotImplementedError

@@ -38,6 +38,10 @@ class Rfc2136Section(ConnectionSection):
     server: Address
     record: DomainName
 
+    @property
+    def name(self) -> str:
+        return self.record
+
 
 class VolumeSection(StorageSection):
     """One EBS volume per zone, made elsewhere."""
@@ -155,3 +159,13 @@ def test_second_kinds_reach_the_stack_the_role_and_the_instance(tree, monkeypatc
     (volume,) = template.of_type("AWS::EC2::Volume")
     assert isinstance(document.file_system, VolumeSettings)
     assert document.file_system.volume_id == f"AWS::EC2::Volume|{volume}"
+
+
+@pytest.mark.parametrize("contract", [Connection, Storage])
+def test_a_kind_that_lacks_a_part_cannot_be_made(contract) -> None:
+    class Half(contract):
+        def outputs(self):
+            return {}
+
+    with pytest.raises(TypeError, match="settings"):
+        Half(cdk.Stack(), "Half")
