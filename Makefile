@@ -60,8 +60,9 @@ prepare: ## check this machine and install what is needed (the other targets do 
 images: prepare ## build (or find in the cache) the lab's machine images
 	@$(BIN)/python -m lab.image build
 
-schema: prepare ## write services/schema.json from services/spec.py
+schema: prepare ## write services/schema.json and docs/service-file.md from services/spec.py
 	$(BIN)/python -m services schema
+	$(BIN)/python -m tools.reference
 
 clean: ## remove everything that was built, images included
 	rm -rf build cdk.out .venv node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Turns the plain root file system of a system in systems/ (Debian 12) into a soloist image. Run it as root INSIDE that
-# root file system: in a chroot, or on a builder instance.
+# root file system: in a chroot, or on a builder instance, which it wants to be named (builder.sh). All options are
+# checked before anything is changed.
 #
 # Guarantees: the image holds everything an instance needs, and nothing is downloaded or upgraded at boot or later (the
 # system's units for that are masked); the agent is enabled, the service is not, and the service cannot start without
@@ -19,7 +20,14 @@ usage() {
 usage: install.sh --service NAME --units "a.service b.service" --directories "/var/lib/a /etc/a" --version V
                   --agent-source DIR --wheels DIR
                   [--packages "p1 p2"] [--system-users "name:uid ..."] [--name NAME] [--built-from HASH]
-                  [--efs-utils FILE] [--steps "packages python agent"]
+                  [--transport efs-tls|nfs] [--efs-utils FILE] [--steps "packages python agent"] [--builder HOSTNAME]
+
+  --service, --units, --directories   as in the service file: name, service.units, file_system.directories (targets)
+  --agent-source                      the directory bootstrap of a release of soloist
+  --wheels                            filled by: pip download -r ami/requirements.txt
+  --transport                         as file_system.transport: efs-tls, which is the default, or nfs
+  --efs-utils                         the package file of amazon-efs-utils, for the transport efs-tls
+  --builder                           the name of this machine, if it is running: it becomes an image
 TEXT
 }
 
@@ -29,13 +37,18 @@ fail() {
 }
 
 SERVICE='' UNITS='' DIRECTORIES='' PACKAGES='' SYSTEM_USERS='' VERSION='' NAME='' BUILT_FROM='' AGENT_SOURCE='' WHEELS=''
-EFS_UTILS='' STEPS='packages python agent'
+EFS_UTILS='' BUILDER='' TRANSPORT='efs-tls' STEPS='packages python agent'
 HERE=$(cd "$(dirname "$0")" && pwd)
 HOME_DIRECTORY=/opt/soloist
 # shellcheck source=ami/system.sh
 . "$HERE/system.sh"
+# shellcheck source=ami/builder.sh
+. "$HERE/builder.sh"
+# shellcheck source=ami/units.sh
+. "$HERE/units.sh"
 
 while [ $# -gt 0 ]; do
+    case "$1" in -h | --help) usage; exit 0 ;; esac
     [ $# -ge 2 ] || { usage >&2; fail "$1 needs a value"; }
     case "$1" in
         --service) SERVICE=$2 ;;
@@ -50,6 +63,8 @@ while [ $# -gt 0 ]; do
         --wheels) WHEELS=$2 ;;
         --efs-utils) EFS_UTILS=$2 ;;
         --steps) STEPS=$2 ;;
+        --builder) BUILDER=$2 ;;
+        --transport) TRANSPORT=$2 ;;
         *) usage >&2; fail "unknown option $1" ;;
     esac
     shift 2
@@ -58,15 +73,54 @@ done
 check_arguments() {
     [ -n "$SERVICE" ] || fail "--service is missing: the name of the service, as in its service file"
     case "$SERVICE" in *[!a-z0-9-]*) fail "--service $SERVICE: only lower case letters, digits and '-'" ;; esac
+    [ -n "$UNITS" ] || fail "--units is missing: the systemd units of the service, in start order"
+    [ -n "$DIRECTORIES" ] || fail "--directories is missing: where the service's data are mounted"
+    [ -n "$VERSION" ] || fail "--version is missing: the version of the image"
     case "$VERSION" in *[!A-Za-z0-9._-]*) fail "--version $VERSION: only letters, digits, '.', '_' and '-'" ;; esac
     for directory in $DIRECTORIES; do
         case "$directory" in /*) ;; *) fail "--directories: $directory is not an absolute path" ;; esac
+        check_directory "$directory"
     done
     for step in $STEPS; do
-        case "$step" in packages | python | agent) ;; *) fail "--steps: unknown step $step" ;; esac
+        case "$step" in
+            packages) ;;
+            python) [ -d "$WHEELS" ] || fail "--wheels ${WHEELS:-is missing:} must be a directory: fill it with 'pip download -r ami/requirements.txt'" ;;
+            agent) [ -f "$AGENT_SOURCE/__main__.py" ] || fail "--agent-source ${AGENT_SOURCE:-is missing:} must be the directory bootstrap, and holds no __main__.py" ;;
+            *) fail "--steps: unknown step $step" ;;
+        esac
     done
+    [ -z "$EFS_UTILS" ] || [ -f "$EFS_UTILS" ] ||
+        fail "--efs-utils $EFS_UTILS is not a file: give the package file of amazon-efs-utils"
+    # The package manager takes a file without a directory for a name, and the cleaning of /tmp compares whole paths.
+    AGENT_SOURCE=${AGENT_SOURCE:+$(realpath -m "$AGENT_SOURCE")}
+    WHEELS=${WHEELS:+$(realpath -m "$WHEELS")}
+    EFS_UTILS=${EFS_UTILS:+$(realpath -m "$EFS_UTILS")}
     read_system "$HERE/systems"
+    case "$TRANSPORT" in
+        nfs) ;;
+        efs-tls)
+            case "$STEPS" in
+                *packages*)
+                    [ -n "$EFS_UTILS" ] || system_has_package amazon-efs-utils ||
+                        fail "--efs-utils is missing: the transport efs-tls needs amazon-efs-utils, which $SYSTEM_NAME does not have"
+                    ;;
+            esac
+            ;;
+        *) fail "--transport $TRANSPORT: only efs-tls and nfs" ;;
+    esac
     [ "$(id -u)" = 0 ] || fail "must run as root inside the root file system"
+    check_builder
+    system_check
+}
+
+# check_directory DIRECTORY: fail unless it is a directory, or free to become one, by its only name. What is mounted shows
+# under the name without symbolic links, and a link that is moved as the package's content leads elsewhere or nowhere
+# (geerlingguy/ansible-role-mysql#244: /var/lib/mysql as a link).
+check_directory() {
+    real=$(realpath -m "$1")
+    [ "$real" = "$1" ] ||
+        fail "--directories: $1 is another name of $real, by a symbolic link or as it is written: use $real, here and in the service file"
+    [ -d "$1" ] || [ ! -e "$1" ] || fail "--directories: $1 is not a directory"
 }
 
 # Files on the shared file system belong to user ids, not to names. The ids are fixed, so that version 2 of an image owns
@@ -89,7 +143,6 @@ install_packages() {
 }
 
 install_python() {
-    [ -d "$WHEELS" ] || fail "--wheels $WHEELS is not a directory: fill it with 'pip download -r ami/requirements.txt'"
     rm -rf "$HOME_DIRECTORY/venv"
     mkdir -p "$HOME_DIRECTORY"
     "$SYSTEM_PYTHON" -m venv --symlinks "$HOME_DIRECTORY/venv"
@@ -116,7 +169,6 @@ trim_botocore() {
 }
 
 install_agent() {
-    [ -f "$AGENT_SOURCE/__main__.py" ] || fail "--agent-source $AGENT_SOURCE holds no __main__.py: give the bootstrap directory"
     rm -rf "${HOME_DIRECTORY:?}/lib"
     mkdir -p "$HOME_DIRECTORY/lib/bootstrap"
     (cd "$AGENT_SOURCE" && find . -name '*.py' -print) | while read -r file; do
@@ -151,12 +203,15 @@ install_units() {
         [ -f "$unit" ] || fail "ami/units holds no unit files"
         install -m 0644 "$unit" "/etc/systemd/system/$(basename "$unit")"
     done
+    # Packages and the service's own script may have made links since the options were checked.
+    for directory in $DIRECTORIES; do
+        check_directory "$directory"
+    done
     for directory in $DIRECTORIES; do
         empty_mount_point "$directory"
     done
     for unit in $UNITS; do
-        systemctl --root=/ cat "$unit" >/dev/null 2>&1 || [ -e "/lib/systemd/system/$unit" ] ||
-            [ -e "/etc/systemd/system/$unit" ] || fail "unit $unit does not exist: which package brings it?"
+        check_unit "$unit"
         write_drop_in "$unit"
         systemctl --root=/ --quiet disable "$unit"
     done
@@ -190,13 +245,9 @@ write_drop_in() {
         for directory in $DIRECTORIES; do
             echo "AssertPathIsMountPoint=$directory"
         done
-        case "$1" in
-            *.service)
-                echo '[Service]'
-                echo 'Slice=soloist.slice'
-                echo 'EnvironmentFile=/run/soloist/generation.env'
-                ;;
-        esac
+        echo '[Service]'
+        echo 'Slice=soloist.slice'
+        echo 'EnvironmentFile=/run/soloist/generation.env'
     } >"/etc/systemd/system/$1.d/50-soloist.conf"
     chmod 0644 "/etc/systemd/system/$1.d/50-soloist.conf"
 }
@@ -214,11 +265,25 @@ mask_downloads() {
 }
 
 # EC2 gives each instance its name and identity at first boot. Two instances with one identity confuse NFS and journald.
+# Whoever could log in on the builder could otherwise log in on every instance.
 remove_identity() {
     : >/etc/machine-id
     rm -f /var/lib/dbus/machine-id /etc/hostname /var/lib/systemd/random-seed /etc/ssh/ssh_host_*
-    rm -rf /var/lib/cloud /var/log/journal/* /tmp/* /var/tmp/*
+    rm -f /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys
+    rm -rf /var/lib/cloud /var/log/journal/*
+    empty_but_the_kit /tmp
+    empty_but_the_kit /var/tmp
     system_allow_starting_services
+}
+
+# What the options name may be there, verify.sh among it.
+empty_but_the_kit() {
+    for entry in "$1"/* "$1"/.[!.]*; do
+        for kept in "$HERE" "$AGENT_SOURCE" "$WHEELS" "$EFS_UTILS"; do
+            case "$kept/" in "$entry"/*) continue 2 ;; esac
+        done
+        rm -rf "$entry"
+    done
 }
 
 check_arguments
@@ -227,9 +292,11 @@ for step in $STEPS; do
     case "$step" in
         packages)
             system_forbid_starting_services
+            trap system_allow_starting_services EXIT
             create_system_users
             install_packages
             system_allow_starting_services
+            trap - EXIT
             ;;
         python) install_python ;;
         agent)

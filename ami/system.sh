@@ -16,6 +16,7 @@
 #   DOWNLOADING_UNITS      systemd units that download or upgrade by themselves, '' if none; install.sh masks them
 #   WATCHDOG_MODULE        kernel module that makes a watchdog device where the machine has none
 SYSTEM_VARIABLES='SYSTEM_NAME SYSTEM_VERSION SYSTEM_PYTHON AGENT_PACKAGES DOWNLOADING_UNITS WATCHDOG_MODULE'
+#   system_check                      fail if something here is in the way, before anything is changed
 #   system_forbid_starting_services   from here on no package may start a service
 #   system_allow_starting_services    undo that; safe to repeat
 #   system_has_package NAME           exit code 0 if the package is installed
@@ -24,7 +25,7 @@ SYSTEM_VARIABLES='SYSTEM_NAME SYSTEM_VERSION SYSTEM_PYTHON AGENT_PACKAGES DOWNLO
 #   system_forget_downloads           remove the package manager's downloads from the image
 #   system_leave_interface            the network daemon leaves the agent's network interface, its routes and rules alone
 #   system_claims                     verify.sh: one `claim` for each promise of the functions above
-SYSTEM_FUNCTIONS='system_forbid_starting_services system_allow_starting_services system_has_package system_install
+SYSTEM_FUNCTIONS='system_check system_forbid_starting_services system_allow_starting_services system_has_package system_install
     system_install_file system_forget_downloads system_leave_interface system_claims'
 
 # read_system SYSTEMS: read the file of this operating system in the directory SYSTEMS.

@@ -1,9 +1,9 @@
 #!/bin/sh
 # Checks inside the finished image that what install.sh claims is true. Same options as install.sh (--service, --units,
-# --directories). Prints every claim that does not hold; exit code 0 only if all do.
+# --directories, --transport). Prints every claim that does not hold; exit code 0 only if all do.
 # shellcheck disable=SC2317  # claim calls the functions
 set -eu
-SERVICE='' UNITS='' DIRECTORIES='' FAILED=0
+SERVICE='' UNITS='' DIRECTORIES='' TRANSPORT='efs-tls' FAILED=0
 HERE=$(cd "$(dirname "$0")" && pwd)
 # shellcheck source=ami/system.sh
 . "$HERE/system.sh"
@@ -12,6 +12,7 @@ while [ $# -ge 2 ]; do
         --service) SERVICE=$2 ;;
         --units) UNITS=$2 ;;
         --directories) DIRECTORIES=$2 ;;
+        --transport) TRANSPORT=$2 ;;
     esac
     shift 2
 done
@@ -31,12 +32,13 @@ claim() { # claim SENTENCE COMMAND...
     fi
 }
 not() { ! "$@"; }
-enabled() { systemctl --root=/ is-enabled "$1"; }
+enabled() { case "$(systemctl --root=/ is-enabled "$1")" in enabled | enabled-runtime | alias) ;; *) return 1 ;; esac; }
 masked() { [ "$(systemctl --root=/ is-enabled "$1")" = masked ]; }
 wanted_by_anything() { find /etc/systemd/system /usr/lib/systemd/system -path "*.wants/$1" -o -path "*.requires/$1" | grep -q .; }
 drop_in_says() { grep -qx "$2" "/etc/systemd/system/$1.d/50-soloist.conf"; }
 empty() { [ ! -s "$1" ]; }
 mode_is() { [ "$(stat -c %a "$1")" = "$2" ]; }
+complete() { program=$(command -v "$1") && ! ldd "$program" | grep -q 'not found'; }
 no_files() { for file in "$@"; do [ ! -e "$file" ] || return 1; done; }
 
 python=/opt/soloist/venv/bin/python
@@ -60,24 +62,26 @@ for unit in $UNITS; do
     claim "nothing pulls $unit in" not wanted_by_anything "$unit"
     claim "$unit ends with agent and fence" drop_in_says "$unit" 'BindsTo=soloist-agent.service soloist-fence.service'
     claim "$unit needs the lease" drop_in_says "$unit" AssertPathExists=/run/soloist/granted
-    case "$unit" in
-        *.service)
-            claim "$unit runs where the fence strikes" drop_in_says "$unit" Slice=soloist.slice
-            claim "$unit is told its generation" drop_in_says "$unit" EnvironmentFile=/run/soloist/generation.env
-            ;;
-    esac
+    claim "$unit runs where the fence strikes" drop_in_says "$unit" Slice=soloist.slice
+    claim "$unit is told its generation" drop_in_says "$unit" EnvironmentFile=/run/soloist/generation.env
     claim "$unit does not wait for the agent" not grep -q After= "/etc/systemd/system/$unit.d/50-soloist.conf"
     for directory in $DIRECTORIES; do
         claim "$unit needs $directory to be mounted" drop_in_says "$unit" "AssertPathIsMountPoint=$directory"
     done
 done
 for directory in $DIRECTORIES; do
+    claim "$directory is a directory, and no symbolic link leads to it" test -d "$directory" -a "$(realpath -m "$directory")" = "$directory"
     claim "$directory is empty" test -z "$(ls -A "$directory")"
     claim "$directory cannot be written to before it is mounted" mode_is "$directory" 555
     claim "$directory is made immutable at boot" grep -qx "h $directory - - - - +i" /etc/tmpfiles.d/soloist.conf
 done
 claim "/srv/soloist/data and lease exist" test -d /srv/soloist/data -a -d /srv/soloist/lease
 claim "the NFS mount helper is there" test -x /sbin/mount.nfs4
+if [ "$TRANSPORT" = efs-tls ]; then
+    claim "the EFS mount helper is there (install.sh --efs-utils)" test -x /sbin/mount.efs
+    claim "the EFS proxy has all its libraries" complete efs-proxy
+fi
+claim "nobody can log in by a key of the builder" no_files /root/.ssh/authorized_keys /home/*/.ssh/authorized_keys
 claim "the machine has no identity" empty /etc/machine-id
 claim "there are no SSH host keys" no_files /etc/ssh/ssh_host_*
 claim "the fence finds a watchdog module" grep -qx "alias soloist-watchdog $WATCHDOG_MODULE" /etc/modprobe.d/soloist.conf

@@ -1,6 +1,6 @@
 """The agent as systemd starts it, `python -m bootstrap`: real adapters, signals, log and exit code.
 
-The exit codes are those of errors.ExitCode (docs/exit-codes.md); the unit restarts the agent only after those where
+The exit codes are those of errors.ExitCode (docs/runbook.md); the unit restarts the agent only after those where
 that can help. AWS_EC2_METADATA_SERVICE_ENDPOINT and AWS_ENDPOINT_URL are settings of the AWS SDKs, and are honoured.
 """
 

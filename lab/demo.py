@@ -5,8 +5,6 @@ points at the right network interface, no acknowledged write was lost and the de
 every machine and server is ended. Does not: prove what AWS does; docs/lab-fidelity.md says how far the lab follows it.
 """
 
-from __future__ import annotations
-
 import os
 import platform
 import sys
@@ -18,6 +16,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from lab.base.checkout import BUILD, CHECKOUT
+from lab.base.output import output
 from lab.base.run_directory import run_directory
 from lab.hardware.probe import Kernel
 from lab.image.images import IMAGE_IDS, SERVICE, Images
@@ -27,21 +26,36 @@ from lab.play.scenes import crash_scene, deploy_scene, first_boot_scene, rollbac
 from lab.play.stage import Stage, open_stage
 from lab.play.synthesis import Template
 from lab.report.live import Display
-from lab.report.model import Phase, Report, Scene
+from lab.report.model import Phase, Report, Scene, took
 from lab.report.report_html import write_html
 from lab.report.report_json import write_json
 
-SCENES = ("deploy", "first boot", "crash", "upgrade", "rollback")
+INTENTS = {
+    "deploy": "the synthesized template is deployed",
+    "first boot": "the group launches its first instance, and clients wait for it",
+    "crash": "the power of the machine that serves is cut, and nobody helps",
+    "upgrade": "version 2 of the image is promoted, and the instance of version 1 is ended",
+    "rollback": "version 1 is promoted again, and the instance of version 2 is ended",
+}
+SCENES = tuple(INTENTS)
 
 
 def main() -> int:
-    """Prepare outside, play inside a namespace. Exit codes: docs/exit-codes.md."""
+    """Prepare outside, play inside a namespace. Exit codes: docs/runbook.md."""
     return program.run("demo", ["lab.demo"], lambda kernel, images: play(kernel, images, BUILD / "demo"))
 
 
 def play(kernel: Kernel, images: Images, out: Path) -> int:
     """Play all scenes, check for lost writes and write the report; 0 if it has no findings, else 1."""
     started_at, began_s = datetime.now(UTC), time.monotonic()
+    with output(out) as unfinished:
+        report = _play(kernel, images, unfinished / "calls.jsonl", started_at, began_s)
+        write_json(report, unfinished / "report.json")
+        write_html(report, unfinished / "report.html")
+    return _conclude(report, out)
+
+
+def _play(kernel: Kernel, images: Images, calls: Path, started_at: datetime, began_s: float) -> Report:
     problems: list[str] = []
     try:
         with run_directory() as directory:
@@ -49,15 +63,11 @@ def play(kernel: Kernel, images: Images, out: Path) -> int:
             first = synthesized(SERVICE, IMAGE_IDS["1"], directory / "cdk.out" / "1")
             second = synthesized(SERVICE, IMAGE_IDS["2"], directory / "cdk.out" / "2")
             with open_stage(kernel, images, directory, problems) as stage, Display(stage.snapshot):
-                stage.lab.control_plane.calls.keep_in(out / "calls.jsonl")
-                report = _play_scenes(stage, first, second[0], started_at, began_s)
+                stage.lab.control_plane.calls.keep_in(calls)
+                return _play_scenes(stage, first, second[0], started_at, began_s)
     finally:
         for problem in problems:
             print(f"lab: {problem}", file=sys.stderr)
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(report, out / "report.json")
-    write_html(report, out / "report.html")
-    return _conclude(report, out)
 
 
 def _play_scenes(
@@ -71,10 +81,13 @@ def _play_scenes(
         lambda: rollback_scene(stage, IMAGE_IDS["1"]),
     ]
     template = first[0]
+    stage.planned = SCENES
     scenes: list[Scene] = []
     deployed_sha256 = ""
-    for play_scene in plays:
+    for number, (name, play_scene) in enumerate(zip(SCENES, plays, strict=True), start=1):
+        stage.say(f"SCENE {number} of {len(SCENES)}, {name}: {INTENTS[name]}")
         scenes.append(play_scene())
+        stage.note_end(scenes[-1])
         deployed_sha256 = deployed_sha256 or stage.lab.control_plane.template_sha256(template.stack_name) or ""
         if not scenes[-1].healed:
             stage.say(f"{scenes[-1].name} did not heal: {scenes[-1].reason}")
@@ -111,10 +124,12 @@ def _conclude(report: Report, out: Path) -> int:
     for scene in report.scenes:
         mark = "healed" if scene.healed else "DID NOT HEAL"
         moved = f"{scene.zone_from or '-':>12} -> {scene.zone_to or '-'}"
-        print(f"  {scene.name:12} {mark:12} outage {scene.outage_s:6.1f} s  {moved}")
+        print(f"  {scene.name:12} {mark:12} {took(scene):18} {moved}")
     where = (out / "report.html").relative_to(CHECKOUT)
     counted = f"{report.acknowledged:,} writes acknowledged, {report.lost:,} lost"
-    print(f"\n{counted}; {report.duration_s:.0f} s in all. Report: {where}")
+    print(
+        f"\n{counted}; {report.duration_s:.0f} s in all. Times are those of this computer, not of AWS. Report: {where}"
+    )
     for finding in report.findings:
         print(f"demo: not proven: {finding}", file=sys.stderr)
     return 1 if report.findings else 0

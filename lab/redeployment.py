@@ -4,8 +4,6 @@ For: seeing what a deployment does, and that the second one does nothing. Guaran
 deployment changed nothing; what is printed comes from the call log, resource by resource. Does not: run machines.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import tempfile
@@ -61,7 +59,7 @@ def deploy_noting(plane: ControlPlane, cloudformation: Any, template: Template) 
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Synthesize, deploy, deploy again. Exit codes: docs/exit-codes.md."""
+    """Synthesize, deploy, deploy again. Exit codes: docs/runbook.md."""
     parser = argparse.ArgumentParser(prog="make lab-deploy", description=__doc__)
     parser.add_argument("--service", default="influxdb", help="a service file of services/, without .yaml")
     service = parser.parse_args(arguments).service

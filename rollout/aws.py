@@ -1,7 +1,7 @@
-"""AWS as a rollout uses it: three clients, and one sentence for whatever botocore raises.
+"""AWS as a rollout uses it: its clients, and one sentence for whatever botocore raises.
 
-For: observe, history and promote. Guarantees: every call has a time-out and a bounded number of attempts; `doing` turns
-each error of botocore into a RolloutError with reason and remedy. Does not: decide anything.
+For: observe, stack, history and promote. Guarantees: every call has a time-out and a bounded number of attempts;
+`doing` turns each error of botocore into a RolloutError with reason and remedy. Does not: decide anything.
 Sources: botocore documentation, "Error handling" (ClientError for an answer, BotoCoreError for everything else).
 """
 
@@ -34,19 +34,25 @@ class Clients(Protocol):
     def autoscaling(self) -> Any: ...
     @property
     def ssm(self) -> Any: ...
+    @property
+    def cloudformation(self) -> Any: ...
 
 
 class AwsClients:
-    """boto3 clients with bounded calls; the Region is AWS_REGION or boto3's usual one, the credentials are boto3's.
+    """boto3 clients with bounded calls; the Region is the one given, AWS_REGION or boto3's usual one; the credentials
+    are boto3's.
 
     Raises PreconditionError where boto3 finds no Region or cannot read its configuration."""
 
-    def __init__(self) -> None:
-        region = os.environ.get("AWS_REGION")  # botocore itself knows only AWS_DEFAULT_REGION and the profile's
+    def __init__(self, given: str = "") -> None:
+        region = given or os.environ.get(
+            "AWS_REGION"
+        )  # botocore itself knows only AWS_DEFAULT_REGION and the profile's
         with doing("cannot make clients for AWS"):
             self.ec2: Any = boto3.client("ec2", region_name=region, config=CALLS)
             self.autoscaling: Any = boto3.client("autoscaling", region_name=region, config=CALLS)
             self.ssm: Any = boto3.client("ssm", region_name=region, config=CALLS)
+            self.cloudformation: Any = boto3.client("cloudformation", region_name=region, config=CALLS)
 
 
 @contextmanager

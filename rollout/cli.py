@@ -1,15 +1,15 @@
-"""The operator's command `soloist`: status, promote, rollback.
+"""The operator's command `soloist`: status, promote, rollback, zones.
 
 For: people and CI at a terminal. Guarantees: every step prints one sentence; every failure one line and a documented
-exit code (docs/exit-codes.md); `--dry-run` prints the plan and changes nothing. Does not: deploy (`cdk deploy` does).
+exit code (docs/runbook.md); `--dry-run` prints the plan and changes nothing. Does not: deploy (`cdk deploy` does).
 """
 
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -17,10 +17,15 @@ from botocore.exceptions import BotoCoreError, ClientError
 from rich.console import Console
 from rich.table import Table
 
+from bootstrap.base.names import FIRST_VERSION
 from rollout.aws import AwsClients, Clients, as_rollout_error
 from rollout.errors import INTERRUPTED, RolloutError
 from rollout.observe import Observed, observe
 from rollout.promote import execute, plan_promotion, previous_version, wait_until_ready
+from rollout.stack import SystemClock
+from rollout.zones import look_up_zones, write_zones
+from services.findings import ServiceFileError
+from services.load import load_service
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -28,7 +33,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     help="Roll a soloist service forward and back.",
 )
-console = Console()
+console = Console(markup=False)  # names may have brackets
 Service = Annotated[str, typer.Argument(help="Name of the service, as in its service file.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
 NoReplace = Annotated[bool, typer.Option("--no-replace", help="Leave the running instance; effective at next launch.")]
@@ -41,27 +46,35 @@ def status(service: Service) -> None:
     with _told_in_one_line():
         seen = observe(AwsClients(), service)
     table = Table(title=f"{seen.group_name}: launch template versions")
-    for column in ("version", "image", "promoted", "group"):
+    for column in ("version", "image", "promoted", "staged", "instances"):
         table.add_column(column)
     for version in seen.versions:
-        promoted = "default" if version.number == seen.default_version else ""
-        group = "boots this" if str(version.number) == seen.group_version else ""
-        table.add_row(str(version.number), version.image_id, promoted, group)
+        promoted = "the group boots this" if version.number == seen.promoted else ""
+        staged = "by the last deploy" if version.description and version.description == seen.stack.staged else ""
+        running = [one.instance_id for one in seen.members if one.version == str(version.number)]
+        table.add_row(str(version.number), version.image_id, promoted, staged, ", ".join(running))
     console.print(table)
+    console.print(f"stack: {seen.stack.status}", highlight=False)
     state = seen.state
     console.print(f"state: {state.phase}: {state.sentence or 'nothing reported'}", highlight=False)
     if state.generation:
         console.print(f"lease: generation {state.generation} of {state.instance_id}", highlight=False)
-    if state.image_id and state.image_id not in {v.image_id for v in seen.versions if v.number == seen.default_version}:
+    if state.image_id not in ("", seen.version(seen.promoted).image_id):
         console.print(f"note: {state.instance_id} runs {state.image_id}, which is not the promoted version's image")
-    if str(seen.default_version) != seen.group_version:
-        console.print("note: group and default version differ; promote again to make them the same")
+    if seen.stack.promoted not in (FIRST_VERSION, seen.group_version):
+        console.print(
+            f"note: the group launches version {seen.group_version}, the stack says {seen.stack.promoted}; "
+            "the next deploy writes the stack's. Promote a version to make them the same",
+            highlight=False,
+        )
 
 
 @app.command()
 def promote(
     service: Service,
-    version: Annotated[int | None, typer.Option(help="Version to promote; default: the newest.")] = None,
+    version: Annotated[
+        int | None, typer.Option(help="Version to promote; default: the one the last deploy staged.")
+    ] = None,
     *,
     dry_run: DryRun = False,
     no_replace: NoReplace = False,
@@ -87,7 +100,35 @@ def rollback(
     def choose(clients: Clients, seen: Observed) -> int:
         return previous_version(clients, seen) if to_version is None else to_version
 
-    _roll(service, choose, dry_run=dry_run, replace=not no_replace, deadline_s=deadline_s)
+    _roll(
+        service,
+        choose,
+        dry_run=dry_run,
+        replace=not no_replace,
+        deadline_s=deadline_s,
+        is_rollback=to_version is None,
+    )
+
+
+@app.command()
+def zones(
+    file: Annotated[Path, typer.Argument(help="The service file.")],
+    *,
+    dry_run: DryRun = False,
+) -> None:
+    """Look up the zones that this account may use and that offer the instance type; write them into the file."""
+    with _told_in_one_line():
+        try:
+            service = load_service(file)
+        except ServiceFileError:  # most of all one without zones
+            service = load_service(file, zone_letters="a")
+        else:
+            _say(f"{file} names its zones already: {', '.join(plan.name for plan in service.zone_plans())}")
+            return
+        found = look_up_zones(AwsClients(service.region).ec2, service.region, service.instance.type)
+        if not dry_run:
+            write_zones(file, found)
+        _say(f"{file}: {'would write' if dry_run else 'wrote'} zones: [{', '.join(found)}]")
 
 
 def _roll(
@@ -97,30 +138,30 @@ def _roll(
     dry_run: bool,
     replace: bool,
     deadline_s: float,
+    is_rollback: bool = False,
 ) -> None:
     with _told_in_one_line():
-        clients = AwsClients()
+        clients, clock = AwsClients(), SystemClock()
         seen = observe(clients, service)
-        plan = plan_promotion(seen, choose(clients, seen), replace=replace)
-        if not plan.changes:
-            console.print(f"{service}: version {plan.to_version} is promoted and running; nothing to do")
+        plan = plan_promotion(seen, choose(clients, seen), replace=replace, is_rollback=is_rollback)
+        is_running = seen.serves(plan.to_version)
+        if not plan.changes and (is_running or not replace or dry_run):
+            running = "promoted and running" if is_running else "promoted"
+            console.print(f"{service}: version {plan.to_version} is {running}; nothing to do")
             return
         if dry_run:
             for number, change in enumerate(plan.changes, 1):
                 console.print(f"{number}. would: {change.sentence}", highlight=False)
             return
-        execute(clients, seen, plan, _say)
-        if not plan.ended:
+        if not plan.changes:
+            _say(f"version {plan.to_version} is promoted; its instance is not ready yet")
+        execute(clients, seen, plan, _say, clock=clock)
+        if not replace:
             return
-        started = time.monotonic()
-        state = wait_until_ready(clients, plan, _SystemClock(), deadline_s=deadline_s, ended=plan.ended)
-        waited_s = time.monotonic() - started
+        started = clock.monotonic()
+        state = wait_until_ready(clients, plan, clock, deadline_s=deadline_s)
+        waited_s = clock.monotonic() - started
         _say(f"ready in {state.zone} on {state.image_id} as {state.instance_id}, {waited_s:.0f} s later")
-
-
-class _SystemClock:
-    monotonic = staticmethod(time.monotonic)
-    sleep = staticmethod(time.sleep)
 
 
 def _say(sentence: str) -> None:
@@ -132,7 +173,7 @@ def _told_in_one_line() -> Iterator[None]:
     """Whatever fails ends in one line on standard error and its exit code."""
     try:
         yield
-    except RolloutError as error:
+    except (RolloutError, ServiceFileError) as error:
         _fail(str(error), error.exit_code)
     except (ClientError, BotoCoreError) as error:  # a call that nobody has put into words
         known = as_rollout_error("a call of AWS failed", error)

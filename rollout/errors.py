@@ -1,4 +1,4 @@
-"""What can go wrong for the operator, and the exit code each error ends in (docs/exit-codes.md).
+"""What can go wrong for the operator, and the exit code each error ends in (docs/runbook.md).
 
 For: every part of `rollout` raises these; the command prints one line and exits with `exit_code`.
 Guarantees: the message names the thing, the reason and the remedy. Does not: retry.

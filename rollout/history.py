@@ -9,23 +9,31 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
+from typing import Annotated
 
-from bootstrap.base.codec import decode_tree, to_tree
+from bootstrap.base.codec import decode_tree, read_json, to_tree
 from bootstrap.base.names import rollouts_parameter
+from bootstrap.base.values import Limits
 from rollout.aws import Clients, doing, read_parameter
 from rollout.errors import PreconditionError
 
 KEPT = 20
 
 
+Version = Annotated[int, Limits(says="The number of a version, from 1 on", least=1)]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Promotion:
-    """One promotion. `at` is UTC, ISO 8601, for people; versions are of the launch template."""
+    """One promotion. `at` is UTC, ISO 8601, for people; versions are of the launch template of that id.
+    `is_rollback`: soloist itself chose the version, as the way back."""
 
     at: str
-    from_version: int
-    to_version: int
+    from_version: Version
+    to_version: Version
     image_id: str
+    launch_template_id: str = ""
+    is_rollback: bool = False
 
 
 def read_history(clients: Clients, service: str) -> tuple[Promotion, ...]:
@@ -40,6 +48,26 @@ def read_history(clients: Clients, service: str) -> tuple[Promotion, ...]:
         ) from None
 
 
+def way_back(history: tuple[Promotion, ...], promoted: int, *, is_ready: bool) -> int | None:
+    """The version that a rollback goes to, or None where none is known. Pure.
+
+    `history`: of the present launch template. `is_ready`: an instance of the version `promoted` serves. A rollback that
+    was interrupted, or whose instance is not ready yet, is repeated; a promotion that was interrupted does not count;
+    one that is complete is undone, and each rollback undoes one.
+    """
+    if history and history[-1].is_rollback and (history[-1].to_version != promoted or not is_ready):
+        return history[-1].to_version
+    if history and history[-1].to_version != promoted:
+        history = history[:-1]
+    ways: list[int] = []
+    for entry in history:
+        if not entry.is_rollback:
+            ways.append(entry.from_version)
+        elif ways:
+            ways.pop()
+    return ways[-1] if ways else None
+
+
 def note(clients: Clients, service: str, promotion: Promotion) -> None:
     """Remember `promotion`, unless it is the last one already. Raises what `read_history` raises, and RolloutError."""
     history = read_history(clients, service)
@@ -52,7 +80,7 @@ def note(clients: Clients, service: str, promotion: Promotion) -> None:
 
 
 def _items(text: str) -> list[object]:
-    tree = json.loads(text)
+    tree = read_json(text)
     if not isinstance(tree, list):
         raise ValueError("not a list")
     return tree

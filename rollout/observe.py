@@ -1,4 +1,4 @@
-"""What is there now: one service's launch template, group, instance and reported state.
+"""What is there now: one service's stack, launch template, group, members and reported state.
 
 For: `promote` decides from an `Observed`. Guarantees: reads only; an error of AWS becomes a `RolloutError`.
 Does not: read all of it at one moment; AWS may also answer with what was true a moment ago.
@@ -13,6 +13,7 @@ from bootstrap.base.names import stack_name, state_parameter
 from bootstrap.base.state import State, parse_state
 from rollout.aws import Clients, doing, read_parameter
 from rollout.errors import PreconditionError
+from rollout.stack import Stack, read_stack
 
 TEMPLATE_VERSIONS_PER_PAGE = 200
 
@@ -23,6 +24,15 @@ class StagedVersion:
 
     number: int
     image_id: str
+    description: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Member:
+    """One instance of the group that is not ending, and the version that it was launched from ("" where unknown)."""
+
+    instance_id: str
+    version: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,8 +45,37 @@ class Observed:
     versions: tuple[StagedVersion, ...]
     default_version: int
     group_version: str
-    instance_ids: tuple[str, ...]
+    stack: Stack
+    members: tuple[Member, ...]
     state: State
+
+    @property
+    def promoted(self) -> int:
+        """The version that the group launches."""
+        named = {"$Default": self.default_version, "$Latest": self.versions[-1].number}
+        return named[self.group_version] if self.group_version in named else int(self.group_version)
+
+    @property
+    def staged(self) -> StagedVersion:
+        """The version that the last deployment staged: the newest with its description. Raises PreconditionError."""
+        known = ", ".join(str(version.number) for version in self.versions)
+        if self.stack.was_rolled_back:
+            raise PreconditionError(
+                f"stack {self.stack.name} is {self.stack.status}: the last deployment failed, and staged nothing. "
+                f"Deploy again, or give the version by its number, one of {known}"
+            )
+        for version in reversed(self.versions):
+            if version.description == self.stack.staged:
+                return version
+        raise PreconditionError(
+            f"{self.service}: no version of the launch template is {self.stack.staged!r}, which stack "
+            f"{self.stack.name} names as staged. Deploy again, or give the version by its number, one of {known}"
+        )
+
+    def serves(self, version: int) -> bool:
+        """Whether a member that was launched from `version` reports ready."""
+        of_version = {member.instance_id for member in self.members if member.version == str(version)}
+        return self.state.phase == "ready" and self.state.instance_id in of_version
 
     def version(self, number: int) -> StagedVersion:
         """The version of that number. Raises PreconditionError where there is none."""
@@ -48,23 +87,25 @@ class Observed:
 
 
 def observe(clients: Clients, service: str) -> Observed:
-    """Read launch template versions, group, instances and reported state of `service`.
+    """Read stack, launch template versions, group, members and reported state of `service`.
 
     Raises PreconditionError where there is no such stack, RolloutError where AWS refuses or does not answer."""
     name = stack_name(service)
     group = _group(clients, name)
     template = group["LaunchTemplate"]
     versions = _versions(clients, template["LaunchTemplateId"])
-    default = next(number for number, _, is_default in versions if is_default)
     return Observed(
         service=service,
         group_name=name,
         launch_template_id=template["LaunchTemplateId"],
-        versions=tuple(StagedVersion(number=number, image_id=image_id) for number, image_id, _ in versions),
-        default_version=default,
+        versions=tuple(version for version, _ in versions),
+        default_version=next(version.number for version, is_default in versions if is_default),
         group_version=str(template["Version"]),
-        instance_ids=tuple(
-            item["InstanceId"] for item in group["Instances"] if not item["LifecycleState"].startswith("Terminat")
+        stack=read_stack(clients, name),
+        members=tuple(
+            Member(instance_id=item["InstanceId"], version=str((item.get("LaunchTemplate") or {}).get("Version", "")))
+            for item in group["Instances"]
+            if not item["LifecycleState"].startswith("Terminat")
         ),
         state=read_state(clients, service),
     )
@@ -87,14 +128,21 @@ def _group(clients: Clients, name: str) -> Any:
     return groups[0]
 
 
-def _versions(clients: Clients, template_id: str) -> list[tuple[int, str, bool]]:
-    """Number, AMI id and "is the default" of every version, in ascending order; there is always a default one."""
+def _versions(clients: Clients, template_id: str) -> list[tuple[StagedVersion, bool]]:
+    """Every version and whether it is the default, in ascending order; there is always a default one."""
     with doing(f"cannot read versions of launch template {template_id}"):
         pages = clients.ec2.get_paginator("describe_launch_template_versions").paginate(
             LaunchTemplateId=template_id, PaginationConfig={"PageSize": TEMPLATE_VERSIONS_PER_PAGE}
         )
-        return sorted(
-            (item["VersionNumber"], item["LaunchTemplateData"].get("ImageId", ""), item["DefaultVersion"])
-            for page in pages
-            for item in page["LaunchTemplateVersions"]
+        items = [item for page in pages for item in page["LaunchTemplateVersions"]]
+    return [
+        (
+            StagedVersion(
+                number=item["VersionNumber"],
+                image_id=item["LaunchTemplateData"].get("ImageId", ""),
+                description=item.get("VersionDescription", ""),
+            ),
+            item["DefaultVersion"],
         )
+        for item in sorted(items, key=lambda item: int(item["VersionNumber"]))
+    ]

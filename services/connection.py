@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from services.derived import OneOfParts
-from services.fields import DomainName, HostedZoneId
+from services.fields import DomainName, HostedZoneId, Ttl
 from services.part import Part
 
 
@@ -33,12 +33,14 @@ class Dns(ConnectionSection):
     """The A record in Route 53 that follows the instance. With `zone_id` the hosted zone exists, without it the stack
     makes it."""
 
-    kind: Literal["route53"] = "route53"
-    zone: DomainName
-    record: DomainName
-    zone_id: HostedZoneId | None = None
-    private: bool = True
-    ttl_s: Annotated[int, Field(ge=1, le=300, description="Seconds from 1 to 300; clients cache that long")] = 10
+    kind: Annotated[Literal["route53"], Field(title="The kind of connection")] = "route53"
+    zone: Annotated[DomainName, Field(title="The hosted zone")]
+    record: Annotated[DomainName, Field(title="The name that clients use; inside the zone")]
+    zone_id: Annotated[
+        HostedZoneId | None, Field(title="A hosted zone that exists; without it the stack makes one")
+    ] = None
+    private: Annotated[bool, Field(title="Whether only the VPC sees the zone")] = True
+    ttl_s: Ttl = 10
 
     @property
     def name(self) -> str:

@@ -18,16 +18,28 @@ from services.derived import From
 def _network(shortest: int, longest: int) -> AfterValidator:
     """Checks an IPv4 network whose prefix length lies between the two."""
 
-    def check(value: str) -> str:
-        try:
-            prefix = IPv4Network(value).prefixlen
-        except ValueError as error:
-            raise ValueError(str(error)) from None
-        if not shortest <= prefix <= longest:
-            raise ValueError(f"prefix /{prefix} is not between /{shortest} and /{longest}")
-        return value
+    return AfterValidator(lambda value: check_network(value, shortest, longest))
 
-    return AfterValidator(check)
+
+def check_network(value: str, shortest: int, longest: int) -> str:
+    """`value`, an IPv4 network whose prefix length lies between the two. Raises ValueError."""
+    try:
+        prefix = IPv4Network(value).prefixlen
+    except ValueError as error:
+        raise ValueError(str(error)) from None
+    if not shortest <= prefix <= longest:
+        raise ValueError(f"prefix /{prefix} is not between /{shortest} and /{longest}")
+    return value
+
+
+def _peer(text: str) -> str:
+    return text if text.startswith(("sg-", "pl-")) else check_network(text, 0, 32)
+
+
+def _unit(text: str) -> str:
+    if text.startswith("soloist-"):
+        raise ValueError("is a unit of soloist itself; name those of your service")
+    return text
 
 
 def _address(value: str) -> str:
@@ -41,11 +53,18 @@ def _text(pattern: str, description: str, example: str) -> Any:
 # What the instance reads again has its limits in bootstrap.base.values.
 Argv = Annotated[tuple[str, ...], From(values.Argv)]
 Seconds = Annotated[float, From(values.Seconds)]
+BootSeconds = Annotated[float, From(values.BootSeconds)]
 PortNumber = Annotated[int, From(values.Port)]
 Target = Annotated[str, From(values.AbsolutePath)]
+Source = Annotated[str, From(values.RelativePath)]
+Mode = Annotated[str, From(values.Mode)]
+Ttl = Annotated[int, From(values.Ttl)]
 
 # Auto Scaling: heartbeat time-outs are 30 to 7200 s (API reference, PutLifecycleHook).
-HeartbeatSeconds = Annotated[int, Field(ge=30, le=7200, description="Whole seconds from 30 to 7200", examples=[900])]
+LONGEST_HEARTBEAT_S = 7200
+HeartbeatSeconds = Annotated[
+    int, Field(ge=30, le=LONGEST_HEARTBEAT_S, description="Whole seconds from 30 to 7200", examples=[900])
+]
 
 ServiceName = Annotated[
     str, _text(r"^[a-z]([a-z0-9-]{0,28}[a-z0-9])?$", "Lower case letters, digits, dashes; at most 30", "opscenter")
@@ -72,7 +91,15 @@ DomainName = Annotated[
     Field(max_length=255),
 ]
 _CIDR_PATTERN = r"^([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}$"
-Cidr = Annotated[str, _network(0, 32), _text(_CIDR_PATTERN, "An IPv4 network without host bits", "10.0.0.0/16")]
+Peer = Annotated[
+    str,
+    AfterValidator(_peer),
+    _text(
+        r"^(([0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}|(sg|pl)-[0-9a-f]{8,17})$",
+        "An IPv4 network without host bits, or the id of a security group or of a prefix list",
+        "10.0.0.0/16",
+    ),
+]
 VpcCidr = Annotated[str, _network(16, 16), _text(_CIDR_PATTERN, "An IPv4 network of 16 bits", "10.0.0.0/16")]
 # A subnet is /16 to /28 (VPC user guide, subnet sizing).
 SubnetCidr = Annotated[str, _network(16, 28), _text(_CIDR_PATTERN, "The subnet's IPv4 network", "10.0.100.0/24")]
@@ -80,12 +107,13 @@ Address = Annotated[
     str, AfterValidator(_address), _text(r"^([0-9]{1,3}\.){3}[0-9]{1,3}$", "An IPv4 address", "10.0.100.10")
 ]
 UnitName = Annotated[
-    str, _text(r"^[A-Za-z0-9:_.@-]+\.(service|target|socket|timer)$", "A systemd unit with its suffix", "nginx.service")
+    str,
+    AfterValidator(_unit),
+    _text(
+        r"^[A-Za-z0-9:_.@-]+\.service$",
+        "The systemd unit of a process of the service, with its suffix; never a target, socket or timer",
+        "nginx.service",
+    ),
 ]
 AccountName = Annotated[str, _text(r"^[a-z_][a-z0-9_-]{0,31}$", "A user or group name of the image", "opscenter")]
-Mode = Annotated[str, _text(r"^0[0-7]{3}$", "Octal permissions, quoted", "0750")]
-Source = Annotated[
-    str,
-    _text(r"^[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*$", "A path below the data root, without leading slash", "lib"),
-]
 Email = Annotated[str, _text(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "An e-mail address", "operations@example.com")]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-EXIT_CODE = 3  # a service file is wrong; nothing was written. Documented in docs/exit-codes.md.
+EXIT_CODE = 3  # a service file is wrong; nothing was written. Documented in docs/runbook.md.
 
 
 @dataclass(frozen=True, kw_only=True)

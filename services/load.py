@@ -12,14 +12,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pydantic import ValidationError
 
+from services.across import clashes
 from services.findings import Finding, ServiceFileError
 from services.rules import relation_findings
 from services.schema import direct_errors, path_of, translate
 from services.sections import to_json, usable_sections
 from services.spec import ServiceFile
+from services.text import LARGEST_TEXT, BadText, read_yaml
 
 LONGEST_DOCUMENT = 8000  # characters; user data is at most 16 KiB (EC2 user guide) and repeats the file with ids added
 
@@ -36,33 +37,43 @@ def load_services(place: Path, *, only: str = "", ami: str = "") -> list[Service
         raise _one_finding(
             str(place), only, "no service file of that name there", "Add NAME.yaml, or choose services_dir or service"
         )
-    services: list[ServiceFile] = []
+    loaded: list[tuple[str, ServiceFile]] = []
     errors: list[ServiceFileError] = []
     for file in files:
         try:
-            services.append(load_service(file, ami=ami))
+            loaded.append((str(file), load_service(file, ami=ami)))
         except ServiceFileError as error:
             errors.append(error)
-    names = [service.name for service in services]
-    for name in sorted({name for name in names if names.count(name) > 1}):
-        errors.append(_one_finding("name", name, "used by two service files", "Give every service its own name"))
+    if found := clashes(loaded):
+        errors.append(ServiceFileError(source="service files", findings=found))
     if errors:
         raise errors[0] if len(errors) == 1 else _joined(errors)
-    return services
+    return [service for _, service in loaded]
 
 
-def load_service(path: Path, *, ami: str = "") -> ServiceFile:
-    """The service file at `path`. Raises ServiceFileError."""
+def load_service(path: Path, *, ami: str = "", zone_letters: str = "") -> ServiceFile:
+    """The service file at `path`; `ami` and `zone_letters` stand in for what it says, or does not say yet, of AMI and
+    zones. Raises ServiceFileError."""
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise _one_finding(str(path), "", f"cannot be read: {error}", "Name a readable YAML file") from None
-    except yaml.YAMLError as error:
-        problem = " ".join(str(error).split())
-        raise _one_finding(str(path), "", f"not YAML: {problem}", "Correct the YAML") from None
+        with path.open("rb") as file:
+            content = file.read(LARGEST_TEXT + 1)
+    except (OSError, ValueError) as error:  # ValueError: a path that no file can have
+        problem = f"cannot be read: {getattr(error, 'strerror', None) or error}"
+        raise _one_finding(str(path), "", problem, "Name a readable YAML file") from None
+    return read_service(content, source=str(path), ami=ami, zone_letters=zone_letters)
+
+
+def read_service(content: bytes, *, source: str, ami: str = "", zone_letters: str = "") -> ServiceFile:
+    """Like `load_service`, from a file's content; `source` is named in the message. Raises ServiceFileError."""
+    try:
+        tree = read_yaml(content)
+    except BadText as error:
+        raise _one_finding(source, "", error.problem, error.remedy) from None
     if ami and isinstance(tree, dict) and isinstance(tree.get("instance"), dict):
         tree["instance"]["ami"] = ami
-    return parse_service(tree, source=str(path))
+    if zone_letters and isinstance(tree, dict):
+        tree["zones"] = [f"{tree.get('region')}{letter}" for letter in zone_letters]
+    return parse_service(tree, source=source)
 
 
 def parse_service(tree: object, *, source: str) -> ServiceFile:

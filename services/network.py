@@ -19,7 +19,7 @@ from pydantic import Field
 
 from services.fields import (
     Address,
-    Cidr,
+    Peer,
     PortNumber,
     SubnetCidr,
     SubnetId,
@@ -35,30 +35,44 @@ DEFAULT_HOST = 10  # the last number of a network interface's address in its ser
 class NewVpc(Part):
     """A VPC made by the stack. `cidr` is a /16."""
 
-    cidr: VpcCidr = "10.0.0.0/16"
+    cidr: Annotated[VpcCidr, Field(title="Its network")] = "10.0.0.0/16"
 
 
 class ExistingZone(Part):
     """One zone of an existing VPC. Instances reach the AWS API from the instance subnet; that route is yours."""
 
-    instance_subnet_id: SubnetId
-    service_subnet_id: SubnetId
-    service_subnet_cidr: SubnetCidr
+    instance_subnet_id: Annotated[
+        SubnetId, Field(title="Where the instance is launched; it needs a way to the AWS API")
+    ]
+    service_subnet_id: Annotated[
+        SubnetId, Field(title="Where the network interface with the fixed address is; another subnet")
+    ]
+    service_subnet_cidr: Annotated[SubnetCidr, Field(title="As EC2 shows it")]
 
 
 class ExistingVpc(Part):
     """A VPC that exists already, with DNS support and DNS host names enabled."""
 
-    id: VpcId
-    zones: Annotated[dict[ZoneName, ExistingZone], Field(min_length=1, max_length=6)]
+    id: Annotated[VpcId, Field(title="The VPC")]
+    public_address: Annotated[
+        bool,
+        Field(
+            description="Ask for a public address at launch, for subnets whose way to the AWS API is an internet "
+            "gateway; without it they need a NAT gateway or VPC endpoints"
+        ),
+    ] = False
+    zones: Annotated[dict[ZoneName, ExistingZone], Field(title="Its zones, by name", min_length=1, max_length=6)]
 
 
 class Port(Part):
-    """A port of the service and the networks that may reach it."""
+    """A port of the service and who may reach it: networks, security groups, prefix lists."""
 
-    port: PortNumber
-    protocol: Literal["tcp", "udp"] = "tcp"
-    allow_from: Annotated[tuple[Cidr, ...], Field(min_length=1, description="Networks", examples=[["10.0.0.0/16"]])]
+    port: Annotated[PortNumber, Field(title="Where the service listens")]
+    protocol: Annotated[Literal["tcp", "udp"], Field(title="The protocol")] = "tcp"
+    allow_from: Annotated[
+        tuple[Peer, ...],
+        Field(min_length=1, description="Networks, security groups, prefix lists", examples=[["10.0.0.0/16"]]),
+    ]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,20 +7,25 @@ Does not: check the form of single values (services.fields) or ask AWS.
 
 from __future__ import annotations
 
+import difflib
 import posixpath
 from collections.abc import Callable, Iterator, Mapping
 from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
+from bootstrap.base.paths import Paths
 from services.connection import ConnectionSection, Dns
 from services.findings import Finding
 from services.network import ExistingVpc, NewVpc, Port, ZonePlan
+from services.regions import regions
 from services.spec import zone_plans
+from services.state_server import state_server_findings
 from services.storage import FileSystem, StorageSection
 from services.timing import lease_findings, timing_findings
 
 SYSTEM_DIRECTORIES = frozenset({"bin", "boot", "dev", "lib", "lib64", "proc", "run", "sbin", "sys", "usr"})
 BARE_DIRECTORIES = frozenset({"/etc", "/home", "/opt", "/root", "/srv", "/var", "/var/lib", "/var/log", "/tmp"})
+OWN_DIRECTORIES = (str(Paths().data_root.parent), str(Paths().factory.parent), str(Paths().image.parent))
 RESERVED_ADDRESSES = 4  # AWS keeps the first four addresses of a subnet and the last (VPC user guide, subnet sizing)
 
 Sections = Mapping[str, Any]
@@ -81,10 +86,28 @@ def _directories_plain(file_system: StorageSection) -> Iterator[Finding]:
                 problem="belongs to the operating system",
                 remedy="Name the directory of the service itself, such as /var/lib/NAME",
             )
+        elif any(_overlap(directory.target, own) for own in OWN_DIRECTORIES):
+            yield Finding(
+                path=f"{path}.target",
+                value=directory.target,
+                problem="belongs to soloist itself",
+                remedy="Name the directory of the service itself, such as /var/lib/NAME",
+            )
 
 
 def _mount_target_per_zone(file_system: StorageSection, existing_vpc: ExistingVpc | None) -> Iterator[Finding]:
     if not isinstance(file_system, FileSystem) or file_system.existing is None:
+        return
+    given = file_system.existing
+    if bool(given.mount_targets) != bool(given.security_group_id):
+        yield Finding(
+            path="file_system.existing",
+            value=given.id,
+            problem="mount_targets and security_group_id belong together",
+            remedy="Give both for mount targets that are there, or neither, and the stack makes mount targets",
+        )
+        return
+    if not given.mount_targets:
         return
     if existing_vpc is None:
         yield Finding(
@@ -104,8 +127,26 @@ def _mount_target_per_zone(file_system: StorageSection, existing_vpc: ExistingVp
         )
 
 
+def _transport_of_aws(file_system: StorageSection, for_lab: bool) -> Iterator[Finding]:  # noqa: FBT001
+    if isinstance(file_system, FileSystem) and file_system.transport == "nfs" and not for_lab:
+        yield Finding(
+            path="file_system.transport",
+            value="nfs",
+            problem="no instance could boot: the stack's file system refuses clients without TLS",
+            remedy="Remove it, or write for_lab: true into a file that only the lab deploys",
+            depends_on=("for_lab",),
+        )
+
+
 def _one_vpc(zones: tuple[str, ...], vpc: NewVpc | None, existing_vpc: ExistingVpc | None) -> Iterator[Finding]:
     if existing_vpc is None:
+        if not zones:
+            yield Finding(
+                path="zones",
+                value="",
+                problem="missing: accounts differ in the zones that they may use",
+                remedy="Run ./soloist zones FILE, which looks them up and writes them, or name zones like us-east-1a",
+            )
         return
     if vpc is not None:
         yield Finding(
@@ -130,13 +171,24 @@ def _private_zone_of_vpc(dns: ConnectionSection, existing_vpc: ExistingVpc | Non
         )
 
 
+def _known_region(region: str) -> Iterator[Finding]:
+    if region not in regions():
+        close = difflib.get_close_matches(region, regions())
+        yield Finding(
+            path="region",
+            value=region,
+            problem="AWS has no such Region, as far as the pinned botocore knows",
+            remedy="Use one of " + ", ".join(close or regions()),
+        )
+
+
 def _zones_of_region(region: str, zones: tuple[str, ...], existing_vpc: ExistingVpc | None) -> Iterator[Finding]:
     named = [(f"zones[{number}]", zone) for number, zone in enumerate(zones)]
     if existing_vpc is not None:
         named = [(f"existing_vpc.zones.{zone}", zone) for zone in existing_vpc.zones]
     seen: dict[str, str] = {}
     for path, zone in named:
-        if zone[:-1] != region:
+        if zone[:-1] != region and region in regions():
             yield Finding(
                 path=path,
                 value=zone,
@@ -152,13 +204,12 @@ def _zones_of_region(region: str, zones: tuple[str, ...], existing_vpc: Existing
 
 
 def _addresses_fit(
-    region: str,
     zones: tuple[str, ...],
     vpc: NewVpc | None,
     existing_vpc: ExistingVpc | None,
     addresses: dict[str, str],
 ) -> Iterator[Finding]:
-    plans = zone_plans(region=region, zones=zones, vpc=vpc, existing_vpc=existing_vpc, addresses=addresses)
+    plans = zone_plans(zones=zones, vpc=vpc, existing_vpc=existing_vpc, addresses=addresses)
     for zone in sorted(set(addresses) - {plan.name for plan in plans}):
         yield Finding(
             path=f"addresses.{zone}",
@@ -231,11 +282,14 @@ _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Finding]]], ...] = (
     (("file_system",), _directories_apart),
     (("file_system",), _directories_plain),
     (("file_system", "existing_vpc"), _mount_target_per_zone),
+    (("file_system", "for_lab"), _transport_of_aws),
     (("zones", "vpc", "existing_vpc"), _one_vpc),
     (("dns", "existing_vpc"), _private_zone_of_vpc),
+    (("region",), _known_region),
     (("region", "zones", "existing_vpc"), _zones_of_region),
-    (("region", "zones", "vpc", "existing_vpc", "addresses"), _addresses_fit),
+    (("zones", "vpc", "existing_vpc", "addresses"), _addresses_fit),
     (("ports",), _ports_once),
+    (("service", "state_server"), state_server_findings),
     (("lease",), lease_findings),
     (("service", "deadlines", "lifecycle_hooks", "lease"), timing_findings),
 )

@@ -99,13 +99,31 @@ def translate(tree: Any, error: Any) -> Finding:
         return Finding(path=path, value=_shown(tree, loc), problem="unknown key", remedy=remedy)
     if error["type"] == "missing":
         return Finding(path=path, value="", problem="missing", remedy=f"Add it. {_expected(loc, tree)}")
-    problem = str(error["msg"]).removeprefix("Value error, ")
-    problem = problem[:1].lower() + problem[1:]
-    if error["type"] == "string_pattern_mismatch":
-        problem = "not of the right form"
-    elif error["type"] == "too_short":
-        problem = "empty"
+    if error["type"] == "value_error":  # one of ours
+        problem = str(error["ctx"]["error"])
+    else:
+        problem = _PROBLEMS.get(error["type"], "not of the right form").format(**error.get("ctx", {}))
     return Finding(path=path, value=_shown(tree, loc), problem=problem, remedy=_expected(loc, tree))
+
+
+# pydantic's types of error in the words of a finding.
+_PROBLEMS = {
+    **dict.fromkeys(("int_type", "int_from_float", "int_parsing", "int_parsing_size"), "not a whole number"),
+    **dict.fromkeys(("float_type", "float_parsing"), "not a number"),
+    **dict.fromkeys(("tuple_type", "list_type"), "not a list"),
+    **dict.fromkeys(("dict_type", "model_type", "model_attributes_type"), "not a mapping"),
+    **dict.fromkeys(("too_short", "string_too_short"), "empty"),
+    "bool_type": "neither true nor false",
+    "finite_number": "not a finite number",
+    "greater_than": "not more than {gt}",
+    "greater_than_equal": "less than {ge}",
+    "less_than_equal": "more than {le}",
+    "literal_error": "not one of the choices",
+    "string_too_long": "longer than {max_length} characters",
+    "string_type": "not a text",
+    "too_long": "more than {max_length} of them",
+    "union_tag_not_found": "kind is missing",
+}
 
 
 def _expected(loc: Loc, tree: Any) -> str:
@@ -153,4 +171,5 @@ def _shown(tree: Any, loc: Loc) -> str:
     for step in loc:
         value = child(value, step)
     text = json.dumps(value, default=str, ensure_ascii=False)
+    text = text if text.isprintable() else json.dumps(value, default=str)
     return text if len(text) <= 60 else text[:57] + "..."

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import json
+from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -24,12 +25,17 @@ def usable_sections(tree: dict[str, Any]) -> dict[str, Any]:
     sections: dict[str, Any] = {}
     for name, info in ServiceFile.model_fields.items():
         if name in tree:
-            holder = {name: copy.deepcopy(tree[name])}
-            adapter: TypeAdapter[Any] = TypeAdapter(dict[str, info.rebuild_annotation()])  # type: ignore[misc, arg-type]
-            sections |= _repaired(holder, adapter)
+            sections |= _repaired({name: copy.deepcopy(tree[name])}, _adapter(name))
         elif not info.is_required():
             sections[name] = info.get_default()
     return sections
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    """Validates a mapping of the section's name to the section."""
+    kind: Any = ServiceFile.model_fields[name].rebuild_annotation()
+    return TypeAdapter(dict[str, kind])
 
 
 def to_json(tree: Any) -> bytes:

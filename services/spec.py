@@ -18,35 +18,46 @@ from services.fields import Address, AmiId, Email, InstanceType, Region, Service
 from services.lease import LeaseSection
 from services.network import DEFAULT_HOST, ExistingVpc, NewVpc, Port, ZonePlan
 from services.part import Part
+from services.state_server import StateServer
 from services.storage import Storage
+from services.timing import boot_limit_s, drain_heartbeat_s
 from services.workload import Deadlines, LifecycleHooks, Workload
 
 
 class Instance(Part):
     """What is launched. The AMI id is pinned: deploying stages a new one, `soloist promote` promotes it."""
 
-    type: InstanceType
-    ami: AmiId
+    type: Annotated[
+        InstanceType, Field(title="What EC2 launches; it must have two network interfaces and fit the image")
+    ]
+    ami: Annotated[AmiId, Field(title="The image that you baked; -c ami=... says another one for one deployment")]
 
 
 class ServiceFile(Part):
     """One service: everything that its stack, its instance and its operator need to know."""
 
-    name: ServiceName
-    region: Region
+    name: Annotated[ServiceName, Field(title="The name of the service; stack, group and parameters are named after it")]
+    region: Annotated[Region, Field(title="Where the stack is deployed")]
     instance: Instance
     dns: Connection
     file_system: Storage
     service: Workload
-    ports: Annotated[tuple[Port, ...], Field(max_length=50)]
-    zones: Annotated[tuple[ZoneName, ...], Field(max_length=6, description="Zones of a new VPC; default a, b, c")] = ()
+    ports: Annotated[tuple[Port, ...], Field(title="What may be reached, and from where", max_length=50)]
+    zones: Annotated[
+        tuple[ZoneName, ...],
+        Field(max_length=6, description="Zones of a new VPC. `soloist zones` looks them up and writes them"),
+    ] = ()
     vpc: NewVpc | None = None
     existing_vpc: ExistingVpc | None = None
     addresses: Annotated[
         dict[ZoneName, Address], Field(description=f"Fixed address per zone; default .{DEFAULT_HOST} of each subnet")
     ] = {}
-    notify: Annotated[tuple[Email, ...], Field(max_length=20)] = ()
+    for_lab: Annotated[bool, Field(description="Only soloist's lab deploys this file: its file server has no TLS")] = (
+        False
+    )
+    notify: Annotated[tuple[Email, ...], Field(title="Who gets the reports by e-mail", max_length=20)] = ()
     lease: LeaseSection = LeaseSection()
+    state_server: StateServer = StateServer()
     deadlines: Deadlines = Deadlines()
     lifecycle_hooks: LifecycleHooks = LifecycleHooks()
 
@@ -60,22 +71,29 @@ class ServiceFile(Part):
         """Network of the VPC the stack makes (meaningless with an existing one)."""
         return (self.vpc or NewVpc()).cidr
 
+    @property
+    def boot_s(self) -> float:
+        """How long a boot may take, in seconds."""
+        return boot_limit_s(self.service, self.deadlines, self.lease)
+
+    @property
+    def drain_heartbeat_s(self) -> int:
+        """The heartbeat time-out of the terminate hook, in seconds."""
+        return drain_heartbeat_s(self.service, self.deadlines, self.lifecycle_hooks)
+
     def zone_plans(self) -> tuple[ZonePlan, ...]:
         """The zones in order, with everything derived."""
-        return zone_plans(
-            region=self.region, zones=self.zones, vpc=self.vpc, existing_vpc=self.existing_vpc, addresses=self.addresses
-        )
+        return zone_plans(zones=self.zones, vpc=self.vpc, existing_vpc=self.existing_vpc, addresses=self.addresses)
 
 
 def zone_plans(
     *,
-    region: str,
     zones: tuple[str, ...],
     vpc: NewVpc | None,
     existing_vpc: ExistingVpc | None,
     addresses: dict[str, str],
 ) -> tuple[ZonePlan, ...]:
-    """Zones with subnets and addresses derived; the defaults are the region's zones a, b and c."""
+    """Zones with subnets and addresses derived."""
     if existing_vpc is not None:
         return tuple(
             ZonePlan(
@@ -89,7 +107,6 @@ def zone_plans(
             for name, zone in existing_vpc.zones.items()
         )
     subnets = list(IPv4Network((vpc or NewVpc()).cidr).subnets(new_prefix=24))
-    names = zones or tuple(region + letter for letter in "abc")
     return tuple(
         ZonePlan(
             name=name,
@@ -99,7 +116,7 @@ def zone_plans(
             instance_subnet_id=None,
             service_subnet_id=None,
         )
-        for name in names
+        for name in zones
     )
 
 

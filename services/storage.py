@@ -21,36 +21,42 @@ from services.part import Part
 class Directory(Part):
     """One data directory: `source` below the data root, seen by the service at `target`."""
 
-    source: Source
-    target: Target
-    owner: AccountName = "root"
-    group: AccountName = "root"
-    mode: Mode = "0755"
+    source: Annotated[Source, Field(title="Where it is on the file system")]
+    target: Annotated[Target, Field(title="Where the service sees it; a directory of the image")]
+    owner: Annotated[AccountName, Field(title="The owner that it is given")] = "root"
+    group: Annotated[AccountName, Field(title="The group that it is given")] = "root"
+    mode: Annotated[Mode, Field(title="The permissions that it is given")] = "0755"
 
 
 class StorageSection(Part):
     """What all kinds of storage have in common: the directories of the service."""
 
     kind: str
-    directories: Annotated[tuple[Directory, ...], Field(min_length=1, max_length=20)]
+    directories: Annotated[tuple[Directory, ...], Field(title="What outlives an instance", min_length=1, max_length=20)]
 
 
 class ExistingFileSystem(Part):
-    """An EFS file system that exists already, with a mount target in every zone; its policy stays yours."""
+    """An EFS file system that exists already; its policy stays yours. Give its mount targets, one in every zone, with
+    their security group, in which the stack opens port 2049 for the instance. Give neither for one that has no mount
+    target, as one that a deleted stack left: the stack makes them."""
 
     id: FileSystemId
-    mount_targets: dict[ZoneName, Address]
-    security_group_id: SecurityGroupId  # of the mount targets; the stack lets the instance in on port 2049
+    mount_targets: Annotated[dict[ZoneName, Address], Field(title="The address of the mount target of each zone")] = {}
+    security_group_id: Annotated[SecurityGroupId | None, Field(title="The security group of the mount targets")] = None
 
 
 class FileSystem(StorageSection):
     """The EFS file system: made by the stack unless `existing` names one."""
 
-    kind: Literal["efs"] = "efs"
+    kind: Annotated[Literal["efs"], Field(title="The kind of storage")] = "efs"
     existing: ExistingFileSystem | None = None
-    transport: Literal["efs-tls", "nfs"] = "efs-tls"
-    throughput: Literal["elastic", "bursting"] = "elastic"
-    backup: bool = True
+    transport: Annotated[
+        Literal["efs-tls", "nfs"], Field(title="On AWS efs-tls; nfs is for a file server without TLS, as the lab has")
+    ] = "efs-tls"
+    throughput: Annotated[Literal["elastic", "bursting"], Field(title="The throughput mode of a new file system")] = (
+        "elastic"
+    )
+    backup: Annotated[bool, Field(title="Whether AWS Backup copies a new file system every day")] = True
 
 
 STORAGES: tuple[type[Part], ...] = (FileSystem,)

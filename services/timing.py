@@ -1,20 +1,25 @@
 """Which timings are impossible: every time-out must be longer than the work it contains.
 
-For: services.rules. Guarantees: pure arithmetic on the service file, in seconds. Does not: measure anything.
+For: services.rules, and services.spec for the derived limits. Guarantees: pure arithmetic on the service file, in
+seconds; a limit that the file leaves out is long enough for what it contains. Does not: measure anything.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from bootstrap.base import timing as lease_timing
 from bootstrap.base.document import METADATA_S
+from services.fields import LONGEST_HEARTBEAT_S
 from services.findings import Finding
 from services.lease import LeaseSection
 from services.workload import Deadlines, LifecycleHooks, Workload
 
-MOUNT_ATTEMPTS = 2  # by the file system's name, then by the mount target's address
+MOUNT_ATTEMPTS = 2  # by the file system's name, then by a mount target's address
 MOST_HEARTBEATS = 100  # Auto Scaling API reference, PutLifecycleHook: GlobalTimeout
+BOOT_RESERVE_S = 60
+DRAIN_RESERVE_S = 30
 RELEASE_PARTS = 4  # write back, unmount, detach, complete the terminate hook
 
 
@@ -41,6 +46,20 @@ def stop_need_s(service: Workload, deadlines: Deadlines) -> float:
     )
 
 
+def boot_limit_s(service: Workload, deadlines: Deadlines, lease: LeaseSection) -> float:
+    """How long a boot may take: what the file says, else what its parts need and a reserve."""
+    if deadlines.boot_s is not None:
+        return deadlines.boot_s
+    return float(math.ceil(boot_need_s(service, deadlines, lease)) + BOOT_RESERVE_S)
+
+
+def drain_heartbeat_s(service: Workload, deadlines: Deadlines, hooks: LifecycleHooks) -> int:
+    """The time-out of the terminate hook: what the file says, else what a stop needs and a reserve."""
+    if hooks.drain_heartbeat_s is not None:
+        return hooks.drain_heartbeat_s
+    return min(LONGEST_HEARTBEAT_S, math.ceil(stop_need_s(service, deadlines)) + DRAIN_RESERVE_S)
+
+
 def lease_findings(lease: LeaseSection) -> Iterator[Finding]:
     """Every timing of the lease with which two instances could write at once, or none could ever start."""
     for found in lease_timing.findings(lease.timing()):
@@ -57,13 +76,13 @@ def timing_findings(
     service: Workload, deadlines: Deadlines, hooks: LifecycleHooks, lease: LeaseSection
 ) -> Iterator[Finding]:
     """Every time-out that could fire while what it waits for is still within its own."""
-    need_s = boot_need_s(service, deadlines, lease)
-    if deadlines.boot_s < need_s:
+    need_s, limit_s = boot_need_s(service, deadlines, lease), boot_limit_s(service, deadlines, lease)
+    if limit_s < need_s:
         yield Finding(
             path="deadlines.boot_s",
-            value=f"{deadlines.boot_s:g}",
+            value=f"{limit_s:g}",
             problem=f"shorter than mounts, lease, network interface, hooks, start and health together, {need_s:g} s",
-            remedy=f"Raise it to at least {need_s:g}, or shorten the parts",
+            remedy=f"Raise it to at least {need_s:g}, leave it out, or shorten the parts",
             depends_on=(
                 "deadlines.network_interface_s",
                 "deadlines.mount_s",
@@ -80,22 +99,24 @@ def timing_findings(
             problem=f"an instance may take {METADATA_S:g} s to read its boot document before it prolongs the hook",
             remedy=f"Raise it to at least {METADATA_S:g} and the time that the operating system needs to start",
         )
-    elif hooks.boot_heartbeat_s * MOST_HEARTBEATS <= deadlines.boot_s:
+    elif hooks.boot_heartbeat_s * MOST_HEARTBEATS <= limit_s:
         yield Finding(
             path="lifecycle_hooks.boot_heartbeat_s",
             value=str(hooks.boot_heartbeat_s),
-            problem=f"Auto Scaling ends a hook after {MOST_HEARTBEATS} time-outs, before deadlines.boot_s, "
-            f"{deadlines.boot_s:g} s",
-            remedy=f"Raise it above {deadlines.boot_s / MOST_HEARTBEATS:g}, or lower deadlines.boot_s",
-            depends_on=("deadlines.boot_s",),
+            problem=f"Auto Scaling ends a hook after {MOST_HEARTBEATS} time-outs, before the boot's own limit, "
+            f"{limit_s:g} s",
+            remedy=f"Raise it above {limit_s / MOST_HEARTBEATS:g}, or lower deadlines.boot_s",
+            depends_on=("deadlines", "lease", "service"),
         )
-    stop_s = stop_need_s(service, deadlines)
-    if hooks.drain_heartbeat_s <= stop_s:
+    stop_s, drain_s = stop_need_s(service, deadlines), drain_heartbeat_s(service, deadlines, hooks)
+    if drain_s <= stop_s:
+        longest = f", and Auto Scaling waits {LONGEST_HEARTBEAT_S} s at most" if stop_s >= LONGEST_HEARTBEAT_S else ""
+        raised = "Shorten" if longest else f"Raise it above {stop_s:g}, leave it out, or shorten"
         yield Finding(
             path="lifecycle_hooks.drain_heartbeat_s",
-            value=str(hooks.drain_heartbeat_s),
-            problem=f"the terminate hook would give up while stopping and releasing may take {stop_s:g} s",
-            remedy=f"Raise it above {stop_s:g}, or shorten service.stop_timeout_s or deadlines.release_s",
+            value=str(drain_s),
+            problem=f"the terminate hook would give up while stopping and releasing may take {stop_s:g} s{longest}",
+            remedy=f"{raised} service.stop_timeout_s, deadlines.release_s or the hooks",
             depends_on=("service.stop_timeout_s", "service.hooks", "deadlines.release_s"),
         )
     for number, check in enumerate(service.health.checks):

@@ -1,11 +1,13 @@
-"""What a deployment must do that CloudFormation has no resource for. The whole file is inlined into the template.
+"""The custom resources of a deployment: what CloudFormation has no resource for. The template contains this whole file.
 
-Custom::ServiceRecord creates the first A record of the name when none exists, never changes a live one (moving it is
-the agent's part) and on deletion removes whatever value it has by then. A record that was there before the first
-deployment and never pointed at this service is left alone.
-Custom::SuspendedProcesses suspends processes of the Auto Scaling group, for which the group has no property.
-Guarantees: every request is answered, failures with their reason; repeating a request is safe. Uses boto3 and urllib
-only, as in Lambda's runtime. Protocol: CloudFormation user guide, "Custom resource request and response objects".
+Custom::ServiceRecord creates the first A record of the name if there is none. It never changes a record that is there,
+because only the agent moves the name; a record of another kind (an alias, one of a set) fails the deployment. On
+deletion it removes the record, whatever its value is then. It leaves a record alone that was there before the first
+deployment and never pointed at this service, and one of another kind.
+Custom::SuspendedProcesses suspends processes of the Auto Scaling group; the group has no property for that.
+Guarantees: it answers every request, and a failure with its reason; a repeated request does no harm. It imports boto3
+and the standard library only, as Lambda's runtime has them.
+Source: CloudFormation user guide, "Custom resource request and response objects".
 """
 
 import json
@@ -18,20 +20,20 @@ import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-NOT_CREATED = "not-created"  # deleting this physical id is a no-op: the creation it belongs to failed
+NOT_CREATED = "not-created"  # the physical id of a creation that failed: there is nothing to delete
 ANSWER_TIMEOUT_S = 10
 CALLS = Config(connect_timeout=5, read_timeout=10, retries={"mode": "standard", "total_max_attempts": 3})
-# The function's own role is seconds old at the first request, and IAM is eventually consistent (IAM user guide,
-# "Changes that I make are not always immediately visible").
+# At the first request the function's role is seconds old, and IAM is eventually consistent (IAM user guide, "Changes
+# that I make are not always immediately visible").
 PERMISSION_WAITS_S = (5, 10, 20)
 
 
 def on_event(event: dict[str, Any], context: Any) -> None:
-    """Lambda's entry: do what `event` asks for and answer CloudFormation."""
+    """Lambda's entry point: do what `event` asks for, then answer CloudFormation."""
     physical_id, reason = event.get("PhysicalResourceId") or NOT_CREATED, ""
     try:
         physical_id = when_permitted(RESOURCES[event["ResourceType"]], event)
-    except Exception as error:  # whatever it is, CloudFormation must hear of it or waits until its own time-out
+    except Exception as error:  # of any kind: without an answer CloudFormation waits for an hour
         reason = f"{type(error).__name__}: {error} (log stream {context.log_stream_name})"[:1000]
     answer = {
         "Status": "FAILED" if reason else "SUCCESS",
@@ -47,7 +49,7 @@ def on_event(event: dict[str, Any], context: Any) -> None:
 
 
 def when_permitted(work: Callable[[dict[str, Any]], str], event: dict[str, Any]) -> str:
-    """`work(event)`, again after each of the waits as long as AWS denies access."""
+    """The result of `work(event)`. While AWS denies access, it is tried again after each of PERMISSION_WAITS_S."""
     for wait_s in PERMISSION_WAITS_S:
         try:
             return work(event)
@@ -60,7 +62,7 @@ def when_permitted(work: Callable[[dict[str, Any]], str], event: dict[str, Any])
 
 
 def service_record(event: dict[str, Any]) -> str:
-    """Create or delete the record; returns the physical id, ZONE/NAME or, for a record found there, ZONE/NAME/found."""
+    """Create or delete the record. Returns the physical id: ZONE/NAME, or ZONE/NAME/found if the record was there."""
     wanted, current = event["ResourceProperties"], str(event.get("PhysicalResourceId") or NOT_CREATED)
     zone_id, name = wanted["HostedZoneId"], wanted["RecordName"]
     created, found = f"{zone_id}/{name}", f"{zone_id}/{name}/found"
@@ -75,8 +77,11 @@ def service_record(event: dict[str, Any]) -> str:
 
 
 def create_record(route53: Any, zone_id: str, name: str, wanted: dict[str, Any]) -> bool:
-    """True when this call made the record, False when there was one already."""
-    if find_record(route53, zone_id, name):
+    """True if this call made the record, False if there was one."""
+    present = find_record(route53, zone_id, name)
+    if present is not None and not is_simple(present):
+        raise ValueError(f"{name} is an alias or one of a set of records; remove it, or give the service another name")
+    if present is not None:
         return False
     record = {
         "Name": name,
@@ -85,7 +90,7 @@ def create_record(route53: Any, zone_id: str, name: str, wanted: dict[str, Any])
         "ResourceRecords": [{"Value": wanted["Addresses"][0]}],
     }
     try:
-        change(route53, zone_id, "CREATE", record)  # not UPSERT: it must fail where someone was faster
+        change(route53, zone_id, "CREATE", record)  # not UPSERT: it must fail if somebody else was faster
     except ClientError as error:
         if code(error) != "InvalidChangeBatch" or not find_record(route53, zone_id, name):
             raise
@@ -94,11 +99,13 @@ def create_record(route53: Any, zone_id: str, name: str, wanted: dict[str, Any])
 
 
 def delete_record(route53: Any, zone_id: str, name: str, only_values: list[str] | None) -> None:
-    """Delete the record with the value it has now; once more when the value changed in between."""
+    """Delete the record with its present value; try once more if the value changes meanwhile."""
     for last_attempt in (False, True):
         try:
             record = find_record(route53, zone_id, name)
-            if record is None or (only_values is not None and not values(record) <= set(only_values)):
+            if record is None or not is_simple(record):
+                return
+            if only_values is not None and not values(record) <= set(only_values):
                 return
             change(route53, zone_id, "DELETE", record)
             return
@@ -110,7 +117,7 @@ def delete_record(route53: Any, zone_id: str, name: str, only_values: list[str] 
 
 
 def find_record(route53: Any, zone_id: str, name: str) -> dict[str, Any] | None:
-    """The A record of `name`, or None. The listing starts at the name and goes on with others."""
+    """The A record of `name`, or None. The listing starts at `name` and goes on with the names after it."""
     page = route53.list_resource_record_sets(
         HostedZoneId=zone_id, StartRecordName=name, StartRecordType="A", MaxItems="1"
     )
@@ -124,9 +131,14 @@ def change(route53: Any, zone_id: str, action: str, record: dict[str, Any]) -> N
     route53.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch=batch)
 
 
+def is_simple(record: dict[str, Any]) -> bool:
+    """Whether it may be a record of ours: no alias, and none of a set with a routing policy."""
+    return "AliasTarget" not in record and "SetIdentifier" not in record
+
+
 def values(record: dict[str, Any]) -> set[str]:
-    """The values of a record; an alias has none of its own and is never ours."""
-    return {each["Value"] for each in record.get("ResourceRecords", [])} or {"alias"}
+    """The values of a record."""
+    return {each["Value"] for each in record["ResourceRecords"]}
 
 
 def code(error: ClientError) -> str:
@@ -135,7 +147,7 @@ def code(error: ClientError) -> str:
 
 
 def suspended_processes(event: dict[str, Any]) -> str:
-    """Suspend the processes; on deletion nothing, the group goes with the stack. Returns the group's name."""
+    """Suspend the processes. On deletion do nothing: the stack deletes the group. Returns the group's name."""
     wanted = event["ResourceProperties"]
     if event["RequestType"] != "Delete":
         boto3.client("autoscaling", config=CALLS).suspend_processes(

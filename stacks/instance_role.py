@@ -12,10 +12,9 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from bootstrap.base.names import SERVICE_TAG
+from bootstrap.base.names import SERVICE_TAG, site_parameter
 from services.spec import ServiceFile
 from stacks.connection.contract import Connection
-from stacks.network_interfaces import NetworkInterfaces
 from stacks.storage.contract import Storage
 
 
@@ -32,7 +31,6 @@ class InstanceRole(Construct):
     def permit(
         self,
         *,
-        interfaces: NetworkInterfaces,
         storage: Storage,
         connection: Connection,
         state_parameter: str,
@@ -44,7 +42,7 @@ class InstanceRole(Construct):
             self,
             "Policy",
             statements=[
-                *self._network_interface_statements(interfaces),
+                self._network_interface_statement(),
                 *storage.statements(),
                 *connection.statements(),
                 self._group_statement(),
@@ -52,6 +50,10 @@ class InstanceRole(Construct):
                 iam.PolicyStatement(
                     actions=["ssm:GetParameter", "ssm:PutParameter"],
                     resources=[self._arn("ssm", "parameter", state_parameter.lstrip("/"))],
+                ),
+                iam.PolicyStatement(
+                    actions=["ssm:GetParameter"],
+                    resources=[self._arn("ssm", "parameter", site_parameter(service.name).lstrip("/"))],
                 ),
                 iam.PolicyStatement(actions=["sns:Publish"], resources=[topic_arn]),
                 iam.PolicyStatement(
@@ -71,23 +73,21 @@ class InstanceRole(Construct):
                 id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:{service.region}:<AWS::AccountId>:instance/*]",
                 reason="The id of the next instance is unknown; the condition on its tag narrows it.",
             ),
+            cdk.Acknowledgment(
+                id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:{service.region}:<AWS::AccountId>:network-interface/*]",
+                reason="The id changes with the address; the condition on its tag narrows it.",
+            ),
             group_acknowledgment(service),
         )
 
-    def _network_interface_statements(self, interfaces: NetworkInterfaces) -> list[iam.PolicyStatement]:
-        # Attaching authorises the interface and the instance separately: the former by id, the latter by tag.
-        actions = ["ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute"]
-        return [
-            iam.PolicyStatement(
-                actions=actions,
-                resources=[self._arn("ec2", "network-interface", zone.id) for zone in interfaces.zones],
-            ),
-            iam.PolicyStatement(
-                actions=actions,
-                resources=[self._arn("ec2", "instance", "*")],
-                conditions={"StringEquals": {f"aws:ResourceTag/{SERVICE_TAG}": self._service.name}},
-            ),
-        ]
+    def _network_interface_statement(self) -> iam.PolicyStatement:
+        # Attaching authorises the interface and the instance separately. Both by tag and not by id: an instance keeps
+        # the interface that it has when a deployment replaces it by one of another address.
+        return iam.PolicyStatement(
+            actions=["ec2:AttachNetworkInterface", "ec2:DetachNetworkInterface", "ec2:ModifyNetworkInterfaceAttribute"],
+            resources=[self._arn("ec2", "network-interface", "*"), self._arn("ec2", "instance", "*")],
+            conditions={"StringEquals": {f"aws:ResourceTag/{SERVICE_TAG}": self._service.name}},
+        )
 
     def _group_statement(self) -> iam.PolicyStatement:
         return iam.PolicyStatement(

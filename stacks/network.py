@@ -32,7 +32,8 @@ class ZoneSubnets:
 class Network(Construct):
     """`vpc_id`, `zones` in the order of the service file, `instance_security_group_id`.
 
-    `routes` are the resources without which an instance reaches nothing; empty for an existing VPC.
+    `routes` are the resources without which an instance reaches nothing; empty for an existing VPC. `outputs` is what
+    others need to connect theirs: peering, endpoints, routes, firewall rules.
     """
 
     def __init__(self, scope: Construct, construct_id: str, *, service: ServiceFile) -> None:
@@ -40,9 +41,11 @@ class Network(Construct):
         plans = service.zone_plans()
         made: dict[str, tuple[str, str]] = {}
         self.routes: list[IDependable] = []
+        self.outputs: dict[str, str] = {}
         if service.existing_vpc is None:
             self.vpc_id = self._new_vpc(service)
             routes = self._route_tables()
+            self.outputs |= {"InstanceRouteTableId": routes[0], "ServiceRouteTableId": routes[1]}
             for plan in plans:
                 made[plan.name] = (
                     self._subnet(
@@ -69,6 +72,12 @@ class Network(Construct):
             vpc_id=self.vpc_id,
             group_description=f"{service.stack_name}: the instance itself; nothing may connect to it",
         ).attr_group_id
+        self.outputs |= {
+            "VpcId": self.vpc_id,
+            "InstanceSubnetIds": ",".join(zone.instance_subnet_id for zone in self.zones),
+            "ServiceSubnetIds": ",".join(zone.service_subnet_id for zone in self.zones),
+            "InstanceSecurityGroupId": self.instance_security_group_id,
+        }
 
     def _new_vpc(self, service: ServiceFile) -> str:
         # Private hosted zones and the file system's name both need DNS support and DNS host names.

@@ -31,7 +31,7 @@ class ZoneInterface:
 
 
 class NetworkInterfaces(Construct):
-    """`zones`: one interface per zone, in the order of the service file."""
+    """`zones`: one interface per zone, in the order of the service file. `security_group_id` of them all."""
 
     def __init__(self, scope: Construct, construct_id: str, *, service: ServiceFile, network: Network) -> None:
         super().__init__(scope, construct_id)
@@ -42,12 +42,13 @@ class NetworkInterfaces(Construct):
             group_description=f"{service.stack_name}: ports of the service",
             security_group_ingress=[
                 ec2.CfnSecurityGroup.IngressProperty(
-                    ip_protocol=port.protocol, from_port=port.port, to_port=port.port, cidr_ip=cidr
+                    ip_protocol=port.protocol, from_port=port.port, to_port=port.port, **_peer(peer)
                 )
                 for port in service.ports
-                for cidr in port.allow_from
+                for peer in port.allow_from
             ],
         )
+        self.security_group_id = group.attr_group_id
         interfaces: list[ZoneInterface] = []
         for zone in network.zones:
             interface = ec2.CfnNetworkInterface(
@@ -65,3 +66,9 @@ class NetworkInterfaces(Construct):
                 )
             )
         self.zones = tuple(interfaces)
+
+
+def _peer(peer: str) -> dict[str, str]:
+    """Who may connect, as a property of a rule."""
+    kinds = {"sg-": "source_security_group_id", "pl-": "source_prefix_list_id"}
+    return {kinds.get(peer[:3], "cidr_ip"): peer}

@@ -22,7 +22,7 @@ from stacks.network import Network
 from stacks.network_interfaces import NetworkInterfaces
 from stacks.notification import Notification
 from stacks.storage.kinds import make_storage
-from stacks.user_data import boot_user_data
+from stacks.user_data import boot_document, boot_user_data, site_text
 
 # The text must never change: CloudFormation would write it over what the agent reported.
 FIRST_STATE = json.dumps({"phase": "new", "sentence": "no instance has booted yet"})
@@ -50,25 +50,31 @@ class ServiceStack(cdk.Stack):
         network = Network(self, "Network", service=service)
         interfaces = NetworkInterfaces(self, "NetworkInterfaces", service=service, network=network)
         role = InstanceRole(self, "InstanceRole", service=service)
-        storage = make_storage(self, "FileSystem", service=service, network=network, role=role.role)
+        storage = make_storage(self, "FileSystem", service=service, network=network)
         connection = make_connection(self, "Record", service=service, network=network)
         notification = Notification(self, "Notification", service=service)
         state = ssm.CfnParameter(self, "State", name=state_parameter, type="String", value=FIRST_STATE)
         role.permit(
-            interfaces=interfaces,
             storage=storage,
             connection=connection,
             state_parameter=state_parameter,
             topic_arn=notification.topic_arn,
         )
-        user_data = boot_user_data(
-            self,
+        document = boot_document(
             service=service,
             interfaces=interfaces,
             storage=storage,
             connection=connection,
             state_parameter=state_parameter,
             topic_arn=notification.topic_arn,
+        )
+        # Before the group in every deployment, so that no launch meets a zone that the site does not have yet.
+        site = ssm.CfnParameter(
+            self,
+            "Site",
+            name=names.site_parameter(service.name),
+            type="String",
+            value=site_text(self, document, storage),
         )
         group = InstanceGroup(
             self,
@@ -76,16 +82,19 @@ class ServiceStack(cdk.Stack):
             service=service,
             network=network,
             instance_profile_arn=role.instance_profile_arn,
-            user_data=user_data,
+            user_data=boot_user_data(self, document),
             topic_arn=notification.topic_arn,
-            after=[*network.routes, interfaces, role, storage, connection, state],
+            after=[*network.routes, interfaces, role, storage, connection, state, site],
         )
         for name, value in {
             "GroupName": group.group_name,
             "LaunchTemplateId": group.launch_template_id,
+            names.STAGED_OUTPUT: group.staged_version,
             **connection.outputs(),
             **storage.outputs(),
             "StateParameter": state_parameter,
             "TopicArn": notification.topic_arn,
+            **network.outputs,
+            "ServiceSecurityGroupId": interfaces.security_group_id,
         }.items():
             cdk.CfnOutput(self, name, value=value)

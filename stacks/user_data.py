@@ -1,6 +1,7 @@
-"""The boot document of a service, as user data that still holds CloudFormation's references.
+"""What the instance is told: its boot document as user data, and the site, both still with CloudFormation's references.
 
-Guarantees: once CloudFormation has resolved it, bootstrap.base.document.parse_user_data reads it back (a test does so).
+Guarantees: once CloudFormation has resolved them, bootstrap.base.document.parse_user_data and bootstrap.base.site read
+them back (a test does so).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import aws_cdk as cdk
 from bootstrap.base import document as boot
 from bootstrap.base.codec import to_tree
 from bootstrap.base.names import LAUNCH_HOOK, TERMINATE_HOOK
+from bootstrap.base.site import Site
 from services.spec import ServiceFile
 from services.workload import Workload
 from stacks.connection.contract import Connection
@@ -17,8 +19,7 @@ from stacks.network_interfaces import NetworkInterfaces
 from stacks.storage.contract import Storage
 
 
-def boot_user_data(
-    stack: cdk.Stack,
+def boot_document(
     *,
     service: ServiceFile,
     interfaces: NetworkInterfaces,
@@ -26,9 +27,9 @@ def boot_user_data(
     connection: Connection,
     state_parameter: str,
     topic_arn: str,
-) -> str:
-    """Base64 user data (a token) for the launch template."""
-    document = boot.BootDocument(
+) -> boot.BootDocument:
+    """Its ids may be tokens."""
+    return boot.BootDocument(
         version=boot.DOCUMENT_VERSION,
         stack=service.stack_name,
         region=service.region,
@@ -51,11 +52,22 @@ def boot_user_data(
         connection=connection.settings(),
         file_system=storage.settings(),
         lease=boot.LeaseTerms(fence=service.lease.fence, timing=service.lease.timing()),
-        deadlines=boot.Deadlines(**service.deadlines.model_dump()),
+        deadlines=boot.Deadlines(**service.deadlines.model_dump() | {"boot_s": service.boot_s}),
         state_parameter=state_parameter,
         topic_arn=topic_arn,
+        state_server=service.state_server.settings(),
     )
+
+
+def boot_user_data(stack: cdk.Stack, document: boot.BootDocument) -> str:
+    """Base64 user data (a token) for the launch template."""
     return cdk.Fn.base64(boot.render_user_data(stack.to_json_string(to_tree(document))))
+
+
+def site_text(stack: cdk.Stack, document: boot.BootDocument, storage: Storage) -> str:
+    """The value (a token) of the parameter that a boot reads."""
+    site = Site(group=document.group, zones=document.zones, connection=document.connection, file_system=storage.site())
+    return stack.to_json_string(to_tree(site))
 
 
 def _workload(name: str, workload: Workload) -> boot.Service:
@@ -65,6 +77,7 @@ def _workload(name: str, workload: Workload) -> boot.Service:
         units=workload.units,
         start_timeout_s=workload.start_timeout_s,
         stop_timeout_s=workload.stop_timeout_s,
+        may_use_instance_role=workload.may_use_instance_role,
         health=boot.Health(
             checks=health.checks,
             start_allowance_s=health.start_allowance_s,

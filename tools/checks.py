@@ -26,15 +26,16 @@ ROOT = Path(__file__).resolve().parents[1]
 LOGS = ROOT / "build" / "checks"
 BIN = Path(sys.executable).parent
 SLOTS = 2  # checks at a time: the lab counts on two processors
+TEST_WORKERS = 4  # much of the time the tests wait for processes and deadlines
 LOOK_S = 0.2
 END_LIMIT_S = 60.0  # how long a check may take to end after Ctrl-C or SIGTERM
 SLOWEST = 10
 PARTS = ("style", "fast", "simulation", "machines")
-FAST_TESTS = ("unit", "stacks", "contract", "process", "property")
+FAST_TESTS = ("process", "contract", "stacks", "unit", "property")  # those with the longest files first
 SIMULATED_RUNS = 3000
 NOTABLE = ("SKIPPED", "contract table:")  # lines of a log that are said although the check passed
 # Longest first, so that the last one does not run alone.
-MACHINE_FILES = ("one_writer", "scenes", "fencing", "machines", "surroundings_and_teardown")
+MACHINE_FILES = ("one_writer", "scenes", "fencing", "postgresql", "machines", "surroundings_and_teardown")
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def checks(parts: Sequence[str], seed: int) -> list[Check]:
     """All checks of `parts`, in the order in which they start."""
     of_part: dict[str, Callable[[], list[Check]]] = {
         "style": lambda: [_style()],
-        "fast": lambda: [_tests("fast", [f"tests/{name}" for name in FAST_TESTS], workers=SLOTS)],
+        "fast": lambda: [_tests("fast", [f"tests/{name}" for name in FAST_TESTS], workers=TEST_WORKERS)],
         "simulation": lambda: [_simulation(seed)],
         "machines": _machines,
     }
@@ -106,7 +107,8 @@ def _simulation(seed: int) -> Check:
 
 def _machines() -> list[Check]:
     inside = (sys.executable, "-m", "lab.hardware.namespace", "--")
-    images = Check("images", ((sys.executable, "-m", "lab.image", "build"),))
+    build = (sys.executable, "-m", "lab.image", "build")
+    images = Check("images", (build, (*build, "--service", "postgresql")))
     found = sorted(path.stem.removeprefix("test_") for path in (ROOT / "tests/lab").glob("test_*.py"))
     found.sort(key=lambda name: MACHINE_FILES.index(name) if name in MACHINE_FILES else -1)
     # Never beside the tests that keep both processors busy: machines are to be late because of the lab only.

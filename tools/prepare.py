@@ -25,7 +25,6 @@ NEEDED_MIB = 6 * 1024
 INSTALL_LIMIT_S = 1800
 
 EXIT_PRECONDITION = 4
-EXIT_FAILED = 1
 
 # Debian package, program or file that proves it is there, why it is needed.
 PACKAGES = (
@@ -34,10 +33,10 @@ PACKAGES = (
     ("mmdebstrap", "mmdebstrap", "their root file system"),
     ("fakeroot", "fakeroot", "building disks without root"),
     ("fakechroot", "fakechroot", "building disks without root"),
-    ("e2fsprogs", "/sbin/mke2fs", "their disks"),
-    ("kmod", "/sbin/depmod", "their kernel modules"),
-    ("iproute2", "/sbin/ip", "the lab's network"),
-    ("nftables", "/usr/sbin/nft", "cutting that network"),
+    ("e2fsprogs", "mke2fs", "their disks"),
+    ("kmod", "depmod", "their kernel modules"),
+    ("iproute2", "ip", "the lab's network"),
+    ("nftables", "nft", "cutting that network"),
     ("gcc", "gcc", "the shim that lets the kernel start on newer processors"),
     ("libc6-dev", "/usr/include/stdlib.h", "the shim that lets the kernel start on newer processors"),
 )
@@ -97,8 +96,9 @@ def _is_there(proof: str) -> bool:
         command = [sys.executable, "-c", "import venv, " + proof.split(":")[1]]
         return subprocess.run(command, stderr=subprocess.DEVNULL, check=False, timeout=60).returncode == 0
     if proof.startswith("/"):
-        return os.path.exists(proof) or os.path.exists(proof.replace("/sbin/", "/usr/sbin/"))
-    return shutil.which(proof) is not None
+        return os.path.exists(proof)
+    # Debian leaves the last two out of an ordinary user's path.
+    return shutil.which(proof, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"])) is not None
 
 
 def install_packages(missing: list[tuple[str, str]]) -> None:
@@ -198,7 +198,7 @@ def say(sentence: str) -> None:
 
 
 def main() -> int:
-    """Check, then install. Exit code 0 ready, 4 something is missing (one line says what), 1 anything else."""
+    """Check, then install. Exit code 0 ready, 4 something is missing (one line says what)."""
     try:
         check_python(sys.version_info[:2])
         check_machine(platform.system(), platform.machine())

@@ -12,6 +12,10 @@ WATCHDOG_MODULE=softdog
 POLICY=/usr/sbin/policy-rc.d
 NETWORKD=/etc/systemd/networkd.conf.d/soloist.conf
 
+system_check() {
+    [ ! -e "$POLICY" ] || fail "$POLICY exists: somebody forbids starting services here. Remove it if it is left over"
+}
+
 # While this file exists, Debian's maintainer scripts start nothing (policy-rc.d(8)).
 system_forbid_starting_services() {
     printf '#!/bin/sh\nexit 101\n' >"$POLICY"

@@ -92,7 +92,7 @@ class Deadline:
 
     @property
     def is_past(self) -> bool:
-        return self.remaining_s <= 0.0
+        return self.clock.monotonic() >= self.ends_s
 
     def exceeded(self, seen: str = "") -> DeadlineExceeded:
         """The error that says what was waited for, how long, and what was seen last."""

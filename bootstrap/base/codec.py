@@ -1,15 +1,15 @@
 """JSON text to frozen dataclasses and back: one typed codec for every document that two programs exchange.
 
 For: the boot document, lease records, the fence protocol, the state of an instance. Guarantees: a decoded value has
-exactly the types its dataclass declares; every wrong key is reported at once, each with its path; whatever the input
-is, also one that is too long, too deep or not text at all, the only error is `DecodeError`, a ValueError; what `encode`
-writes, `decode` reads back as an equal value. Pure: the result depends on the arguments only.
-Does not: read files or sockets, check meanings (that is for whoever knows the document), or convert: a string is never
+exactly the types that its dataclass declares, within the limits of bootstrap.base.values; every wrong key is reported
+at once, each with its path; whatever the input is, also one that is too long, too deep or not text at all, the only
+error is `DecodeError`, a ValueError; what `encode` writes, `decode` reads back as an equal value. Pure: the result
+depends on the arguments only. Does not: read files or sockets, know how values relate, or convert: a string is never
 taken for a number, nor a boolean for an integer. An integer is accepted where a float is declared.
 
-Supported field types: str, int, float (finite), bool, Literal, tuple[T, ...], dataclasses, `T | None`, and unions
-of dataclasses, each of which has a field `kind` declared as a Literal of its own. A dataclass that the caller names in
-`members` is such a union of the classes given there. Any other type is a TypeError at the first use of the dataclass.
+Supported field types: str, int, float (finite), bool, Literal, tuple[T, ...], dataclasses, `T | None`, each also with
+Limits, and unions of dataclasses that each have a field `kind`, a Literal of its own. A dataclass that the caller names
+in `members` is such a union. Any other type is a TypeError at the first use of the dataclass.
 """
 
 from __future__ import annotations
@@ -18,15 +18,20 @@ import json
 import math
 import types
 import typing
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, fields, is_dataclass
 from functools import cache
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
+
+from bootstrap.base.values import Limits, problem
 
 LARGEST_TEXT = 65_536  # bytes, or characters of a str
 DEEPEST = 32  # objects and lists inside each other
 LONGEST_NAME = 80  # of an unknown key or a wrong value, in a finding
 TAG = "kind"  # the field that tells the members of a union apart
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 Value = TypeVar("Value")
 UnknownKeys = Literal["refuse", "ignore"]
@@ -53,15 +58,29 @@ def decode(
 
     `unknown_keys`: "refuse" reports them; "ignore" lets an older program read what a newer one wrote.
     Raises DecodeError."""
+    return decode_tree(kind, read_json(text, largest=largest), unknown_keys=unknown_keys, members=members)
+
+
+def read_json(text: str | bytes, *, largest: int = LARGEST_TEXT) -> Any:
+    """The JSON tree in `text`; no object in it has a key twice. Raises DecodeError."""
     if len(text) > largest:
         raise DecodeError([f"the text is longer than {largest} {'bytes' if isinstance(text, bytes) else 'characters'}"])
     try:
-        tree = json.loads(text)
+        return _DECODER.decode(text.decode() if isinstance(text, bytes) else text)
+    except DecodeError:
+        raise
     except RecursionError:
         raise DecodeError(["the text is nested too deeply"]) from None
     except ValueError as error:  # JSONDecodeError, UnicodeDecodeError, an integer of too many digits
         raise DecodeError([f"the text is not JSON: {error}"]) from None
-    return decode_tree(kind, tree, unknown_keys=unknown_keys, members=members)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        times = Counter(name for name, _ in pairs)
+        raise DecodeError(f"the key {_cut(name)} is given twice" for name in found if times[name] > 1)
+    return found
 
 
 def decode_tree(kind: type[Value], tree: object, *, unknown_keys: UnknownKeys, members: Members | None = None) -> Value:
@@ -77,16 +96,23 @@ def decode_tree(kind: type[Value], tree: object, *, unknown_keys: UnknownKeys, m
 
 def encode(value: Any) -> str:
     """One line of JSON, ASCII, without spaces or line break. Raises ValueError for NaN and infinity."""
-    return json.dumps(to_tree(value), separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(to_tree(value))
 
 
 def to_tree(value: Any) -> Any:
     """The JSON tree of a dataclass, or of any part of one: dicts, lists and scalars."""
+    if value is None or type(value) in _SCALARS:
+        return value
     if is_dataclass(value) and not isinstance(value, type):
-        return {item.name: to_tree(getattr(value, item.name)) for item in fields(value)}
+        return {name: to_tree(getattr(value, name)) for name in _names(type(value))}
     if isinstance(value, (tuple, list)):
         return [to_tree(item) for item in value]
     return value
+
+
+@cache
+def _names(kind: Any) -> tuple[str, ...]:
+    return tuple(item.name for item in fields(kind))
 
 
 class _Report:
@@ -102,11 +128,14 @@ class _Report:
 
 
 _Reader = Callable[[Any, str, _Report], Any]
+_DECODER = json.JSONDecoder(object_pairs_hook=_object)
 
 
-@cache  # a type is looked into once; readers remember nothing of what they read
 def _reader(kind: Any) -> _Reader:
     """The function that reads a value of type `kind`. Raises TypeError for a type that is not supported."""
+    if typing.get_origin(kind) is Annotated:
+        inner, *notes = typing.get_args(kind)
+        return _limited_reader(_reader(inner), [note for note in notes if isinstance(note, Limits)])
     if is_dataclass(kind):
         return _dataclass_reader(typing.cast(type, kind))
     origin, arguments = typing.get_origin(kind), typing.get_args(kind)
@@ -121,8 +150,9 @@ def _reader(kind: Any) -> _Reader:
     raise TypeError(f"the codec does not support {kind!r}")
 
 
+@cache  # a dataclass is looked into once; readers remember nothing of what they read
 def _dataclass_reader(kind: type) -> _Reader:
-    hints = typing.get_type_hints(kind)
+    hints = typing.get_type_hints(kind, include_extras=True)
     members = {item.name: _reader(hints[item.name]) for item in fields(kind)}
     required = [item.name for item in fields(kind) if item.default is MISSING and item.default_factory is MISSING]
 
@@ -145,6 +175,18 @@ def _dataclass_reader(kind: type) -> _Reader:
             return kind(**values)
         except ValueError as error:  # of a __post_init__
             return report.add(path, str(error))
+
+    return read
+
+
+def _limited_reader(inner: _Reader, limits: list[Limits]) -> _Reader:
+    def read(tree: Any, path: str, report: _Report) -> Any:
+        before = len(report.findings)
+        value = inner(tree, path, report)
+        for each in limits if len(report.findings) == before else ():
+            if found := problem(each, value):
+                report.add(path, f"{found}; expected: {each.says}")
+        return value
 
     return read
 
@@ -198,21 +240,16 @@ def _tagged_reader(kinds: list[Any]) -> _Reader:
 
 
 def _scalar_reader(kind: type) -> _Reader:
-    word, accepted, problem = _SCALARS[kind]
+    word, accepted, problem_of = _SCALARS[kind]
 
     def read(tree: Any, path: str, report: _Report) -> Any:
         if type(tree) not in accepted:
             return report.add(path, f"must be {word}, not {_word(tree)}")
-        found = problem(tree)
-        if found:
+        if found := problem_of(tree):
             return report.add(path, found)
         return float(tree) if kind is float else tree
 
     return read
-
-
-def _no_problem(_: Any) -> str:
-    return ""
 
 
 def _text_problem(text: str) -> str:
@@ -235,9 +272,9 @@ def _number_problem(number: float) -> str:
 # JSON's word, the accepted types, and what may be wrong with a value of such a type.
 _SCALARS: dict[type, tuple[str, tuple[type, ...], Callable[[Any], str]]] = {
     str: ("a string", (str,), _text_problem),
-    int: ("an integer", (int,), _no_problem),
+    int: ("an integer", (int,), lambda _: ""),
     float: ("a number", (int, float), _number_problem),
-    bool: ("a boolean", (bool,), _no_problem),
+    bool: ("a boolean", (bool,), lambda _: ""),
 }
 
 
@@ -248,7 +285,7 @@ def _word(value: object) -> str:
 
 
 def _cut(name: object) -> str:
-    text = str(name)
+    text = str(name) if str(name).isprintable() else ascii(name)
     return text if len(text) <= LONGEST_NAME else text[:LONGEST_NAME] + "..."
 
 

@@ -4,26 +4,43 @@ For: the stack renders it (`render_user_data`), the agent reads it (`parse_user_
 that knows its shape. The user data is at the same time valid cloud-config (a `write_files` entry), so that cloud-init,
 where it is installed, does not complain and leaves a copy on disk for people.
 Guarantees: unknown keys, missing keys and wrong types are all reported at once, each with its path; timings of the
-lease that could let two instances write are refused.
+lease that could let two instances write are refused, and so are values that nothing can boot with (no zone, no unit, no
+check, no time).
 Does not: look at AWS, at the machine or at the clock. Values that only AWS knows (ids) are plain strings here.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from ipaddress import IPv4Address, IPv4Network
+from typing import Annotated, Literal
 
 from bootstrap.base import timing as lease_timing
 from bootstrap.base.clock import Deadline
 from bootstrap.base.codec import DecodeError, Members, decode, decode_tree
 from bootstrap.base.errors import BadBootDocument
 from bootstrap.base.paths import BOOT_DOCUMENT
+from bootstrap.base.state import StateServerSettings
 from bootstrap.base.timing import FencePolicy, LeaseTiming
-from bootstrap.base.values import Seconds, require
+from bootstrap.base.values import (
+    AbsolutePath,
+    Address,
+    Argv,
+    BootSeconds,
+    Limits,
+    Mode,
+    Network,
+    RelativePath,
+    Seconds,
+    Text,
+    Ttl,
+    require,
+)
 
 DOCUMENT_VERSION = 1
+SOME = Limits(says="At least one", shortest=1)
 METADATA_S = 60.0  # how long an instance may ask for its boot document
 
 
@@ -31,20 +48,20 @@ METADATA_S = 60.0  # how long an instance may ask for its boot document
 class Zone:
     """What the instance needs to know about one availability zone."""
 
-    name: str
-    network_interface_id: str
-    address: str  # fixed private address of that network interface
-    subnet_cidr: str  # of the service subnet the network interface lives in
+    name: Text
+    network_interface_id: Text
+    address: Address  # fixed private address of that network interface
+    subnet_cidr: Network  # of the service subnet the network interface lives in
 
 
 @dataclass(frozen=True, kw_only=True)
 class Group:
     """The Auto Scaling group and its two lifecycle hooks, by name; the launch hook's heartbeat time-out."""
 
-    name: str
-    launch_hook: str
-    launch_hook_timeout_s: float
-    terminate_hook: str
+    name: Text
+    launch_hook: Text
+    launch_hook_timeout_s: Seconds
+    terminate_hook: Text
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,20 +76,20 @@ class Route53Settings(ConnectionSettings):
     """The A record in Route 53 that follows the instance. `name` is lower case without a trailing dot."""
 
     kind: Literal["route53"] = "route53"
-    hosted_zone_id: str
-    name: str
-    ttl_s: int
+    hosted_zone_id: Text
+    name: Text
+    ttl_s: Ttl
 
 
 @dataclass(frozen=True, kw_only=True)
 class Directory:
     """One data directory: `source` below the data root of the file system, seen by the service at `target`."""
 
-    source: str
-    target: str
-    owner: str
-    group: str
-    mode: str  # octal, e.g. "0750"
+    source: RelativePath
+    target: AbsolutePath
+    owner: Text
+    group: Text
+    mode: Mode
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,15 +97,15 @@ class StorageSettings:
     """Where the data and the lease directory are. `kind` says which subclass it is (bootstrap.run.kinds)."""
 
     kind: str
-    directories: tuple[Directory, ...]
+    directories: Annotated[tuple[Directory, ...], SOME]
 
 
 @dataclass(frozen=True, kw_only=True)
 class MountTarget:
     """The mount target of one zone, by name, and its address."""
 
-    zone: str
-    address: str
+    zone: Text
+    address: Address
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,20 +117,20 @@ class EfsSettings(StorageSettings):
     """
 
     kind: Literal["efs"] = "efs"
-    id: str
-    dns_name: str  # zone-independent name
+    id: Text
+    dns_name: Text  # zone-independent name
     transport: Literal["efs-tls", "nfs"]
-    data_access_point_id: str
-    lease_access_point_id: str
-    data_path: str  # root directory of the data access point, absolute on the file system
-    lease_path: str
-    mount_targets: tuple[MountTarget, ...]  # fallback where `dns_name` does not resolve
+    data_access_point_id: Text
+    lease_access_point_id: Text
+    data_path: Text  # root directory of the data access point, absolute on the file system
+    lease_path: Text
+    mount_targets: tuple[MountTarget, ...]  # where `dns_name` does not resolve, or leads to one that is away
 
-    def mount_target_address(self, zone: str) -> str:
-        """The address of the mount target of `zone`. Raises BadBootDocument where there is none."""
-        for target in self.mount_targets:
-            if target.zone == zone:
-                return target.address
+    def mount_targets_from(self, zone: str) -> tuple[MountTarget, ...]:
+        """All mount targets as seen from `zone`, its own first. Raises BadBootDocument where it has none."""
+        found = tuple(sorted(self.mount_targets, key=lambda target: target.zone != zone))
+        if found and found[0].zone == zone:
+            return found
         known = ", ".join(target.zone for target in self.mount_targets)
         raise BadBootDocument(
             f"boot document: file_system.mount_targets: none is in {zone}, only in {known}",
@@ -144,42 +161,43 @@ class Check(ABC):
 class Health:
     """All checks must pass. `start_allowance_s` bounds the first time; afterwards `unhealthy_after` misses in a row."""
 
-    checks: tuple[Check, ...]
-    start_allowance_s: float
-    interval_s: float
-    unhealthy_after: int
+    checks: Annotated[tuple[Check, ...], SOME]
+    start_allowance_s: Seconds
+    interval_s: Seconds
+    unhealthy_after: Annotated[int, Limits(says="A number from 1 to 100", least=1, most=100)]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
     """Commands of the user, run as root, each within `timeout_s`; a non-zero exit fails the step they belong to."""
 
-    before_start: tuple[tuple[str, ...], ...] = ()
-    after_start: tuple[tuple[str, ...], ...] = ()
-    before_stop: tuple[tuple[str, ...], ...] = ()
-    timeout_s: float = 60.0
+    before_start: tuple[Argv, ...] = ()
+    after_start: tuple[Argv, ...] = ()
+    before_stop: tuple[Argv, ...] = ()
+    timeout_s: Seconds = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service:
     """The systemd units that are the service, in start order; stopped in reverse."""
 
-    name: str
-    units: tuple[str, ...]
-    start_timeout_s: float
-    stop_timeout_s: float
+    name: Text
+    units: Annotated[tuple[Text, ...], SOME]
+    start_timeout_s: Seconds
+    stop_timeout_s: Seconds
     health: Health
     hooks: Hooks = field(default_factory=Hooks)
+    may_use_instance_role: bool = False  # else the instance metadata service is closed to the units
 
 
 @dataclass(frozen=True, kw_only=True)
 class Deadlines:
     """How long each wait of a boot or a stop may take, in seconds."""
 
-    boot_s: float  # the whole boot; the launch hook's heartbeat time-out is longer
-    network_interface_s: float  # until the zone's network interface is attached and configured
-    mount_s: float  # per mount target
-    release_s: float  # detach and completion of the hook when stopping
+    boot_s: BootSeconds  # the whole boot; the launch hook's heartbeat time-out is longer
+    network_interface_s: Seconds  # until the zone's network interface is attached and configured
+    mount_s: Seconds  # per mount target
+    release_s: Seconds  # detach and completion of the hook when stopping
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,17 +213,18 @@ class BootDocument:
     """Everything known at deploy time, so that a boot needs as few API calls as possible."""
 
     version: int
-    stack: str
-    region: str
+    stack: Text
+    region: Text
     service: Service
     group: Group
-    zones: tuple[Zone, ...]
+    zones: Annotated[tuple[Zone, ...], SOME]
     connection: ConnectionSettings
     file_system: StorageSettings
     lease: LeaseTerms
     deadlines: Deadlines
-    state_parameter: str
-    topic_arn: str
+    state_parameter: Text
+    topic_arn: Text
+    state_server: StateServerSettings = field(default_factory=StateServerSettings)
 
 
 def render_user_data(document_json: str) -> str:
@@ -229,26 +248,45 @@ def parse_user_data(user_data: str, members: Members) -> BootDocument:
         raise BadBootDocument(
             "user data holds no boot document", remedy="Launch this image from a soloist stack's launch template"
         )
-    return _checked(lambda: decode(BootDocument, lines[0], unknown_keys="refuse", members=members))
+    return _read(lambda: decode(BootDocument, lines[0], unknown_keys="refuse", members=members))
 
 
 def parse_tree(tree: object, members: Members) -> BootDocument:
     """Like `parse_user_data`, from an already decoded JSON tree. Raises BadBootDocument."""
-    return _checked(lambda: decode_tree(BootDocument, tree, unknown_keys="refuse", members=members))
+    return _read(lambda: decode_tree(BootDocument, tree, unknown_keys="refuse", members=members))
 
 
-def _checked(read: Callable[[], BootDocument]) -> BootDocument:
+def _read(read: Callable[[], BootDocument]) -> BootDocument:
     try:
-        document = read()
+        return checked(read())
     except DecodeError as error:
         raise _bad(error.findings) from None
+
+
+def checked(document: BootDocument) -> BootDocument:
+    """`document`, whose values suit each other. Raises BadBootDocument."""
     if document.version != DOCUMENT_VERSION:
         raise _bad([f"version: is {document.version}, this agent reads {DOCUMENT_VERSION}"])
     # Checked when the service file was loaded, and here once more: what is wrong here costs data.
-    findings = [f"lease.timing.{found}" for found in lease_timing.findings(document.lease.timing)]
+    findings = [
+        *_relations(document),
+        *(f"lease.timing.{each}" for each in lease_timing.findings(document.lease.timing)),
+    ]
     if findings:
         raise _bad(findings)
     return document
+
+
+def _relations(document: BootDocument) -> Iterator[str]:
+    names = [zone.name for zone in document.zones]
+    for number, zone in enumerate(document.zones):
+        if IPv4Address(zone.address) not in IPv4Network(zone.subnet_cidr, strict=False):
+            yield f"zones[{number}].address: {zone.address} is not in {zone.subnet_cidr}"
+        if zone.name in names[:number]:
+            yield f"zones[{number}].name: {zone.name} is there twice"
+    for number, directory in enumerate(document.file_system.directories):
+        if ".." in (*directory.source.split("/"), *directory.target.split("/")):
+            yield f"file_system.directories[{number}]: leads out of the data by .."
 
 
 def _bad(findings: Iterable[str]) -> BadBootDocument:

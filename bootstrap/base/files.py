@@ -1,4 +1,4 @@
-"""Writes a file as a whole: a reader sees the old content or the new one, never a part.
+"""Writes a file as a whole, and reads one back: a reader sees the old content or the new one, never a part.
 
 For: every file that the agent writes for others to read. Guarantees: the content goes to a temporary file in the same
 directory, which then replaces the file (rename(2) is atomic within a file system); after an error the old file is as it
@@ -41,3 +41,11 @@ def _sync_directory(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def text_of(path: Path) -> str:
+    """The content of `path`, "" where there is no file or it is no UTF-8: for a comparison with what was written."""
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""

@@ -14,6 +14,9 @@ SERVICE_TAG = "soloist:service"  # on everything of a stack; policies allow chan
 ZONE_TAG = "soloist:zone"  # on each network interface
 LAUNCH_HOOK = "boot"
 TERMINATE_HOOK = "drain"
+PROMOTED_PARAMETER = "PromotedVersion"  # of the stack: the version of the launch template that the group launches
+FIRST_VERSION = "first"  # its value until the first promotion
+STAGED_OUTPUT = "StagedVersion"  # of the stack: the description of the version that the last deployment staged
 GENERATION_VARIABLE = "SOLOIST_GENERATION"  # the service's fencing token, in its environment
 Use = Literal["data", "lease"]  # what a part of the file system is for
 
@@ -26,6 +29,11 @@ def stack_name(service: str) -> str:
 def state_parameter(service: str) -> str:
     """The SSM parameter in which the instance reports its state."""
     return f"/soloist/{service}/state"
+
+
+def site_parameter(service: str) -> str:
+    """The SSM parameter in which the stack keeps what a boot needs as it is now (bootstrap.base.site)."""
+    return f"/soloist/{service}/site"
 
 
 def rollouts_parameter(service: str) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUN = Path("/run/soloist")
+SERVICE_GROUP = Path("/sys/fs/cgroup/soloist.slice")  # the control group in which all processes of the service run
 BOOT_DOCUMENT = RUN / "boot-document.json"  # a copy that cloud-init leaves for people; the agent does not read it
 
 
@@ -25,6 +26,8 @@ class Paths:
     mountinfo: Path = Path("/proc/self/mountinfo")
     network_devices: Path = Path("/sys/class/net")
     boot_id: Path = Path("/proc/sys/kernel/random/boot_id")
+    unit_settings: Path = Path("/run/systemd/system")
+    service_group: Path = SERVICE_GROUP
 
     @property
     def state(self) -> Path:
@@ -32,9 +35,24 @@ class Paths:
         return self.run / "state.json"
 
     @property
+    def site(self) -> Path:
+        """The site at which this instance serves, for the next run of the agent."""
+        return self.run / "site.json"
+
+    @property
     def timeline(self) -> Path:
         """One JSON line when a step of the boot starts, and one when it ends."""
         return self.run / "timeline.jsonl"
+
+    @property
+    def before_start(self) -> Path:
+        """The script that systemd runs before every start of the service."""
+        return self.run / "before-start"
+
+    @property
+    def before_start_report(self) -> Path:
+        """What the hook said that failed in it."""
+        return self.run / "before-start.failed"
 
     @property
     def generation(self) -> Path:

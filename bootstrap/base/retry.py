@@ -1,8 +1,8 @@
 """Repeats an attempt until it succeeds: the one loop behind every wait for AWS, the kernel or systemd.
 
 For: calls to AWS, mounts, units and devices. Guarantees: the deadline bounds all attempts together; a request to stop
-ends the wait at once; the error at the deadline says what was seen last; a reason is logged when it changes, and not at
-every attempt.
+ends the wait at once; the error at the deadline says what was seen last, and has its reason where it is known; a reason
+is logged when it changes, and not at every attempt.
 Does not: bound a single attempt (whoever makes it does), or know which errors of AWS pass (bootstrap.cloud.clients
 does).
 """
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from bootstrap.base.clock import Deadline
-from bootstrap.base.errors import AgentError
+from bootstrap.base.errors import AgentError, DeadlineExceeded
 
 Value = TypeVar("Value")
 # Whether trying again can help against an error, `elapsed_s` after the first attempt.
@@ -60,17 +60,21 @@ def retry(
     `say` is told why it is repeated, whenever the reason changes.
     Raises any other error of `attempt`; DeadlineExceeded, whose `seen` is the last reason; StopRequested."""
     began_s, seen = deadline.clock.monotonic(), ""
+    cause: AgentError | None = None
     deadline.check()
     for pause_s in pauses:
         try:
             return attempt()
         except NotYet as reason:
-            said, seen = seen, str(reason)
+            said, seen, cause = seen, str(reason), None
         except AgentError as error:
             if not passes(error, deadline.clock.monotonic() - began_s):
                 raise
-            said, seen = seen, str(error)
+            said, seen, cause = seen, str(error), error
         if seen != said:
             say(seen)
-        deadline.pause(pause_s, seen)
+        try:
+            deadline.pause(pause_s, seen)
+        except DeadlineExceeded as over:
+            raise over.because(cause) from cause
     raise AssertionError("pauses have no end")

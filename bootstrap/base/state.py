@@ -1,4 +1,5 @@
-"""The state that an instance reports: its shape, its text, and which of two states may stand in the state parameter.
+"""The state that an instance reports: its shape, its text, where it is shown, and which of two states may stand in the
+state parameter.
 
 For: the agent, which writes it to a file and to the state parameter; the operator's command and the lab, which read it.
 Guarantees: pure; the text is never longer than the parameter holds; a text of an older or newer version is read as far
@@ -9,15 +10,35 @@ Source: Systems Manager API reference PutParameter (a standard parameter holds 4
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
 
 from bootstrap.base.codec import DecodeError, decode, encode
+from bootstrap.base.values import Limits, OptionalPath, Port
 
 LARGEST_TEXT_BYTES = 4096
 
 Phase = Literal["new", "booting", "ready", "unhealthy", "stopping", "stopped", "failed"]  # "new": the stack's own value
 ARRIVING: tuple[Phase, ...] = ("booting", "ready")
 Outcome = Literal["ok", "failed", "skipped", "late"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class StateServerSettings:
+    """How the agent shows its state over HTTP. The service file takes fields and defaults from here."""
+
+    port: Annotated[
+        Port,
+        Limits(
+            says="Where the agent answers /ready, /state, /metrics and /; `ports` says who may reach it, if anybody"
+        ),
+    ] = 9480
+    token_file: Annotated[
+        OptionalPath,
+        Limits(says="A file of the image whose text callers must bring as a bearer token; /live and /ready need none"),
+    ] = ""
+    tls_file: Annotated[
+        OptionalPath, Limits(says="A PEM file of the image with certificate, chain and private key; without it no TLS")
+    ] = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,9 +1,9 @@
 """Claims the network interface of this zone, makes it usable, and releases it.
 
-For: the step network-interface, and the ordered stop. Guarantees: only the holder of the lease attaches it, and never
-takes it from an instance that is not proven dead; it is never detached by force. What EC2 shows decides, not what a
-call returned: after every error it is read again, because it may have been attached and the answer lost. It outlives
-the instance (DeleteOnTermination=false).
+For: the step network-interface, the upkeep, and the ordered stop. Guarantees: only the holder of the lease attaches it,
+and never takes it from an instance that is not proven dead; it is never detached by force. What EC2 shows decides, not
+what a call returned: after every error it is read again, because it may have been attached and the answer lost. It
+outlives the instance (DeleteOnTermination=false).
 Does not: announce the address by gratuitous ARP (address and MAC move together), or choose the network interface.
 Sources: EC2 API reference AttachNetworkInterface and "Error codes" ("InvalidNetworkInterface.InUse ... you may also
 receive the InvalidParameterValue error"); EC2 user guide, best practices for configuring network interfaces.
@@ -28,8 +28,8 @@ from bootstrap.machine.links import Links, missing, plan_link
 log = logging.getLogger(__name__)
 
 PAUSES = Pauses(first_s=1.5, spread=0.3)
-RELEASE_PAUSES = Pauses(first_s=0.75)
-DEVICE_PAUSES = Pauses(first_s=0.2)
+RELEASE_PAUSES = Pauses(first_s=0.75, longest_s=1.5)
+DEVICE_PAUSES = Pauses(first_s=0.2, longest_s=1.0)
 DEAD_STATES = frozenset({None, "terminated", "shutting-down"})
 
 
@@ -97,6 +97,7 @@ class Claim:
         self._id = zone.network_interface_id
         self._instance_id = instance_id
         self._attempts = 0
+        self.mac = ""  # of the network interface, once it was acquired; it keeps it for ever
 
     def acquire(self, deadline: Deadline) -> NetworkInterface:
         """Wait until it is attached to this instance. While the lease cannot be verified, nothing is attached.
@@ -122,6 +123,13 @@ class Claim:
             if is_in_use:
                 raise ClaimRefused(error.what, remedy="Terminate that instance if it must not serve") from None
             raise
+
+    def drift(self) -> str:
+        """Why it is not attached to this instance, by one question to EC2; "" when it is. Raises CloudError.
+        Metadata would not do: after a forced detachment they may show it on (EC2 API reference,
+        DetachNetworkInterface)."""
+        _, decision = self._look()
+        return "" if decision.action is ClaimAction.DONE else decision.sentence
 
     def _look(self) -> tuple[NetworkInterface, ClaimDecision]:
         seen = self._interfaces.network_interface(self._id)
@@ -150,6 +158,7 @@ class Claim:
         return self._kept(seen)
 
     def _kept(self, seen: NetworkInterface) -> NetworkInterface:
+        self.mac = seen.mac
         if seen.delete_on_termination:
             self._interfaces.keep_on_termination(seen.id, seen.attachment_id)
         return seen
@@ -176,6 +185,16 @@ class Claim:
 
 def _say(sentence: str) -> None:
     log.info("network interface: %s", sentence)
+
+
+def unusable(links: Links, zone: Zone, mac: str) -> str:
+    """What the operating system lacks to use the network interface, in words; "" when it lacks nothing. Asks the kernel
+    only. Raises LinkError."""
+    found = links.find(mac)
+    if found is None:
+        return f"no device with MAC {mac} in the operating system: {zone.network_interface_id} is detached"
+    plan = plan_link(*found, zone.address, zone.subnet_cidr)
+    return "; ".join(missing(plan, links.observe(plan)))
 
 
 def make_usable(links: Links, zone: Zone, mac: str, deadline: Deadline) -> str:

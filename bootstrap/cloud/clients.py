@@ -3,18 +3,24 @@
 For: every module of this room. Guarantees: a client is made on first use, once, under a lock (making one is not
 thread-safe, using it is); each call has short time-outs and two attempts, because the loops above have deadlines of
 their own; every error names the call that failed and says whether trying again may help.
-Does not: choose endpoints (boto3 reads AWS_ENDPOINT_URL itself) or credentials (the instance profile).
-Sources: botocore guide "Config reference", "Error handling"; EC2 API reference "Error codes".
+Does not: choose endpoints (boto3 reads AWS_ENDPOINT_URL itself) or credentials (the instance profile), or correct a
+wrong clock: botocore signs with the machine's.
+Sources: botocore guide "Config reference", "Error handling"; EC2 API reference "Error codes"; IAM user guide "AWS
+Signature Version 4 for API requests" (a request must reach AWS within five minutes of its time stamp); STS API
+reference DecodeAuthorizationMessage (only some operations return such a message).
 """
 
 from __future__ import annotations
 
+import logging
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from bootstrap.base.errors import AgentError, CloudError
+from bootstrap.base.errors import AgentError, CloudError, Reason
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
@@ -22,6 +28,8 @@ if TYPE_CHECKING:
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_sns import SNSClient
     from mypy_boto3_ssm import SSMClient
+
+log = logging.getLogger(__name__)
 
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 8
@@ -58,8 +66,20 @@ PROPAGATION_CODES = frozenset(
         "InvalidClientTokenId",
         "UnrecognizedClientException",
         "ExpiredToken",
+        "ExpiredTokenException",
+        # A clock that has not been set yet: instances start with it (aws/aws-sdk-java#519).
+        "RequestExpired",
+        "RequestTimeTooSkewed",
+        "SignatureDoesNotMatch",
+        "InvalidSignatureException",
     }
 )
+SKEWED_CODES = frozenset({"RequestExpired", "RequestTimeTooSkewed"})
+SKEWED_WORDS = ("Signature expired", "Signature not yet current")  # of a refused signature, whatever its code is
+REFUSED_CODES = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
+MOST_SKEW_S = 240.0  # AWS refuses a signature that is five minutes old
+_LOGGED: set[str] = set()  # calls whose encoded message is in the log
+ENCODED = "Encoded authorization failure message:"
 
 
 class Clients:
@@ -138,8 +158,43 @@ def converted(what: str, *, retryable: frozenset[str] = frozenset()) -> Iterator
         code, message = str(details.get("Code", "Unknown")), str(details.get("Message", ""))
         status = int(error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
         again = code in RETRYABLE_CODES or code in retryable or status >= 500
-        raise CloudError(f"{what}: {code}: {message}", code=code, retryable=again) from error
+        skew_s = _skew_s(error.response)
+        reason = _cause(code, message, skew_s)
+        sentence = f"{what}: {code}: {message}"
+        if reason == "access-denied":
+            sentence = f"{what}: {error.operation_name} is refused: {code}: {_decoded_elsewhere(what, message)}"
+        elif reason == "clock-skew" and skew_s is not None:
+            sentence = f"{sentence} (this clock is {abs(skew_s):.0f} s {'ahead of' if skew_s > 0 else 'behind'} AWS's)"
+        raise CloudError(sentence, code=code, retryable=again, reason=reason) from error
     except BotoCoreError as error:
         # No answer, or no credentials yet. Nobody knows whether the call was performed.
         again = not isinstance(error, ParamValidationError)
         raise CloudError(f"{what}: {error}", code=type(error).__name__, retryable=again) from error
+
+
+def _cause(code: str, message: str, skew_s: float | None) -> Reason | None:
+    """The reason of an answer whose cause is known."""
+    is_skewed = skew_s is not None and abs(skew_s) > MOST_SKEW_S and code in PROPAGATION_CODES - REFUSED_CODES
+    if is_skewed or code in SKEWED_CODES or any(words in message for words in SKEWED_WORDS):
+        return "clock-skew"
+    return "access-denied" if code in REFUSED_CODES else None
+
+
+def _skew_s(response: Any) -> float | None:
+    """How far the wall clock of this machine is ahead of the answer's Date, None where the answer has none."""
+    date = response.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return time.time() - parsedate_to_datetime(date).timestamp()
+    except ValueError:
+        return None
+
+
+def _decoded_elsewhere(what: str, message: str) -> str:
+    """`message` without AWS's encoded one, which is long and goes to the log, once for each call of a run."""
+    words, _, encoded = message.partition(ENCODED)
+    if not encoded:
+        return message
+    if what not in _LOGGED:
+        _LOGGED.add(what)
+        log.warning("%s: %s%s", what, ENCODED, encoded)
+    return f"{words.strip()} The log has AWS's encoded message for `aws sts decode-authorization-message`"

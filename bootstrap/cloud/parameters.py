@@ -1,6 +1,7 @@
 """One parameter of Systems Manager. Thin: two calls; every error is a CloudError.
 
-For: run.report, which keeps the instance's state in it. Does not: know what the value means.
+For: run.report, which keeps the instance's state in one, and run.site, which reads the stack's.
+Does not: know what the value means.
 Source: Systems Manager API reference GetParameter, PutParameter.
 """
 

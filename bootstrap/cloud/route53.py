@@ -1,8 +1,10 @@
 """Route 53: read one record set, replace it in one atomic batch.
 
 For: claims.connection.route53. Guarantees: thin, no loops; the record set that was read is handed back untouched, so
-that a DELETE names it exactly. Does not: decide, or use UPSERT, which overwrites what it has not seen.
-Sources: Route 53 API reference: ListResourceRecordSets (starts at a name, does not filter by it), and
+that a DELETE names it exactly; a record set of another kind at the name is seen. Does not: decide, or use UPSERT, which
+overwrites what it has not seen.
+Sources: Route 53 API reference: ListResourceRecordSets (starts at a name, does not filter by it; sorts the record sets
+of one name by type, so that from A on a CNAME, which stands alone, comes first, and so does one of a set), and
 ChangeResourceRecordSets (a batch is all or nothing; DELETE must match the current values; InvalidChangeBatch).
 """
 
@@ -20,12 +22,25 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class RecordSet:
-    """An A record set. `raw` is what the API returned, for an exact DELETE."""
+    """What is at a name for the type A. `raw` is what the API returned, for an exact DELETE. `other_kind`: what it is,
+    in words, where it is no simple A record."""
 
     name: str
     values: tuple[str, ...]
     ttl_s: int
     raw: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    other_kind: str = ""
+
+
+POLICIES = {
+    "Weight": "weights",
+    "Region": "latency routing",
+    "Failover": "failover routing",
+    "GeoLocation": "geolocation routing",
+    "GeoProximityLocation": "geoproximity routing",
+    "CidrRoutingConfig": "IP-based routing",
+    "MultiValueAnswer": "multivalue answers",
+}
 
 
 class Route53:
@@ -36,18 +51,19 @@ class Route53:
         self._hosted_zone_id = hosted_zone_id
 
     def address_record(self, name: str) -> RecordSet | None:
-        """The A record set `name`, None where there is none. Raises CloudError."""
+        """The A record set `name`, or what takes its place; None where there is none. Raises CloudError."""
         with converted(f"read record {name}"):
             answer = self._clients.route53().list_resource_record_sets(
                 HostedZoneId=self._hosted_zone_id, StartRecordName=name, StartRecordType="A", MaxItems="1"
             )
         for item in answer["ResourceRecordSets"]:
-            if normalized(item["Name"]) == normalized(name) and item["Type"] == "A":
+            if normalized(item["Name"]) == normalized(name) and item["Type"] in ("A", "CNAME"):
                 return RecordSet(
                     name=normalized(item["Name"]),
                     values=tuple(value["Value"] for value in item.get("ResourceRecords", [])),
                     ttl_s=int(item.get("TTL", 0)),
                     raw=cast("Mapping[str, Any]", item),
+                    other_kind=_other_kind(cast("Mapping[str, Any]", item)),
                 )
         return None
 
@@ -73,6 +89,17 @@ class Route53:
                 HostedZoneId=self._hosted_zone_id,
                 ChangeBatch={"Comment": "soloist", "Changes": cast("list[ChangeTypeDef]", changes)},
             )
+
+
+def _other_kind(item: Mapping[str, Any]) -> str:
+    """What a record set is, in words, "" for a simple A record."""
+    if item.get("SetIdentifier"):
+        policy = next((words for key, words in POLICIES.items() if key in item), "a routing policy")
+        return f"a set of {item['Type']} records with {policy}, one of them {item['SetIdentifier']!r}"
+    if "AliasTarget" in item:
+        return f"an alias of {item['AliasTarget']['DNSName']}"
+    values = ", ".join(value["Value"] for value in item.get("ResourceRecords", []))
+    return f"a CNAME to {values}" if item["Type"] == "CNAME" else ""
 
 
 def normalized(name: str) -> str:

@@ -1,11 +1,11 @@
-"""The fence: a process of its own that ends the service when the lease has run out, whatever became of the agent.
+"""The fence: a process of its own that ends the service when the lease has run out, whatever the agent does.
 
-For: soloist-fence.service (`python3 -S -m bootstrap.fence`). The agent tells it each new deadline, which counts from
-before the renewal was sent; past it the fence sends TERM, then KILL to the service's control group, unmounts the data,
-and resets the machine without sync when anything of it is left (fence_rules decides, fence_guard acts). It alone pets
-the watchdog device, so that a fence that is itself dead ends in a reset, too.
-Guarantees: standard library only; memory locked; touches neither the data nor the lease directory nor AWS; it goes on
-whatever the agent does, and told to stop it goes on until nothing that it guards is left.
+For: soloist-fence.service (`python3 -S -m bootstrap.fence`). The agent tells it each new deadline. A deadline counts
+from before the renewal was sent. When it passes, the fence sends TERM and then KILL to the service's control group,
+unmounts the data, and resets the machine without sync if anything is left (rules decides, guard acts). Only the fence
+pets the watchdog device, so a dead fence ends in a reset, too.
+Guarantees: it imports the standard library only; its memory is locked; it touches neither the data nor the lease
+directory nor AWS; when it is told to stop, it says so in each answer and goes on until nothing that it guards is left.
 Does not: decide who holds the lease, or speak to systemd.
 """
 
@@ -21,14 +21,15 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.base.paths import RUN
-from bootstrap.fence.cgroups import SERVICE_GROUP, ServiceGroup
+from bootstrap.base.paths import RUN, SERVICE_GROUP
+from bootstrap.fence.cgroups import ServiceGroup
 from bootstrap.fence.guard import Guard
 from bootstrap.fence.last_resort import SYSRQ_TRIGGER, lock_memory, raise_priority, reset_machine
-from bootstrap.fence.mounts import MOUNTINFO, GuardedMounts
-from bootstrap.fence.protocol import LONGEST_MESSAGE_BYTES, SOCKET_NAME, decode_request, encode
+from bootstrap.fence.mounts import MOUNTINFO, PROC, GuardedMounts
+from bootstrap.fence.protocol import LONGEST_MESSAGE_BYTES, SOCKET_NAME, decode_request, packet_of
 from bootstrap.fence.run_files import RunFiles
 from bootstrap.fence.watchdog import DEVICES, WatchdogDevices
 
@@ -48,18 +49,19 @@ def serve(guard: Guard, listener: socket.socket, stopping: Callable[[], bool], w
                 connections[connection.fileno()] = connection
             elif number == wakeup:
                 os.read(wakeup, 64)
-            elif not _exchange(guard, connections[number]):
+            elif not _exchange(guard, connections[number], is_stopping=stopping()):
                 connections.pop(number).close()
     guard.close()
 
 
-def _exchange(guard: Guard, channel: socket.socket) -> bool:
+def _exchange(guard: Guard, channel: socket.socket, *, is_stopping: bool) -> bool:
     """Answer one message; False when the other side has gone."""
     try:
         packet = channel.recv(LONGEST_MESSAGE_BYTES)
         if not packet:
             return False
-        channel.send(encode(guard.answer(decode_request(packet))))
+        answer = replace(guard.answer(decode_request(packet)), is_stopping=is_stopping)
+        channel.send(packet_of(answer))
     except (OSError, ValueError) as error:
         log.warning("agent: %s", error)
         return False
@@ -91,6 +93,7 @@ def main(argv: list[str]) -> int:
     options.add_argument("--run", type=Path, default=RUN)
     options.add_argument("--group", type=Path, default=SERVICE_GROUP)
     options.add_argument("--mountinfo", type=Path, default=MOUNTINFO)
+    options.add_argument("--proc", type=Path, default=PROC)
     options.add_argument("--watchdogs", default=DEVICES)
     options.add_argument("--sysrq", type=Path, default=SYSRQ_TRIGGER)
     given = options.parse_args(argv)
@@ -98,7 +101,7 @@ def main(argv: list[str]) -> int:
     guard = Guard(
         files=RunFiles(given.run),
         group=ServiceGroup(given.group),
-        mounts=GuardedMounts(given.mountinfo),
+        mounts=GuardedMounts(given.mountinfo, given.proc),
         watchdogs=WatchdogDevices(given.watchdogs),
         reset=lambda: reset_machine(given.sysrq),
         clock=boot_time_s,

@@ -1,9 +1,9 @@
-"""The control group of the service: who is in it, is it empty, end all of it.
+"""The control group of the service: lists its processes, says whether it is empty, ends all of them.
 
-For: the fence, which must be able to say "nothing of the service runs any more" without systemd, AWS or the disk; the
-agent before it takes a lease again. Guarantees: "empty" is what the kernel says (cgroup.events), or that systemd has
-removed the group below a hierarchy that is really there; whatever cannot be read is not empty; killing reaches every
-process of every group below, also one that is being forked at that moment.
+For: the fence, which must know that the service has ended without asking systemd, AWS or the disk; the agent, before
+it takes a lease again. Guarantees: "empty" is what the kernel says (cgroup.events), or systemd has removed the group
+and the hierarchy above it is there; a group that cannot be read is not empty; `kill` reaches every process of every
+group below, also one that is being forked.
 Does not: put processes there. The service's units are in `soloist.slice` by the drop-in that ami/install.sh writes.
 Source: Linux Documentation/admin-guide/cgroup-v2.rst (cgroup.events `populated`, cgroup.procs, cgroup.kill since 5.14).
 """
@@ -15,7 +15,7 @@ import signal
 from collections.abc import Callable
 from pathlib import Path
 
-SERVICE_GROUP = Path("/sys/fs/cgroup/soloist.slice")
+from bootstrap.base.paths import SERVICE_GROUP
 
 Send = Callable[[int, int], None]
 

@@ -1,7 +1,8 @@
-"""The agent's side of the fence: tell it deadlines, and have its word in hand before anything rests on it.
+"""The agent's side of the fence: sends it deadlines and waits for its answer.
 
-For: the lease. Guarantees: every call is bounded and answered by the fence or raises FenceError; a fence that was
-started again is found again. Does not: judge deadlines; the fence does.
+For: the lease. Guarantees: each request ends within `ANSWER_S` with the fence's answer or with FenceError, and
+`ask_until` within its deadline; the client connects again to a fence that was restarted. Does not: judge deadlines;
+the fence does.
 """
 
 from __future__ import annotations
@@ -16,12 +17,12 @@ from typing import Protocol
 from bootstrap.base.clock import Deadline
 from bootstrap.base.errors import DeadlineExceeded, FenceError
 from bootstrap.base.retry import Pauses, retry
-from bootstrap.fence.protocol import LONGEST_MESSAGE_BYTES, FenceAnswer, FenceRequest, decode_answer, encode
+from bootstrap.fence.protocol import LONGEST_MESSAGE_BYTES, FenceAnswer, FenceRequest, decode_answer, packet_of
 
 log = logging.getLogger(__name__)
 
 ANSWER_S = 2.0
-PAUSES = Pauses(first_s=0.1)
+PAUSES = Pauses(first_s=0.1, longest_s=1.0)
 REMEDY = "Read journalctl -u soloist-fence; without it the service must not run"
 
 
@@ -31,12 +32,13 @@ class Fence(Protocol):
     def ask(self, request: FenceRequest) -> FenceAnswer: ...
 
 
-def await_ready(fence: Fence, deadline: Deadline) -> FenceAnswer:
-    """Wait until the fence answers. Raises FenceError at the deadline, StopRequested."""
+def ask_until(fence: Fence, request: FenceRequest, deadline: Deadline) -> FenceAnswer:
+    """Ask until the fence answers. One silence of `ANSWER_S` is no failure of the fence: the whole machine may have
+    stood still. Every request may be sent twice. Raises FenceError at the deadline, StopRequested."""
     try:
-        return retry(lambda: fence.ask(FenceRequest(verb="look")), deadline, PAUSES, passes=lambda *_: True)
+        return retry(lambda: fence.ask(request), deadline, PAUSES, passes=lambda *_: True, say=log.warning)
     except DeadlineExceeded as error:
-        raise FenceError(f"the fence was not ready in time: {error.seen}", remedy=REMEDY) from None
+        raise FenceError(str(error), remedy=REMEDY) from None
 
 
 class FenceClient:
@@ -66,7 +68,7 @@ class FenceClient:
                 channel.close()
                 raise
             self._channel = channel
-        self._channel.send(encode(request))
+        self._channel.send(packet_of(request))
         packet = self._channel.recv(LONGEST_MESSAGE_BYTES)
         if not packet:
             raise OSError("it has ended")

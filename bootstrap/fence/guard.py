@@ -1,10 +1,10 @@
-"""What the fence guards, and what it does about it: the rules' actions on cgroup, mounts, device and grant.
+"""Carries out what the fence's rules decide: on the control group, the mounts, the watchdog device and the grant.
 
-For: fence.py, which gives it time and messages. Guarantees: every turn is short and nothing here blocks; the file
-`granted`, without which systemd does not start the service, exists only while a deadline that lies ahead is guarded;
-what is guarded is kept below /run, so a restart of the process loses nothing, and a state that cannot be read means
-that nothing may run.
-Does not: decide (fence_rules does), listen, or wait.
+For: the fence's process, which passes on messages and calls `turn` in time. Guarantees: no call blocks; the file
+`granted` exists only while a guarded deadline lies ahead, and systemd starts the service only while that file exists;
+what is guarded is kept below /run, so a restarted process goes on where the former one stopped; if that state cannot
+be read, nothing may run.
+Does not: decide (rules does), listen, or wait.
 """
 
 from __future__ import annotations
@@ -149,6 +149,7 @@ class Guard:
         if step.memory != self._memory:
             self._memory = step.memory
             self._files.save(self._request, self._memory)
+        self._grant()  # somebody may have removed it
         if self._memory.is_over:
             self._files.withdraw()  # nothing that ends, or has ended, is started again
         self._act(step)
@@ -199,12 +200,13 @@ class Guard:
         self._request, self._memory = request, memory
         self._mounts.targets = request.mounts
         self._files.save(self._request, self._memory)
-        if not is_new or memory.deadline_s is None:
-            return
-        if not memory.is_over:
-            self._files.grant(memory.generation)
-        if self._watchdog is None:
+        self._grant()
+        if is_new and memory.deadline_s is not None and self._watchdog is None:
             self._watchdog = self._watchdogs.open(int(request.timing.watchdog_timeout_s))
+
+    def _grant(self) -> None:
+        if self._memory.deadline_s is not None and not self._memory.is_over:
+            self._files.grant(self._memory.generation)
 
     def _act(self, step: FenceStep) -> None:
         if step.action is not FenceAction.NOTHING:

@@ -1,6 +1,6 @@
-"""Keeps this process able to run when the machine is in trouble: memory locked, realtime priority, a reset at hand.
+"""Keeps the fence able to run when the machine is in trouble: locked memory, realtime priority, a reset.
 
-For: the fence. Guarantees: what the kernel refuses is said once and never stops the caller. Does not: raise.
+For: the fence. Guarantees: a refusal of the kernel is logged once and never stops the caller. Does not: raise.
 Sources: mlockall(2), sched_setscheduler(2), reboot(2) (no sync); Linux Documentation/admin-guide/sysrq.rst: `b` resets
 at once without syncing or unmounting, and root may write to /proc/sysrq-trigger whatever kernel.sysrq says.
 """

@@ -1,12 +1,13 @@
 """The self-fence: what the fence process does at which moment. Pure, and small enough to review in one sitting.
 
-For: the fence process, which is told deadlines by pipe and looks at the service's cgroup and at the data mount.
-The ladder, from the deadline: TERM; + stop_timeout KILL; + kill_timeout reset without sync. Woken up late, or told that
-the lease is lost: KILL at once; woken up past the whole ladder: reset at once.
-Guarantees: a deadline can be extended only before it has passed; a generation once past it is over, and the next one is
-accepted only when nothing of it is left; the device is petted exactly while the ladder has not run out or nothing is
-left to stop.
-Does not: know the lease, AWS or the file system. It imports nothing but its own timings.
+For: the fence process, which receives deadlines from the agent and looks at the service's cgroup and the data mounts.
+The ladder from the deadline on: TERM; after stop_timeout KILL; after kill_timeout a reset without sync. A fence that
+wakes up late, or is told that the lease is lost, sends KILL at once. One that wakes up after the whole ladder resets at
+once.
+Guarantees: a deadline can be extended only before it has passed; a generation is over once its deadline has passed, and
+the next one is accepted only when nothing of it is left; the watchdog device is petted exactly while the ladder has not
+run out or nothing is left to stop.
+Does not: know the lease, AWS or the file system.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from bootstrap.base.timing import LeaseTiming
+from bootstrap.base.values import Generation
 
 LATE_S = 2.0  # first look after the deadline later than this: the machine slept, there is no grace left to give
 TICK_S = 1.0  # the device is petted, and everything looked at, at least this often
@@ -35,7 +37,7 @@ class FenceAction(Enum):
 class FenceMemory:
     """`deadline_s` None: nothing is held, nothing may run. `killed_s`: when KILL was first decided."""
 
-    generation: int = 0
+    generation: Generation = 0
     deadline_s: float | None = None
     is_over: bool = False  # the deadline of `generation` passed, or it was lost
     over_s: float = 0.0
@@ -57,8 +59,8 @@ class FenceStep:
 def hold_until(
     memory: FenceMemory, generation: int, deadline_s: float, *, is_clear: bool, now_s: float
 ) -> tuple[FenceMemory, str]:
-    """The agent says: `generation` is confirmed until `deadline_s`. Unchanged where that comes too late.
-    `is_clear`: the service's cgroup is empty and the data are not mounted, which a new generation needs."""
+    """The agent says that `generation` is confirmed until `deadline_s`. The memory stays as it is if that comes too
+    late. `is_clear`: the service's cgroup is empty and the data are not mounted; a new generation needs that."""
     name = f"generation {generation}"
     if generation < memory.generation:
         return memory, f"{name} is older than generation {memory.generation}: refused"
@@ -74,14 +76,14 @@ def hold_until(
 
 
 def lost(memory: FenceMemory, *, now_s: float) -> FenceMemory:
-    """The agent says: somebody else holds. No grace."""
+    """The agent says that another instance holds the lease: KILL without grace."""
     if memory.deadline_s is None or memory.is_over:
         return memory if memory.deadline_s is None else replace(memory, has_grace=False)
     return replace(memory, is_over=True, over_s=min(now_s, memory.deadline_s), has_grace=False)
 
 
 def let_go(memory: FenceMemory, *, is_cgroup_empty: bool, is_mount_gone: bool) -> FenceMemory:
-    """The agent says: stopped gracefully. Believed only if nothing is left; else the deadline goes on standing."""
+    """The agent says that the service has stopped gracefully. If anything is left of it, the deadline stays."""
     return replace(memory, deadline_s=None) if is_cgroup_empty and is_mount_gone else memory
 
 

@@ -1,22 +1,30 @@
-"""What the fence keeps below /run, so that a restart of its process loses nothing.
+"""The files that the fence keeps below /run, so that a restarted process goes on where the former one stopped.
 
-For: guard. Guarantees: the state is replaced whole or not at all; a state that cannot be read is an error, never
-"nothing is guarded"; nothing here survives a reboot, because /run does not.
-Does not: sync: a reset must not wait for a disk.
+For: guard. Guarantees: the state file is replaced whole or not at all; a state that cannot be read is an error, never
+"nothing is guarded"; a reboot clears it, because /run is in memory.
+Does not: sync. A reset must not wait for a disk.
 """
 
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
-from dataclasses import asdict
+from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.fence.protocol import GRANTED_NAME, STATE_NAME, FenceRequest, decode_request
+from bootstrap.base.codec import decode, encode
+from bootstrap.fence.protocol import GRANTED_NAME, STATE_NAME, FenceRequest
 from bootstrap.fence.rules import FenceMemory
 
 log = logging.getLogger("fence")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FenceState:
+    """The file `fence.json`."""
+
+    request: FenceRequest
+    memory: FenceMemory
 
 
 class RunFiles:
@@ -29,26 +37,32 @@ class RunFiles:
         """What a former process guarded, None where there was none. Raises ValueError for a state that is not one."""
         path = self._run / STATE_NAME
         try:
-            tree = json.loads(path.read_text(encoding="utf-8"))
-            return decode_request(json.dumps(tree["request"]).encode()), FenceMemory(**tree["memory"])
+            state = decode(FenceState, path.read_bytes(), unknown_keys="refuse")
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError) as error:
             raise ValueError(f"{path} cannot be used ({error})") from None
+        return state.request, state.memory
 
     def save(self, request: FenceRequest, memory: FenceMemory) -> None:
         """Replace the state. A failure is logged: only a restart of this process would need it."""
         path = self._run / STATE_NAME
         temporary = path.with_name(f".{path.name}.new")
         try:
-            temporary.write_text(json.dumps({"request": asdict(request), "memory": asdict(memory)}), encoding="utf-8")
+            temporary.write_text(encode(FenceState(request=request, memory=memory)), encoding="utf-8")
             temporary.replace(path)
         except OSError as error:
             log.error("%s: %s", path, error)
 
     def grant(self, generation: int) -> None:
-        """Let systemd start the service (its units assert that this file exists)."""
-        (self._run / GRANTED_NAME).write_text(f"{generation}\n", encoding="utf-8")
+        """Let systemd start the service (its units assert that this file exists). A failure is logged, and tried again
+        in the next turn."""
+        path, text = self._run / GRANTED_NAME, f"{generation}\n"
+        try:
+            if not path.exists() or path.read_text(encoding="utf-8") != text:
+                path.write_text(text, encoding="utf-8")
+        except (OSError, ValueError) as error:
+            log.error("%s: %s", path, error)
 
     def withdraw(self) -> None:
         """Let systemd start nothing any more."""

@@ -1,9 +1,9 @@
-"""What EC2 and the group say about the lease's holder and about me, for the decision who may serve.
+"""Asks EC2 and the Auto Scaling group about the lease's holder and about this instance.
 
-For: the acquire step. Guarantees: both are asked side by side, and an answer that is not there within its time is
-`NoAnswer`, whatever the AWS client is still doing; an error is a `NoAnswer` with its words, never a state; "no such
-instance" is an answer. A request to terminate never raises: what became of it the next look shows, and only a refusal
-that will not change by itself is handed back in words.
+For: the takeover. Guarantees: both questions are sent at the same time; a question without an answer in time is
+`NoAnswer`, whatever the AWS client still does; an error is `NoAnswer` with its words, never a state; "no such
+instance" is an answer. A request to terminate never raises: the next look shows its effect, and only a refusal that
+does not change by itself is returned in words.
 Does not: judge, repeat, or wait until an instance is gone.
 Sources: EC2 API reference DescribeInstances, TerminateInstances ("Error codes": OperationNotPermitted for a protected
 instance, UnauthorizedOperation); Auto Scaling API reference DescribeAutoScalingInstances.
@@ -27,7 +27,7 @@ Value = TypeVar("Value")
 
 
 class Instances(Protocol):
-    """The calls of ec2.Ec2 used here."""
+    """The calls of cloud.ec2.Ec2 used here."""
 
     def instance_state(self, instance_id: str) -> str | None: ...
 
@@ -35,7 +35,7 @@ class Instances(Protocol):
 
 
 class Members(Protocol):
-    """The call of autoscaling.AutoScaling used here."""
+    """The call of cloud.autoscaling.AutoScaling used here."""
 
     def members(self, instance_ids: Sequence[str]) -> dict[str, Member]: ...
 

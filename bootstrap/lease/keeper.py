@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from bootstrap.base.errors import FenceError, NotHolder
+from bootstrap.base.clock import Deadline
+from bootstrap.base.errors import FenceError, FileSystemFull, NotHolder
 from bootstrap.base.threads import Running
+from bootstrap.fence.client import ask_until
 from bootstrap.fence.protocol import FenceRequest
 from bootstrap.lease.parts import LeaseParts, hold_request
-from bootstrap.lease.rules.observation import NoAnswer
+from bootstrap.lease.rules.observation import NoAnswer, Seen
 from bootstrap.lease.rules.permission import may_touch
 from bootstrap.lease.rules.record import released
 from bootstrap.lease.rules.renew import Hold, Renewal, RenewalStep, after_renewal, before_renewal
@@ -44,6 +46,7 @@ class LeaseKeeper:
         self._parts = parts
         self._hold: Hold | None = None
         self._lost: Lost | None = None
+        self._failure = ""  # of the last renewal, in words
         self._ending = parts.threads.event()
         self._thread: Running | None = None
 
@@ -89,20 +92,22 @@ class LeaseKeeper:
         step = before_renewal(hold, highest, now_s=parts.clock.monotonic())
         if step.action is Renewal.SEND:
             read_back = parts.directory.rewrite(step.hold.record, max(0.0, ends_s - parts.clock.monotonic()))
+            self._say_if_full(read_back)
             step = after_renewal(
                 step.hold, read_back, sent_s=sent_s, now_s=parts.clock.monotonic(), timing=parts.timing
             )
         if step.action is Renewal.CONFIRMED:
             step = self._confirmed_by_fence(step)
         self._hold = step.hold
-        return step
+        return self._with_cause(step)
 
     def release(self) -> list[str]:
         """Give the lease back; what prevented it, in words. Nothing of the service may be left."""
         if self._hold is None:
             return []
         try:
-            answer = self._parts.fence.ask(FenceRequest(verb="let-go", mounts=self._parts.mounts))
+            limit = Deadline(self._parts.clock, self._parts.patience_with_fence_s, "the fence's answer to let-go")
+            answer = ask_until(self._parts.fence, FenceRequest(verb="let-go", mounts=self._parts.mounts), limit)
         except FenceError as error:
             return [f"the lease is not released: {error}"]
         if not answer.is_accepted:
@@ -145,6 +150,15 @@ class LeaseKeeper:
             pause_s = parts.timing.retry_period_s - (parts.clock.monotonic() - began_s)
             parts.clock.wait(self._ending, max(0.0, min(pause_s, self._left_s())))
 
+    def _say_if_full(self, written: Seen | NoAnswer) -> None:
+        name = f"generation {self.generation}"
+        if isinstance(written, Seen) and written.is_full:
+            self._parts.troubles.begin(FileSystemFull(f"{name} is renewed in a spare file: the file system is full"))
+        elif isinstance(written, Seen):
+            self._parts.troubles.over(FileSystemFull.reason)
+        elif written.cause == FileSystemFull.reason:
+            self._parts.troubles.begin(FileSystemFull(f"{name} cannot be renewed: {written.reason}"))
+
     def _left_s(self) -> float:
         return max(0.0, (self._hold.deadline_s if self._hold else 0.0) - self._parts.clock.monotonic())
 
@@ -161,6 +175,13 @@ class LeaseKeeper:
             return step
         action = Renewal.EXPIRED if answer.is_over else Renewal.RETRY
         return RenewalStep(action=action, hold=kept, sentence=f"the fence refuses: {answer.sentence}")
+
+    def _with_cause(self, step: RenewalStep) -> RenewalStep:
+        """An expired lease says why the renewal before was not confirmed: that names the thing to look at."""
+        cause, self._failure = self._failure, step.sentence if step.action is Renewal.RETRY else ""
+        if step.action is not Renewal.EXPIRED or not cause:
+            return step
+        return replace(step, sentence=f"{step.sentence}; before that, {cause}")
 
     def _give_up(self, step: RenewalStep, on_lost: Callable[[str], None]) -> None:
         self._lost = Lost(is_taken=step.action is Renewal.LOST, sentence=step.sentence)

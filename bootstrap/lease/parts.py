@@ -5,12 +5,13 @@ For: takeover, keeper and release share one of these. Guarantees: holds no state
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bootstrap.base.clock import Clock
 from bootstrap.base.threads import Threads
 from bootstrap.base.timing import FencePolicy, LeaseTiming
-from bootstrap.fence.client import Fence
+from bootstrap.base.troubles import Troubles, Untold
+from bootstrap.fence.client import ANSWER_S, Fence
 from bootstrap.fence.protocol import FenceRequest
 from bootstrap.lease.directory import LeaseDirectory
 from bootstrap.lease.rules.record import Applicant
@@ -29,6 +30,13 @@ class LeaseParts:
     timing: LeaseTiming
     policy: FencePolicy
     mounts: tuple[str, ...]
+    troubles: Troubles = field(default_factory=Untold)
+
+    @property
+    def patience_with_fence_s(self) -> float:
+        """How long a fence may be silent where its word is needed: two requests at least. The watchdog resets the
+        machine of a dead one; a generation that cannot be held should be given back before that."""
+        return max(2 * ANSWER_S, self.timing.watchdog_timeout_s / 2)
 
 
 def hold_request(hold: Hold, parts: LeaseParts) -> FenceRequest:

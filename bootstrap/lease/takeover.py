@@ -14,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from bootstrap.base.clock import Deadline
-from bootstrap.base.errors import AgentError, FenceError, LeaseRefused, StopRequested
-from bootstrap.fence.client import await_ready
-from bootstrap.fence.protocol import FenceRequest
+from bootstrap.base.errors import AgentError, DeadlineExceeded, FenceError, FileSystemFull, LeaseRefused, StopRequested
+from bootstrap.base.retry import Pauses
+from bootstrap.fence.client import ask_until
+from bootstrap.fence.protocol import FenceAnswer, FenceRequest
 from bootstrap.lease.evidence import LeaseEvidence
 from bootstrap.lease.parts import LeaseParts, hold_request
 from bootstrap.lease.rules.acquire import acquire_step, must_ask
@@ -29,7 +30,8 @@ from bootstrap.lease.rules.watch import AcquireMemory
 
 log = logging.getLogger(__name__)
 
-READ_BACK_POLL_S = 0.5
+READ_BACK_PAUSES = Pauses(first_s=0.5, longest_s=2.0)
+PUBLISH_PAUSES = Pauses(first_s=2.0, longest_s=15.0)  # after a publication that is not there: full, refused, or late
 WITHOUT_DIGITS = str.maketrans("", "", "0123456789")
 REFUSAL_HOLDS_S = 20.0  # EC2's refusal to terminate is believed this long, then EC2 is asked again
 REMEDIES = {
@@ -61,16 +63,27 @@ class Takeover:
         """`stop_service` stops and unmounts what is left of the service here and returns what remains, in words.
         `nonce` makes a new text for each publication."""
         self._parts = parts
+        self._question = FenceRequest(verb="look", mounts=parts.mounts)  # what is left here?
         self._evidence = evidence
         self._stop_service = stop_service
         self._nonce = nonce
         self._refusal = ""
         self._refused_at_s = 0.0
         self._said = ""
+        self._full: FileSystemFull | None = None
+        self._publish_pauses_s = iter(PUBLISH_PAUSES)
+        self._stop_pauses_s = iter(READ_BACK_PAUSES)
 
     def run(self, deadline: Deadline) -> Taken:
-        """Return when the lease is held. Raises LeaseRefused, FenceError, DeadlineExceeded, StopRequested."""
-        await_ready(self._parts.fence, deadline)
+        """Return when the lease is held.
+        Raises LeaseRefused, FenceError, FileSystemFull, DeadlineExceeded, StopRequested."""
+        try:
+            return self._run(deadline)
+        except DeadlineExceeded as error:
+            raise self._full or error from None
+
+    def _run(self, deadline: Deadline) -> Taken:
+        ask_until(self._parts.fence, FenceRequest(verb="look"), deadline)  # it may be starting
         memory = AcquireMemory()
         while True:
             observation = self._observe(deadline)
@@ -95,9 +108,9 @@ class Takeover:
         is_clear = observation.remains.is_service_stopped
         if isinstance(action, StopOwnService) or (isinstance(action, Publish) and not is_clear):
             left = self._stop_service()
-            deadline.pause(READ_BACK_POLL_S, "; ".join(left) or "the fence looks again")
+            deadline.pause(next(self._stop_pauses_s), "; ".join(left) or "the fence looks again")
         elif isinstance(action, Publish):
-            return self._publish(action, deadline)
+            return self._publish(action, observation.seen, deadline)
         elif isinstance(action, Terminate):
             self._terminate(action, deadline)
         elif isinstance(action, Wait):
@@ -109,7 +122,7 @@ class Takeover:
         while True:
             seen = self._look()
             deadline.check("the lease directory was looked at")
-            remains = self._remains()
+            remains = self._remains(deadline)
             if not must_ask(seen, self._parts.me, remains):
                 return Observation(seen=seen, remains=remains)
             observation = self._ask(seen, remains, deadline)
@@ -139,8 +152,8 @@ class Takeover:
             refusal=self._refusal if is_believed else "",
         )
 
-    def _remains(self) -> OwnRemains:
-        answer = self._parts.fence.ask(FenceRequest(verb="look", mounts=self._parts.mounts))
+    def _remains(self, deadline: Deadline) -> OwnRemains:
+        answer = self._ask_fence(self._question, deadline)
         return OwnRemains(
             nonce=answer.nonce,
             fence_deadline_s=None if answer.is_over else answer.deadline_s,
@@ -158,13 +171,14 @@ class Takeover:
             return None
         return Taken(hold=Hold(record=seen.record, deadline_s=action.deadline_s), sentence=action.sentence)
 
-    def _publish(self, action: Publish, deadline: Deadline) -> Taken | None:
-        parts = self._parts
+    def _publish(self, action: Publish, seen: Seen | NoAnswer, deadline: Deadline) -> Taken | None:
+        parts, before = self._parts, seen.record if isinstance(seen, Seen) else None
         own = new_record(
             parts.me,
             parts.timing,
             generation=action.generation,
             nonce=self._nonce(),
+            follows=before.nonce if before is not None else "",
             ground=action.ground,
             at=parts.clock.utc_text(),
         )
@@ -174,7 +188,7 @@ class Takeover:
             if deadline_s is None:
                 return None
             deadline.check("the lease was won too late for this boot")
-            self._arm(Hold(record=own, deadline_s=deadline_s))
+            self._arm(Hold(record=own, deadline_s=deadline_s), deadline)
         except (AgentError, StopRequested):
             self._give_back(own)
             raise
@@ -189,25 +203,44 @@ class Takeover:
     def _confirmed(self, own: LeaseRecord, sent_s: float, deadline: Deadline) -> float | None:
         """The first deadline once `own` was read back, and once more after the settle period; None when it was not."""
         timing, clock, is_settled = self._parts.timing, self._parts.clock, False
-        read_back = self._parts.directory.publish(own, timing.request_timeout_s)
-        while True:
+        written = read_back = self._parts.directory.publish(own, timing.request_timeout_s)
+        self._say_if_full(own, written)
+        for pause_s in READ_BACK_PAUSES:
             verdict = judge_publication(own, read_back, sent_s=sent_s, now_s=clock.monotonic(), timing=timing)
             self._say(verdict.sentence)
             if verdict.outcome is Publication.WON and is_settled:
                 return verdict.deadline_s
+            if verdict.outcome is Publication.MISSING:
+                why = f": {written.reason}" if isinstance(written, NoAnswer) else ""
+                deadline.pause(next(self._publish_pauses_s), verdict.sentence + why)
             if verdict.outcome not in (Publication.WON, Publication.UNKNOWN):
                 return None
             is_settled = is_settled or verdict.outcome is Publication.WON
-            deadline.pause(timing.settle_s if is_settled else READ_BACK_POLL_S, verdict.sentence)
+            deadline.pause(timing.settle_s if is_settled else pause_s, verdict.sentence)
             read_back = self._look()
+        raise AssertionError("pauses have no end")
 
-    def _arm(self, hold: Hold) -> None:
-        """Have the fence's word that it guards the deadline. Raises FenceError."""
-        answer = self._parts.fence.ask(hold_request(hold, self._parts))
+    def _say_if_full(self, own: LeaseRecord, written: Seen | NoAnswer) -> None:
+        if isinstance(written, Seen):
+            self._full = None
+            self._parts.troubles.over(FileSystemFull.reason)
+        elif written.cause == FileSystemFull.reason:
+            self._full = FileSystemFull(f"generation {own.generation} cannot be published: {written.reason}")
+            self._parts.troubles.begin(self._full)
+
+    def _arm(self, hold: Hold, deadline: Deadline) -> None:
+        """Have the fence's word that it guards the deadline. Raises FenceError, StopRequested."""
+        answer = self._ask_fence(hold_request(hold, self._parts), deadline)
         if not answer.is_accepted:
             raise FenceError(f"the fence does not guard: {answer.sentence}", remedy="Read journalctl -u soloist-fence")
 
+    def _ask_fence(self, request: FenceRequest, deadline: Deadline) -> FenceAnswer:
+        limit = deadline.within(self._parts.patience_with_fence_s, f"the fence's answer to {request.verb}")
+        return ask_until(self._parts.fence, request, limit)
+
     def _say(self, sentence: str) -> None:
+        if not log.isEnabledFor(logging.INFO):
+            return
         # The same sentence with another number of seconds in it is the same decision.
         shape = sentence.translate(WITHOUT_DIGITS)
         if shape != self._said:

@@ -5,6 +5,7 @@
             happens: from here on this instance is the holder.
     keep    holder: renew every retry period (rules.renew), in a thread of its own. Each confirmed renewal gives the
             fence a later deadline, counted from before the renewal was sent.
+    enter   holder: the data say who wrote to them last. Whoever does not follow that writer starts nothing (entering).
     permit  holder: before each claim, look whether this is still the highest generation (rules.permission).
     fence   another process (bootstrap.fence): when the deadline passes, or when the lease is lost to somebody else, it
             ends the service: TERM, KILL, unmount, reset. It needs nobody's consent and no network.
@@ -20,7 +21,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bootstrap.base.clock import Deadline
+from bootstrap.base.errors import NotHolder
 from bootstrap.base.timeline import Timeline
+from bootstrap.lease.entering import Entering, Writers
 from bootstrap.lease.evidence import LeaseEvidence
 from bootstrap.lease.keeper import LeaseKeeper
 from bootstrap.lease.parts import LeaseParts
@@ -43,7 +46,7 @@ class Tenure:
         Raises LeaseRefused, FenceError, DeadlineExceeded, StopRequested."""
 
         def end_service() -> list[str]:
-            return [*belongings.stop_service(), *belongings.unmount()]
+            return [*belongings.stop_service(), *belongings.outsiders(), *belongings.unmount()]
 
         takeover = Takeover(self.parts, evidence=self.evidence, stop_service=end_service, nonce=self._nonce)
         return takeover.run(deadline)
@@ -51,6 +54,14 @@ class Tenure:
     def keep(self, taken: Taken, on_lost: Callable[[str], None], beat: Callable[[], None]) -> None:
         """Renew from now on. `on_lost` is called at most once, with the sentence; `beat` after each cycle."""
         self.keeper.start(taken.hold, on_lost, beat)
+
+    def enter(self, writers: Writers, deadline: Deadline) -> None:
+        """Have the data say that this holder writes. Raises LeaseBehind, MountError, DeadlineExceeded, StopRequested,
+        NotHolder."""
+        hold = self.keeper.hold
+        if hold is None:
+            raise NotHolder("the lease is not held: nothing is written")
+        Entering(self.parts, hold.record, writers, self._nonce).run(deadline)
 
     def permit(self) -> None:
         """Return if this instance may touch what others use now. Raises NotHolder with the reason."""

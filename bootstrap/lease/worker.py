@@ -1,9 +1,9 @@
-"""The child process that touches the lease directory: asked one thing at a time, killed when it does not answer.
+"""Asks the child process that touches the lease directory, one request at a time, and kills it when it hangs.
 
-For: lease_directory. Guarantees: an answer or a `NoAnswer` within the time given; a child that is blocked on a server
-that is away is killed and the next request gets a new one; an answer that comes late is never taken for the answer to
-a later question. What a killed child had sent may still be carried out by the server: the caller reads back.
-Does not: know what it carries.
+For: directory. Guarantees: an answer or `NoAnswer` within the time given; a child that is blocked on a server that is
+away is killed, and the next request gets a new child; a late answer is never taken for the answer to a later request.
+The server may still carry out what a killed child had sent, so the caller reads back.
+Does not: know what a request means.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ class LeaseWorker:
         if answer.pop("number") != self._number:
             raise ValueError("an answer to another question")
         if "failed" in answer:
-            return NoAnswer(reason=f"{request['verb']}: {answer['failed']}")
+            return NoAnswer(reason=f"{request['verb']}: {answer['failed']}", cause=str(answer.get("cause", "")))
         return answer
 
     def _ensure_child(self) -> subprocess.Popen[bytes]:

@@ -2,21 +2,23 @@
 
 For: a hard mount whose server is gone blocks whoever touches it, so the agent never touches it; this program does. It
 reads one JSON request from stdin, writes one JSON answer to stdout, and exits 0 even when it refuses.
-Guarantees: safe to kill at any point and to run again. The marker appears by rename, so it is whole or absent. The
-factory content of a directory (what the package shipped, which the image keeps as a template) is copied to a temporary
-directory and then renamed into place, so that a half copy is never taken for data. A second marker says that a
-directory was prepared, so that the factory content of a later image never gets into it, and a directory that has
-vanished is noticed and not made anew.
+Guarantees: safe to kill at any point and to run again. The marker appears by rename, so it is whole or absent; a
+writer's file is linked whole and never overwritten. The factory content of a directory (what the package shipped, which
+the image keeps as a template) is copied to a temporary directory and then renamed into place, so that a half copy is
+never taken for data. A second marker says that a directory was prepared, so that the factory content of a later image
+never gets into it, and a directory that has vanished is noticed and not made anew.
 Does not: mount, know AWS, or import anything but the standard library (it runs without the agent's path).
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import grp
 import json
 import os
 import pwd
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -24,6 +26,10 @@ from typing import Any
 
 MARKER = ".soloist-file-system"
 PREPARED = ".soloist-directories"
+WRITER = ".soloist-writer-"
+WRITERS_KEPT = 10
+SPARE = WRITER + "spare"
+LARGEST_RECORD = 4096  # bytes, as in lease/child.py
 OURS = (".soloist-", ".nfs")  # ours, and what the NFS client keeps of deleted files that are still open
 
 
@@ -31,8 +37,9 @@ class Refused(Exception):
     """The file system does not hold what this service may use. The message ends in a remedy."""
 
 
-def ensure_marker(root: str, file_system_id: str, service: str) -> bool:
-    """Check the marker, or create it on an empty file system; True when it was created. Raises Refused, OSError."""
+def ensure_marker(root: str, file_system_id: str, service: str, *, is_written: bool = True) -> bool:
+    """Check the marker, or (with `is_written`) create it on an empty file system; True when it was created. Raises
+    Refused, OSError."""
     marker = Path(root) / MARKER
     wanted = {"file_system": file_system_id, "service": service}
     try:
@@ -45,6 +52,8 @@ def ensure_marker(root: str, file_system_id: str, service: str) -> bool:
         return False
     if found is not None:
         raise Refused(f"{marker} says {json.dumps(found)}, not {json.dumps(wanted)}. Mount the right file system.")
+    if not is_written:
+        raise Refused(f"{marker} is gone, and without it the next start refuses. Write {json.dumps(wanted)} into it.")
     foreign = sorted(name for name in os.listdir(root) if not name.startswith(OURS))
     if foreign:
         raise Refused(
@@ -53,6 +62,51 @@ def ensure_marker(root: str, file_system_id: str, service: str) -> bool:
         )
     _publish(marker, json.dumps(wanted) + "\n")
     return True
+
+
+def last_writer(root: str, below: int) -> str:
+    """Generation and content of the highest writer's file below `below`; "0 " where there is none. Raises OSError."""
+    highest = max((number for number in _writers(root) if number < below), default=0)
+    if not highest:
+        return "0 "
+    with _writer(root, highest).open("rb") as file:
+        return f"{highest} {file.read(LARGEST_RECORD + 1).decode('utf-8', errors='replace')}"
+
+
+def enter_writer(root: str, generation: int, text: str) -> None:
+    """Add the file of `generation` unless it is there, and delete those of long ago. On a full file system it takes the
+    space of a spare file that an earlier writer has laid. Raises OSError."""
+    path, spare = _writer(root, generation), Path(root) / SPARE
+    try:
+        temporary = _write(path, text)
+    except OSError as failure:
+        if failure.errno not in (errno.ENOSPC, errno.EDQUOT) or not spare.exists():
+            raise
+        spare.unlink()
+        temporary = _write(path, text)
+    try:
+        with contextlib.suppress(FileExistsError):  # perhaps by a replay of our own request: what is there counts
+            os.link(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    _sync_directory(path.parent)
+    for number in _writers(root):
+        if number <= generation - WRITERS_KEPT:
+            _writer(root, number).unlink(missing_ok=True)
+    if not spare.exists():
+        with contextlib.suppress(OSError):
+            _publish(spare, " " * LARGEST_RECORD)
+
+
+def _writers(root: str) -> list[int]:
+    name = re.compile(re.escape(_writer(root, 0).name.removesuffix("000000")) + "([0-9]{6,12})")
+    return [int(found[1]) for entry in os.listdir(root) if (found := name.fullmatch(entry))]
+
+
+def _writer(root: str, generation: int) -> Path:
+    """Its name has the file system's: whoever wrote to the original of a restored copy does not write to the copy."""
+    marker = json.loads((Path(root) / MARKER).read_text(encoding="utf-8"))
+    return Path(root) / f"{WRITER}{marker['file_system'].replace('/', '%2f')}-{generation:06d}"
 
 
 def prepare_directory(root: str, item: dict[str, Any]) -> str:
@@ -65,6 +119,9 @@ def prepare_directory(root: str, item: dict[str, Any]) -> str:
     done = Path(root) / PREPARED / item["source"].replace("/", "%2f")
     if not item["is_bound"] and not os.path.isdir(item["target"]):
         raise Refused(f"{item['target']} is not a directory of the image. Create it there.")
+    real = os.path.realpath(item["target"])
+    if real != item["target"]:  # the kernel would show what is mounted there under its real name only
+        raise Refused(f"{item['target']} leads to {real} by a symbolic link. Name {real} in the service file.")
     did = "was ready"
     if done.exists():
         if not source.is_dir():
@@ -86,6 +143,8 @@ def _fill(source: Path, item: dict[str, Any]) -> str:
     building.mkdir(mode=0o700)
     # An image that ami/install.sh did not make may still have the factory content at the target.
     origins = [item["factory"]] if item["is_bound"] else [item["factory"], item["target"]]
+    if os.path.islink(item["factory"]) and not os.path.exists(item["factory"]):
+        raise Refused(f"{item['factory']} is a symbolic link to nothing: the content is lost. Bake the image again.")
     origin = next((place for place in origins if os.path.isdir(place)), "")
     copied = _copy_tree(origin, building) if origin else 0
     os.sync()
@@ -122,13 +181,23 @@ def _own(source: Path, item: dict[str, Any]) -> None:
 
 
 def _publish(path: Path, text: str) -> None:
-    temporary = path.with_name(f".soloist-new-{path.name.lstrip('.')}-{os.getpid()}")
-    with temporary.open("w", encoding="utf-8") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(path)
+    _write(path, text).replace(path)
     _sync_directory(path.parent)
+
+
+def _write(path: Path, text: str) -> Path:
+    """A temporary file with `text`, synced. Nothing is left of it where that fails, as on a full file system."""
+    temporary = path.with_name(f".soloist-new-{path.name.lstrip('.')}-{os.getpid()}")
+    try:
+        with temporary.open("w", encoding="utf-8") as stream:
+            stream.write(text)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
+    return temporary
 
 
 def _sync_directory(path: Path) -> None:
@@ -143,9 +212,14 @@ def _sync_directory(path: Path) -> None:
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """Carry out one request; {"done": what}, {"refused": why, with a remedy} or {"failed": why}."""
     try:
-        if request["verb"] == "marker":
-            made = ensure_marker(request["root"], request["file_system"], request["service"])
+        if request["verb"] in ("marker", "inspect-marker"):
+            is_written = request["verb"] == "marker"
+            made = ensure_marker(request["root"], request["file_system"], request["service"], is_written=is_written)
             return {"done": "marker created" if made else "marker matches"}
+        if request["verb"] == "enter-writer":
+            enter_writer(request["root"], int(request["generation"]), request["text"])
+        if request["verb"] in ("enter-writer", "last-writer"):
+            return {"done": last_writer(request["root"], int(request["below"]))}
         did = [f"{item['source']} {prepare_directory(request['root'], item)}" for item in request["directories"]]
         return {"done": ", ".join(did)}
     except Refused as error:

@@ -63,6 +63,14 @@ class DataDirectories:
             self._bind(item, data, deadline)
         return done
 
+    def drift(self) -> str:
+        """Which target does not show its source, in words; "" when all do. Looks at the kernel's list only."""
+        data = self._file_systems.mount_at(self._root)
+        if data is None:
+            return f"nothing is mounted at {self._root}"
+        seen = [bind_difference(data, item, self._file_systems.mount_at(item.target)) for item in self._directories]
+        return "; ".join(filter(None, seen))
+
     def release(self, deadline: Deadline) -> list[str]:
         """Unmount all, last first, never lazily; the targets that are still there. Raises StopRequested."""
         return [

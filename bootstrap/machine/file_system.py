@@ -28,7 +28,8 @@ CHILD = str(Path(__file__).with_name("data_child.py"))
 
 @dataclass(frozen=True, kw_only=True)
 class MountPlan:
-    """One way to mount a file system, and what mountinfo must say afterwards."""
+    """One way to mount a file system, and what mountinfo must say afterwards. `patience_s`: how long the others have
+    to have failed before this one is tried."""
 
     argv: tuple[str, ...]
     target: str
@@ -36,6 +37,7 @@ class MountPlan:
     sources: frozenset[str]  # what mountinfo may call the source
     options: frozenset[str]  # what mountinfo must list
     by: str  # for people
+    patience_s: float = 0.0
 
 
 def difference(plan: MountPlan, mount: Mount | None) -> str:
@@ -76,11 +78,14 @@ class FileSystems:
         wrong = difference(plan, self.mount_at(plan.target))
         return f"{wrong} (mount: {done.summary})" if wrong else ""
 
-    def check_marker(self, root: str, storage_id: str, service: str, deadline: Deadline) -> str:
+    def check_marker(
+        self, root: str, storage_id: str, service: str, deadline: Deadline, *, is_written: bool = True
+    ) -> str:
         """Why what is mounted at `root` cannot be used for `service` now; "" when its marker says that it is
-        `storage_id` of `service`, or was written now because the file system is empty.
+        `storage_id` of `service`, or (with `is_written`) was written now because the file system is empty.
         Raises MountRefused when it never can be used, StopRequested."""
-        request = {"verb": "marker", "root": root, "file_system": storage_id, "service": service}
+        verb = "marker" if is_written else "inspect-marker"
+        request = {"verb": verb, "root": root, "file_system": storage_id, "service": service}
         try:
             self.ask_child(request, deadline)
         except MountRefused:

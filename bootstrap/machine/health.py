@@ -19,7 +19,7 @@ from bootstrap.base.retry import NotYet, Pauses, retry
 from bootstrap.machine import probes
 from bootstrap.machine.commands import Commands
 
-PAUSES = Pauses(first_s=0.25)
+PAUSES = Pauses(first_s=0.25, longest_s=1.0)
 SHORTEST_PROBE_S = 0.1  # also where a deadline leaves less
 
 KINDS: tuple[type[Check], ...] = tuple(

@@ -1,6 +1,6 @@
 """One run of the agent, from the metadata to the exit code. Read `Agent.run` from top to bottom:
 
-    read the metadata -> build the instance -> boot -> supervise -> end, in one of the ways of ending.py
+    read metadata and site -> build the instance -> boot -> supervise -> end, in one of the ways of ending.py
 
 For: `__main__`, and tests that put other adapters in. Guarantees: each way out has a sentence in log, state file and
 state parameter, and an exit code; a boot that fails takes back what it did, has this instance replaced, and never ends
@@ -18,7 +18,9 @@ from functools import partial
 
 from bootstrap.base.clock import Deadline, StopRequest
 from bootstrap.base.document import METADATA_S, BootDocument, parse_user_data
-from bootstrap.base.errors import AgentError, ExitCode, StopRequested
+from bootstrap.base.errors import AgentError, BadBootDocument, ExitCode, StopRequested
+from bootstrap.base.files import text_of
+from bootstrap.base.names import site_parameter
 from bootstrap.base.timeline import EventFile, Observer, Timeline, log_event
 from bootstrap.claims.group import TERMINATED, LaunchHeartbeat, LifecycleWatch
 from bootstrap.cloud.autoscaling import AutoScaling
@@ -28,18 +30,25 @@ from bootstrap.cloud.parameters import Parameter
 from bootstrap.cloud.topic import Topic
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.boot import boot_steps
-from bootstrap.run.ending import Ending, abandon_instance
+from bootstrap.run.ending import Ending, abandon_instance, longest_ending_s, notify
 from bootstrap.run.graph import Runner
 from bootstrap.run.instance import Instance, Listeners, MachineParts, build_instance
+from bootstrap.run.kept_parts import kept_parts
 from bootstrap.run.kinds import KINDS
 from bootstrap.run.pulse import Pulse
-from bootstrap.run.report import Report
+from bootstrap.run.report import Report, write_file
+from bootstrap.run.shown import Shown
+from bootstrap.run.site import SITE_S, sited
 from bootstrap.run.supervise import Decision, ServiceAction, Supervisor
+from bootstrap.run.upkeep import Upkeep
+from bootstrap.show.server import StateServer
 
 log = logging.getLogger(__name__)
 
 LEASE_LOOP = "lease"
 SUPERVISING_LOOP = "supervise"
+BOOT = "boot"
+BOOT_SPARE_S = 60.0  # so that the boot's own deadline, which gives a reason, comes first
 NOT_TO_SERVE = (TERMINATED, "Warmed:")  # target lifecycle states, by their beginning
 
 
@@ -73,8 +82,10 @@ class Agent:
         self._stop = stop
         self.timeline = Timeline(self._clock, [log_event, EventFile(self._paths.timeline), *adapters.observers])
         self._report = Report(self._clock, self.timeline, self._paths.state)
+        self._shown = Shown(self._report)
         self._watch = LifecycleWatch(adapters.metadata, self._clock, stop)
         self._pulse = Pulse(self._clock, adapters.notifier.alive)
+        self._site_text = ""  # kept once the boot is done
 
     def run(self) -> ExitCode:
         """Boot, supervise, end. Never raises an AgentError."""
@@ -87,7 +98,8 @@ class Agent:
         except AgentError as error:
             log.error("%s: %s", error.reason, error)
             self._adapters.notifier.status(f"{error.reason}: {error}")
-            return error.exit_code
+            # Nobody was told: both codes have systemd start the agent again, and end the instance after ten times.
+            return error.exit_code if isinstance(error, BadBootDocument) else ExitCode.SURROUNDINGS
         if metadata.target_state.startswith(NOT_TO_SERVE):
             sentence = f"target lifecycle state is {metadata.target_state}: nothing is claimed"
             log.info("%s", sentence)
@@ -95,8 +107,19 @@ class Agent:
             return ExitCode.OK
         clients = self._adapters.clients(metadata.document.region)
         threading.Thread(target=_warm_up, args=(clients,), name="warm-up", daemon=True).start()
-        exit_code = self._serve(metadata, clients)
-        self._report.flush()
+        try:
+            document = self._look_up_site(metadata, clients)
+        except StopRequested as request:
+            log.info("stopped before anything was claimed: %s", request)
+            return ExitCode.OK
+        self._shown.service = metadata.document.service.name
+        server = StateServer(metadata.document.state_server, self._clock, self._shown.view)
+        server.start()
+        try:
+            exit_code = self._serve(metadata.identity, document, clients)
+            self._report.flush()
+        finally:
+            server.close()
         return exit_code
 
     def _read_metadata(self) -> Metadata:
@@ -116,9 +139,19 @@ class Agent:
         self.timeline.finished("metadata", "ok", f"{identity.instance_id} in {identity.zone}")
         return metadata
 
-    def _serve(self, metadata: Metadata, clients: Clients) -> ExitCode:
+    def _look_up_site(self, metadata: Metadata, clients: Clients) -> BootDocument:
+        """The boot document at the site as it is now. Raises StopRequested."""
+        document, zone = metadata.document, metadata.identity.zone
+        self.timeline.started("site")
+        deadline = Deadline(self._clock, SITE_S, "the site", self._stop)
+        parameter = Parameter(clients, site_parameter(document.service.name))
+        site = sited(document, zone, text_of(self._paths.site).strip(), parameter.read, deadline)
+        self.timeline.finished("site", "ok", site.sentence)
+        self._site_text = site.text
+        return site.document
+
+    def _serve(self, identity: Identity, document: BootDocument, clients: Clients) -> ExitCode:
         """From the first claim to the end."""
-        document, identity = metadata.document, metadata.identity
         self._report.know(
             instance_id=identity.instance_id,
             zone=identity.zone,
@@ -136,8 +169,10 @@ class Agent:
             )
         except AgentError as error:
             self._report(phase="failed", sentence=str(error), reason=error.reason)
-            abandon_instance(AutoScaling(clients, document.group.name, identity.instance_id), document, self._clock)
-            return error.exit_code
+            topic = Topic(clients, document.topic_arn)
+            notify(topic, document, identity, f"boot failed ({error.reason})", str(error))
+            group = AutoScaling(clients, document.group.name, identity.instance_id)
+            return error.exit_code if abandon_instance(group, document, self._clock) else ExitCode.NOT_TOLD
         ending = Ending(
             instance,
             topic=Topic(clients, document.topic_arn),
@@ -146,25 +181,31 @@ class Agent:
             notifier=self._adapters.notifier,
             report=self._report,
         )
+        self._report.notify(ending.publish)
         return self._live(instance, ending)
 
     def _live(self, instance: Instance, ending: Ending) -> ExitCode:
+        self._shown.knows(instance)
         self._watch.start()
+        self._pulse.beat(BOOT, instance.document.deadlines.boot_s + BOOT_SPARE_S)
         self._pulse.start()
         keeper = instance.lease.keeper
         try:
             self._boot(instance)
         except (StopRequested, AgentError) as error:
+            self._pulse.rest(longest_ending_s(instance.document))
             if keeper.lost is not None:
                 return ending.lease_lost(keeper.lost)
             if isinstance(error, AgentError):
                 return ending.boot_failed(error)
             return ending.stopped(str(error), has_served=False)
+        if self._site_text:
+            write_file(self._paths.site, self._site_text)
         decision = self._supervise(instance)
         if keeper.lost is not None:
             return ending.lease_lost(keeper.lost)
         if decision.action is ServiceAction.REPORT_UNHEALTHY:
-            return ending.given_up(decision.sentence)
+            return ending.given_up(decision.sentence, decision.reason)
         return ending.stopped(decision.sentence, has_served=True)
 
     def _boot(self, instance: Instance) -> None:
@@ -189,14 +230,20 @@ class Agent:
         self._adapters.notifier.ready(sentence)
 
     def _supervise(self, instance: Instance) -> Decision:
-        decision = Supervisor(instance, self._stop, self._say, partial(self._pulse.beat, SUPERVISING_LOOP)).run()
-        self._pulse.rest()
+        self._pulse.over(BOOT)
+        beat = partial(self._pulse.beat, SUPERVISING_LOOP)
+        upkeep = Upkeep(kept_parts(instance), self._clock, self._stop, self._report, beat)
+        supervisor = Supervisor(instance, upkeep, self._stop, self._say, beat)
+        self._shown.serves(lambda: supervisor.is_healthy)
+        decision = supervisor.run()
+        self._pulse.rest(longest_ending_s(instance.document))
         return decision
 
     def _listeners(self, document: BootDocument) -> Listeners:
         timing = document.lease.timing
         longest_cycle_s = timing.retry_period_s + 2 * timing.request_timeout_s
         return Listeners(
+            troubles=self._report,
             on_held=lambda generation: self._report.know(generation=generation),
             on_lost=self._stop.request,
             beat_lease=partial(self._pulse.beat, LEASE_LOOP, longest_cycle_s),
@@ -210,6 +257,6 @@ class Agent:
 
 
 def _warm_up(clients: Clients) -> None:
-    """Make the clients in the order of need, while the file system is being mounted."""
-    for make in (clients.ec2, clients.autoscaling, clients.route53, clients.ssm):
+    """Make the clients in the order of need, while the site is looked up and the file system is being mounted."""
+    for make in (clients.ssm, clients.ec2, clients.autoscaling, clients.route53):
         make()

@@ -1,7 +1,9 @@
 """The ways a run of the agent ends: stopped as asked, boot failed, service given up, lease lost.
 
 For: agent.py. Guarantees: each ending takes back what was done, says why in state, log and notification, and has the
-instance replaced if it cannot serve; only a stop that was asked for ends in exit code 0.
+instance replaced if it cannot serve; only a stop that was asked for ends in exit code 0. If the group cannot be told to
+replace the instance, the exit code is one after which systemd starts the agent again: so an instance that was cut off
+serves or is replaced once it is not cut off any more.
 Does not: decide that it is time to end.
 """
 
@@ -12,11 +14,12 @@ from typing import Protocol
 
 from bootstrap.base.clock import Clock, Deadline
 from bootstrap.base.document import BootDocument
-from bootstrap.base.errors import AgentError, CloudError, DeadlineExceeded, ExitCode
+from bootstrap.base.errors import AgentError, CloudError, DeadlineExceeded, ExitCode, Reason
 from bootstrap.base.state import Phase
 from bootstrap.base.timeline import Timeline
 from bootstrap.claims.group import LifecycleWatch, abandon, complete_hook
 from bootstrap.cloud.autoscaling import AutoScaling
+from bootstrap.cloud.imds import Identity
 from bootstrap.cloud.topic import Topic
 from bootstrap.lease.keeper import Lost
 from bootstrap.machine.systemd import ServiceNotifier
@@ -26,13 +29,17 @@ from bootstrap.run.stop import InstanceBelongings
 log = logging.getLogger(__name__)
 
 TERMINATION_S = 120.0  # how long an instance that gave up waits for its terminate hook, to complete it early
-LOST = "lease-lost"
+RELEASE_PARTS = 6  # write back, unmount, release, detach, tell the group, complete the terminate hook
+STOP_SPARE_S = 30.0  # of each unit: asking for its state, and killing what does not stop
+ENDING_SPARE_S = 120.0  # messages and reports
+LOST: Reason = "lease-lost"
+INCOMPLETE: Reason = "incomplete"
 
 
 class Reporter(Protocol):
     """run.report.Report."""
 
-    def __call__(self, *, phase: Phase, sentence: str, reason: str = "") -> None: ...
+    def __call__(self, *, phase: Phase, sentence: str, reason: Reason | None = None) -> None: ...
 
 
 class Ending:
@@ -58,23 +65,21 @@ class Ending:
     def boot_failed(self, error: AgentError) -> ExitCode:
         """The boot has failed with `error`."""
         self._report(phase="failed", sentence=str(error), reason=error.reason)
-        self._publish(f"boot failed ({error.reason})", str(error))
+        self.publish(f"boot failed ({error.reason})", str(error))
         self._notifier.stopping(f"{error.reason}: {error}")
         incomplete = self._release_all()
-        self._abandon()
+        is_told = self._abandon()
         self._report(phase="failed", sentence="; ".join([str(error), *incomplete]), reason=error.reason)
-        self._await_termination()
-        return error.exit_code
+        return self._gone(error.exit_code) if is_told else ExitCode.NOT_TOLD
 
-    def given_up(self, sentence: str) -> ExitCode:
-        """The service cannot be kept alive here; the group has been told."""
-        self._report(phase="unhealthy", sentence=sentence, reason="service-failed")
-        self._publish("instance reported unhealthy", sentence)
+    def given_up(self, sentence: str, reason: Reason) -> ExitCode:
+        """The service cannot be kept alive here, or something it needs; the group has been told."""
+        self._report(phase="unhealthy", sentence=sentence, reason=reason)
+        self.publish(f"instance reported unhealthy ({reason})", sentence)
         self._notifier.stopping(sentence)
         incomplete = self._release_all()
-        self._report(phase="failed", sentence="; ".join([sentence, *incomplete]), reason="service-failed")
-        self._await_termination()
-        return ExitCode.FAILED
+        self._report(phase="failed", sentence="; ".join([sentence, *incomplete]), reason=reason)
+        return self._gone(ExitCode.FAILED)
 
     def lease_lost(self, lost: Lost) -> ExitCode:
         """Another instance holds the lease, or its deadline has passed. The fence strikes whatever happens here."""
@@ -83,12 +88,9 @@ class Ending:
         incomplete = self._release_all()
         is_told = self._abandon()
         sentence = "; ".join([lost.sentence, *incomplete])
-        self._publish("the lease was lost", sentence)
+        self.publish(f"the lease was lost ({LOST})", sentence)
         self._report(phase="failed", sentence=sentence, reason=LOST)
-        if not is_told:
-            return ExitCode.LEASE_LOST
-        self._await_termination()
-        return ExitCode.FAILED
+        return self._gone(ExitCode.FAILED) if is_told else ExitCode.NOT_TOLD
 
     def stopped(self, sentence: str, *, has_served: bool) -> ExitCode:
         """A stop was asked for. `has_served`: the service was started, so its before-stop hooks run."""
@@ -99,7 +101,8 @@ class Ending:
             self._complete_terminate_hook()
         if incomplete:
             sentence = f"{sentence}; incomplete: {'; '.join(incomplete)}"
-        self._report(phase="stopped", sentence=sentence, reason="incomplete" if incomplete else "")
+            self.publish(f"a stop is not finished ({INCOMPLETE})", sentence)
+        self._report(phase="stopped", sentence=sentence, reason=INCOMPLETE if incomplete else None)
         return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
 
     def _release_all(self, *, has_served: bool = False) -> list[str]:
@@ -109,9 +112,11 @@ class Ending:
     def _abandon(self) -> bool:
         return abandon_instance(self._instance.group, self._instance.document, self._instance.clock)
 
-    def _await_termination(self) -> None:
+    def _gone(self, code: ExitCode) -> ExitCode:
+        """`code`, after the terminate hook was completed early where the group ends this instance soon."""
         if self._watch.await_terminated(TERMINATION_S):
             self._complete_terminate_hook()
+        return code
 
     def _complete_terminate_hook(self) -> None:
         instance = self._instance
@@ -125,19 +130,29 @@ class Ending:
         else:
             self._timeline.finished("terminate-hook", "ok", "" if is_waiting else "no hook was waiting")
 
-    def _publish(self, what: str, text: str) -> None:
+    def publish(self, what: str, text: str) -> None:
+        """Notify people, in the name of this service and instance."""
         instance = self._instance
-        service, me, generation = instance.document.service.name, instance.identity.instance_id, self._generation()
-        try:
-            self._topic.publish(
-                f"soloist {service}: {what}", f"{service} on {me} in {instance.zone.name}{generation}: {text}"
-            )
-        except CloudError as error:
-            log.warning("%s", error)
+        notify(self._topic, instance.document, instance.identity, what, text, instance.lease.keeper.generation)
 
-    def _generation(self) -> str:
-        generation = self._instance.lease.keeper.generation
-        return f", generation {generation}" if generation else ""
+
+def notify(topic: Topic, document: BootDocument, identity: Identity, what: str, text: str, generation: int = 0) -> None:
+    """Notify people. A message that cannot be sent is in the log."""
+    service, held = document.service.name, f", generation {generation}" if generation else ""
+    try:
+        topic.publish(
+            f"soloist {service}: {what}", f"{service} on {identity.instance_id} in {identity.zone}{held}: {text}"
+        )
+    except CloudError as error:
+        log.warning("%s", error)
+
+
+def longest_ending_s(document: BootDocument) -> float:
+    """How long an ending takes if each of its parts uses up its own deadline."""
+    service, release_s = document.service, document.deadlines.release_s
+    hooks_s = len(service.hooks.before_stop) * service.hooks.timeout_s
+    stop_s = len(service.units) * (service.stop_timeout_s + STOP_SPARE_S)
+    return hooks_s + stop_s + RELEASE_PARTS * release_s + TERMINATION_S + ENDING_SPARE_S
 
 
 def abandon_instance(auto_scaling: AutoScaling, document: BootDocument, clock: Clock) -> bool:
@@ -147,7 +162,7 @@ def abandon_instance(auto_scaling: AutoScaling, document: BootDocument, clock: C
     try:
         log.info("launch hook: %s", abandon(auto_scaling, document.group.launch_hook, deadline))
     except (CloudError, DeadlineExceeded) as error:
-        # The time-out of the launch hook has the same effect, only later.
+        # The time-out of the launch hook has the same effect later, but only while the hook is waiting.
         log.error("the group was not told to replace this instance: %s", error)
         return False
     return True

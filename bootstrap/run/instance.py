@@ -7,14 +7,15 @@ boot document, this machine and the clients of AWS; holds no state of its own. D
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bootstrap.base.clock import Clock
 from bootstrap.base.document import BootDocument, Zone
-from bootstrap.base.errors import BadBootDocument
+from bootstrap.base.errors import WrongZone
 from bootstrap.base.paths import Paths
 from bootstrap.base.threads import Threads
-from bootstrap.claims.connection.contract import Connection
+from bootstrap.base.troubles import Troubles, Untold
+from bootstrap.claims.connection.contract import Connection, WatchedConnection
 from bootstrap.claims.connection.kinds import connection_of
 from bootstrap.claims.network_interface import Claim
 from bootstrap.claims.storage.contract import Storage
@@ -34,7 +35,10 @@ from bootstrap.machine.directories import DataDirectories
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.machine.health import Prober
 from bootstrap.machine.links import Links
+from bootstrap.machine.outsiders import Outsiders
+from bootstrap.machine.unit_settings import UnitSettings
 from bootstrap.machine.units import ServiceUnits
+from bootstrap.machine.writers import DataWriters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,11 +59,13 @@ class MachineParts:
 
 @dataclass(frozen=True, kw_only=True)
 class Listeners:
-    """What the lease calls when it is held (with its generation), when it is lost (why), and in each cycle."""
+    """What the lease calls when it is held (with its generation), when it is lost (why), and in each cycle; who is told
+    of a trouble."""
 
     on_held: Callable[[int], None]
     on_lost: Callable[[str], None]
     beat_lease: Callable[[], None]
+    troubles: Troubles = field(default_factory=Untold)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,8 +82,11 @@ class ServiceParts:
     """The service on this machine."""
 
     directories: DataDirectories
+    settings: UnitSettings
     units: ServiceUnits
     prober: Prober
+    outsiders: Outsiders
+    writers: DataWriters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,11 +112,12 @@ class Instance:
 def build_instance(
     document: BootDocument, identity: Identity, *, machine: MachineParts, clients: Clients, listeners: Listeners
 ) -> Instance:
-    """Raises BadBootDocument when the document says nothing about this instance's zone."""
+    """Raises WrongZone when the document says nothing about this instance's zone."""
     zone, ec2 = _zone_of(document, identity), Ec2(clients)
     group = AutoScaling(clients, document.group.name, identity.instance_id)
     service = _service(document, machine)
-    lease = _lease(document, identity, zone, machine, LeaseEvidence(ec2, group, identity.instance_id, machine.threads))
+    evidence = LeaseEvidence(ec2, group, identity.instance_id, machine.threads)
+    lease = _lease(document, identity, zone, machine, evidence, listeners.troubles)
     data = storage_of(
         document.file_system, _file_systems(machine), zone.name, str(machine.paths.data_root), document.service.name
     )
@@ -123,7 +133,11 @@ def build_instance(
         lease_storage=lease_storage,
         claims=Claims(
             network_interface=Claim(ec2, zone, identity.instance_id, lease.permit),
-            connection=connection_of(document.connection, clients, zone.address, lease.permit),
+            connection=WatchedConnection(
+                connection_of(document.connection, clients, zone.address, lease.permit),
+                machine.clock,
+                listeners.troubles,
+            ),
             data=data,
         ),
         service=service,
@@ -136,10 +150,7 @@ def _zone_of(document: BootDocument, identity: Identity) -> Zone:
         if zone.name == identity.zone:
             return zone
     known = ", ".join(zone.name for zone in document.zones)
-    raise BadBootDocument(
-        f"boot document: zones: none is {identity.zone}, only {known}",
-        remedy="The group's subnets and the service's zones must be the same; deploy the stack again",
-    )
+    raise WrongZone(f"this instance is in {identity.zone}, and the service has a network interface only in {known}")
 
 
 def _file_systems(machine: MachineParts) -> FileSystems:
@@ -148,15 +159,26 @@ def _file_systems(machine: MachineParts) -> FileSystems:
 
 def _service(document: BootDocument, machine: MachineParts) -> ServiceParts:
     directories, paths = document.file_system.directories, machine.paths
+    settings = UnitSettings(machine.commands, document.service, paths)
     return ServiceParts(
         directories=DataDirectories(_file_systems(machine), str(paths.data_root), directories, str(paths.factory)),
-        units=ServiceUnits(machine.commands, document.service),
+        settings=settings,
+        units=ServiceUnits(machine.commands, document.service, settings),
         prober=Prober(machine.commands, document.service.health),
+        outsiders=Outsiders(
+            machine.commands, _file_systems(machine), str(paths.data_root), f"/{paths.service_group.name}"
+        ),
+        writers=DataWriters(_file_systems(machine), str(paths.data_root)),
     )
 
 
 def _lease(
-    document: BootDocument, identity: Identity, zone: Zone, machine: MachineParts, evidence: LeaseEvidence
+    document: BootDocument,
+    identity: Identity,
+    zone: Zone,
+    machine: MachineParts,
+    evidence: LeaseEvidence,
+    troubles: Troubles,
 ) -> Tenure:
     paths, root = machine.paths, str(machine.paths.lease_root)
     parts = LeaseParts(
@@ -176,5 +198,6 @@ def _lease(
         policy=document.lease.fence,
         # Every place where the data can be written while it is mounted: the data root, and where the service sees it.
         mounts=(str(paths.data_root), *(directory.target for directory in document.file_system.directories)),
+        troubles=troubles,
     )
     return Tenure(parts, evidence, machine.nonce)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bootstrap.base.codec import Members
 from bootstrap.base.document import Check, ConnectionSettings, StorageSettings
+from bootstrap.base.site import StorageSite
 from bootstrap.claims.connection import kinds as connections
 from bootstrap.claims.storage import kinds as storages
 from bootstrap.machine import health
@@ -16,4 +17,5 @@ KINDS: Members = {
     Check: health.KINDS,
     ConnectionSettings: tuple(connections.MAKERS),
     StorageSettings: tuple(storages.MAKERS),
+    StorageSite: storages.SITES,
 }

@@ -1,10 +1,12 @@
 """The agent's sign of life to systemd, sent only while all loops of the agent are alive.
 
-For: WatchdogSec of soloist-agent.service. Guarantees: each loop says how long it may take until its next beat; when one
-takes longer, the signs stop. systemd then kills the agent, which ends the service bound to it, and starts it again.
-While the agent ends, no beats are expected, because its endings have deadlines of their own.
+For: soloist-agent.service: its WatchdogSec once it is ready, its TimeoutStartSec and TimeoutStopSec before and after,
+which each sign extends. So a boot or a stop takes as long as its own deadlines allow, and one that hangs is ended.
+Guarantees: each loop says how long it may take until its next beat; when one takes longer, the signs stop. systemd then
+kills the agent, which ends the service bound to it, and starts it again. The end of the agent is one loop: `rest` says
+how long it may take.
 Does not: watch what a loop does, or act for the fence, which strikes by the lease's deadline in any case.
-Source: sd_notify(3) WATCHDOG=1, systemd.service(5) WatchdogSec (counted from READY=1 on).
+Source: sd_notify(3) WATCHDOG=1, EXTEND_TIMEOUT_USEC; systemd.service(5) WatchdogSec (counted from READY=1 on).
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ from collections.abc import Callable
 from bootstrap.base.clock import Clock
 
 INTERVAL_S = 5.0
+END = "end"
 
 
 class Pulse:
@@ -34,17 +37,25 @@ class Pulse:
     def beat(self, loop: str, next_within_s: float) -> None:
         """`loop` is alive, and will beat again within `next_within_s`."""
         with self._lock:
-            self._due_s[loop] = self._clock.monotonic() + next_within_s
+            if not self._is_resting:
+                self._due_s[loop] = self._clock.monotonic() + next_within_s
 
-    def rest(self) -> None:
-        """Expect no beats from now on."""
-        self._is_resting = True
+    def over(self, loop: str) -> None:
+        """`loop` has ended, and beats no more."""
+        with self._lock:
+            self._due_s.pop(loop, None)
+
+    def rest(self, within_s: float) -> None:
+        """No loop beats any more; the agent ends within `within_s`."""
+        with self._lock:
+            self._is_resting = True
+            self._due_s = {END: self._clock.monotonic() + within_s}
 
     def late(self) -> list[str]:
         """The loops whose beat is overdue."""
         now_s = self._clock.monotonic()
         with self._lock:
-            return [] if self._is_resting else [loop for loop, due_s in self._due_s.items() if now_s > due_s]
+            return [loop for loop, due_s in self._due_s.items() if now_s > due_s]
 
     def send_if_alive(self) -> bool:
         """Send one sign of life unless a loop is late; False when one is."""

@@ -2,17 +2,21 @@
 
 For: the agent and its endings, operators, the rollout command. Guarantees: a report never fails or delays the caller;
 the state file is whole; an instance that leaves does not overwrite its successor's state parameter, and an instance
-that serves writes it again after one that holds no newer lease. Does not: take part in any decision of the agent.
+that serves writes it again after one that holds no newer lease; a trouble is in log and state while it lasts, and one
+notification says that it began. Does not: take part in any decision of the agent.
 """
 
 from __future__ import annotations
 
 import json
 import logging
+import threading
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.base.clock import Clock, Deadline
+from bootstrap.base.errors import AgentError, Reason
 from bootstrap.base.files import replace_file
 from bootstrap.base.state import ARRIVING, Phase, State, is_displaced, may_replace, parse_state, render_state
 from bootstrap.base.timeline import Timeline
@@ -34,6 +38,10 @@ class Report:
         self._path = path
         self._writer: BackgroundWriter | None = None
         self.state = State()
+        self._said: tuple[Phase, str, Reason | None] = ("new", "", None)
+        self._troubles: dict[Reason, AgentError] = {}
+        self._notify: Callable[[str, str], None] = lambda _what, _text: None
+        self._lock = threading.RLock()  # troubles begin in many threads
 
     def know(self, **facts: str | int) -> None:
         """Add facts about this instance, which the next report has. `facts` are fields of State."""
@@ -46,14 +54,46 @@ class Report:
         )
         self._writer.start()
 
-    def __call__(self, *, phase: Phase, sentence: str, reason: str = "") -> None:
+    def notify(self, publish: Callable[[str, str], None]) -> None:
+        """Notify people of each trouble that begins from now on: what it is, and its sentence."""
+        self._notify = publish
+
+    def __call__(self, *, phase: Phase, sentence: str, reason: Reason | None = None) -> None:
         """Report `phase`, with one sentence, and the stable word of a failure."""
         log.info("%s: %s", f"{phase} ({reason})" if reason else phase, sentence)
+        with self._lock:
+            self._said = (phase, sentence, reason)
+            self._write()
+
+    def begin(self, trouble: AgentError) -> None:
+        """Show `trouble` until it is over. See base.troubles."""
+        with self._lock:
+            if trouble.reason in self._troubles:
+                return
+            self._troubles[trouble.reason] = trouble
+            log.warning("%s: %s", trouble.reason, trouble)
+            self._write()
+        # A thread of its own: whoever meets a trouble, as a renewal does, must not wait for AWS.
+        arguments = (f"trouble ({trouble.reason})", str(trouble))
+        threading.Thread(target=self._notify, args=arguments, name="notify", daemon=True).start()
+
+    def over(self, reason: Reason) -> None:
+        """The trouble `reason`, if there is one, has passed."""
+        with self._lock:
+            if self._troubles.pop(reason, None) is not None:
+                log.info("%s: it is over", reason)
+                self._write()
+
+    def _write(self) -> None:
+        phase, sentence, reason = self._said
+        if phase in ARRIVING and self._troubles:
+            reason = reason or next(iter(self._troubles))
+            sentence = "; ".join([sentence, *map(str, self._troubles.values())])
         self.state = replace(
             self.state,
             phase=phase,
             sentence=sentence,
-            reason=reason,
+            reason=reason or "",
             updated_at=self._clock.utc_text(),
             timeline=self._timeline.entries(),
         )

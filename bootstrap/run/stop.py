@@ -1,9 +1,9 @@
 """What this instance has to take back, part by part, for the ordered stop (lease.release).
 
 For: every ending, and the takeover, which first ends what an earlier run of the agent left here. Guarantees: each part
-has its own deadline and names what it could not finish; whatever cannot be unmounted stays mounted, so that the fence
-sees it and resets the machine. The network interface is detached, too, so that a replacement in the same zone need not
-wait for the end of this instance.
+has its own deadline and names what it could not finish; who uses the data outside the service is named and ended;
+whatever cannot be unmounted stays mounted, so that the fence sees it and resets the machine. The network interface is
+detached, too, so that a replacement in the same zone need not wait for the end of this instance.
 Does not: decide the order.
 """
 
@@ -18,6 +18,7 @@ from bootstrap.run.instance import Instance
 
 log = logging.getLogger(__name__)
 
+MOST_ROUNDS = 3  # an outsider that was ended may be started again, and keep the data busy once more
 STOP_SPARE_S = 60.0  # for systemd, beyond the stop time-outs of the units
 
 
@@ -46,8 +47,22 @@ class InstanceBelongings:
     def sync(self) -> list[str]:
         return self._instance.claims.data.sync(self._deadline("write back"))
 
+    def outsiders(self) -> list[str]:
+        _, staying = self._instance.service.outsiders.end(self._deadline("end of outsiders"))
+        return [str(one) for one in staying]
+
     def unmount(self) -> list[str]:
         deadline = self._deadline("unmount")
+        for _ in range(MOST_ROUNDS):
+            left = self._unmount(deadline)
+            try:
+                if not left or not self._instance.service.outsiders.end(deadline)[0]:
+                    break
+            except AgentError as error:
+                return [*left, str(error)]
+        return left
+
+    def _unmount(self, deadline: Deadline) -> list[str]:
         left = [f"{target} could not be unmounted" for target in self._instance.service.directories.release(deadline)]
         return [*left, *self._instance.claims.data.unmount(deadline, may_be_lazy=False)]
 

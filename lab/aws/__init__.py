@@ -6,18 +6,14 @@ Rooms: `http` and `in_process` (the two doors) -> `account` (rules in force, que
 Guarantees: what is exported here is stable. Does not: run machines (`Machines`), answer DNS or instance metadata.
 """
 
-from __future__ import annotations
-
-from lab.aws.autoscaling.views import ActivityView, GroupView, MemberView
+from lab.aws.autoscaling.views import GroupView, MemberView
 from lab.aws.core.clockwork import ManualClock
 from lab.aws.core.cloud import Event
-from lab.aws.core.credentials import RoleCredentials
-from lab.aws.core.timing import AWS, FAST, Spread, Timing
-from lab.aws.ec2.machines import MachineOrder, Machines, Nic, NoMachines
+from lab.aws.core.timing import AWS, FAST, Timing
+from lab.aws.ec2.machines import MachineOrder, Nic, NoMachines
 from lab.aws.ec2.views import InstanceView, NetworkInterfaceView, SubnetView
-from lab.aws.efs.views import AccessPointView, MountTargetView
+from lab.aws.efs.views import MountTargetView
 from lab.aws.faults.faults import Fault
-from lab.aws.faults.presets import PRESETS, preset
 from lab.aws.http.control_plane import ControlPlane
 from lab.aws.in_process.strict import StrictAws, strict_mock_aws
 from lab.aws.route53.views import RecordView
@@ -25,16 +21,12 @@ from lab.aws.route53.views import RecordView
 __all__ = [
     "AWS",
     "FAST",
-    "PRESETS",
-    "AccessPointView",
-    "ActivityView",
     "ControlPlane",
     "Event",
     "Fault",
     "GroupView",
     "InstanceView",
     "MachineOrder",
-    "Machines",
     "ManualClock",
     "MemberView",
     "MountTargetView",
@@ -42,11 +34,8 @@ __all__ = [
     "Nic",
     "NoMachines",
     "RecordView",
-    "RoleCredentials",
-    "Spread",
     "StrictAws",
     "SubnetView",
     "Timing",
-    "preset",
     "strict_mock_aws",
 ]

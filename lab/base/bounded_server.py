@@ -5,8 +5,6 @@ connection beyond the maximum is closed at once; `close` ends the listener and e
 threads. Does not: look up the peer's name, as the standard HTTP server does, which then waits for a resolver.
 """
 
-from __future__ import annotations
-
 import contextlib
 import socket
 import socketserver

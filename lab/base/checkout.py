@@ -4,8 +4,6 @@ For: every room of the lab and the tests. Guarantees: absolute paths, the same f
 Does not: create anything.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 CHECKOUT = Path(__file__).resolve().parents[2]

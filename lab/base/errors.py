@@ -1,10 +1,8 @@
-"""What can stop a lab run, and the exit code it ends in (docs/exit-codes.md).
+"""What can stop a lab run, and the exit code it ends in (docs/runbook.md).
 
 For: every room of the lab raises one of these when it cannot go on; programs print it as one line and exit.
 Guarantees: the message names the thing, the reason and the remedy. Does not: cover defects, which keep their trace.
 """
-
-from __future__ import annotations
 
 
 class LabError(Exception):

@@ -6,8 +6,6 @@ the directory of a live run, a directory without a mark, or a symbolic link.
 Does not: end machines, which end with `lab.hardware.namespace`.
 """
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

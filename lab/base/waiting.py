@@ -4,8 +4,6 @@ For: every wait in the lab and its tests. Guarantees: a wait always has a limit,
 for how long, and what was seen last; a condition that raises ends the wait at once. Does not: retry what has failed.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from typing import TypeVar

@@ -5,10 +5,8 @@ that an earlier run has written. A schedule that fails is made smaller, with at 
 story.
 
 For: anyone who looks for a second writer, and CI. Guarantees: a replay or a smaller schedule never overwrites the
-report of the original run. Does not: prove that there is none; docs/chaos.md says why. Exit codes: docs/exit-codes.md.
+report of the original run. Does not: prove that there is none; docs/chaos.md says why. Exit codes: docs/runbook.md.
 """
-
-from __future__ import annotations
 
 import argparse
 import json
@@ -19,6 +17,7 @@ from pathlib import Path
 
 from lab.base.checkout import BUILD
 from lab.base.errors import LabError, LabPreconditionError
+from lab.base.output import locked
 from lab.base.run_directory import run_directory
 from lab.chaos.runs import ChaosLab, Run, open_chaos_lab, write_report
 from lab.chaos.schedule import Schedule, generate, schedule_from_json
@@ -49,7 +48,7 @@ def main() -> int:
         return error.exit_code
 
     def play(kernel: Kernel, images: Images) -> int:
-        with run_directory() as directory, open_chaos_lab(kernel, images, directory, out) as lab:
+        with locked(OUT), run_directory() as directory, open_chaos_lab(kernel, images, directory, out) as lab:
             return play_all(lab, schedules, None if arguments.keep_going else arguments.reruns, out)
 
     return program.run("chaos", ["lab.chaos", *sys.argv[1:]], play)

@@ -5,8 +5,6 @@ exactly as threads allow; a target that is gone is logged and is no error; `play
 Does not: judge, or wait for the service to recover.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -21,8 +19,8 @@ from lab.aws import Fault as ApiFault
 from lab.base.addresses import CONTROL_ADDRESS
 from lab.base.errors import LabError
 from lab.chaos.schedule import Fault, Kind, Schedule
-from lab.hardware.errors import HardwareRefused
-from lab.hardware.machine import Machine
+from lab.hardware.machine import HardwareRefused
+from lab.hardware.uml import UmlMachine
 from lab.play.lab import CLIENT_SUBNET
 from lab.play.stage import Stage
 
@@ -50,14 +48,11 @@ class Actor:
     def play(self, schedule: Schedule) -> None:
         """Begin and end every fault at its time, then make sure that nothing is left."""
         started_s = time.monotonic()
-        moments = sorted(
-            [(fault.at_s, number) for number, fault in enumerate(schedule.faults)], key=lambda moment: moment[0]
-        )
-        with ThreadPoolExecutor(max_workers=len(moments) or 1) as threads:
+        with ThreadPoolExecutor(max_workers=len(schedule.faults) or 1) as threads:
             running: list[Future[None]] = []
-            for at_s, number in moments:
-                time.sleep(max(0.0, started_s + at_s - time.monotonic()))
-                running.append(threads.submit(self._inflict, schedule.faults[number]))
+            for fault in sorted(schedule.faults, key=lambda fault: fault.at_s):
+                time.sleep(max(0.0, started_s + fault.at_s - time.monotonic()))
+                running.append(threads.submit(self._inflict, fault))
             while not all(one.done() for one in running):
                 self._cut_new_interfaces()
                 time.sleep(STEP_S)
@@ -116,7 +111,7 @@ class Actor:
         lasting = f" for {fault.for_s:.1f} s" if fault.for_s else ""
         self._stage.say(f"fault: {fault.kind} {fault.detail} {instance_id or '(no instance)'}{lasting}")
 
-    def _machine(self, instance_id: str) -> Machine:
+    def _machine(self, instance_id: str) -> UmlMachine:
         machine = self._lab.hypervisor.machine(instance_id)
         if machine is None:
             raise LabError(f"{instance_id or 'the target'} is not running")
@@ -134,7 +129,7 @@ class Actor:
         self._say(fault, instance_id)
         return partial(self._thaw, instance_id, machine)
 
-    def _thaw(self, instance_id: str, machine: Machine) -> None:
+    def _thaw(self, instance_id: str, machine: UmlMachine) -> None:
         if machine.is_running():
             machine.thaw()
             self._stage.say(f"{instance_id} runs again")
@@ -157,24 +152,17 @@ class Actor:
         if machine is not None:
             machine.exec(f"systemctl kill --kill-whom=main --signal=CONT {AGENT}", 10.0)
 
-    def _cut_efs(self, fault: Fault, instance_id: str) -> Undo:
-        return self._cut(fault, instance_id, self._mount_targets())
-
-    def _cut_api(self, fault: Fault, instance_id: str) -> Undo:
-        return self._cut(fault, instance_id, (CONTROL_ADDRESS,))
-
-    def _cut_clients(self, fault: Fault, instance_id: str) -> Undo:
-        return self._cut(fault, instance_id, (CLIENT_SUBNET.cidr,))
-
-    def _cut_all(self, fault: Fault, instance_id: str) -> Undo:
-        return self._cut(fault, instance_id, (*self._mount_targets(), CONTROL_ADDRESS, CLIENT_SUBNET.cidr))
-
-    def _mount_targets(self) -> tuple[str, ...]:
-        return tuple(target.address for target in self._lab.control_plane.mount_targets())
-
-    def _cut(self, fault: Fault, instance_id: str, peers: tuple[str, ...]) -> Undo:
+    def _cut(self, fault: Fault, instance_id: str) -> Undo:
         self._machine(instance_id)
         self._say(fault, instance_id)
+        mount_targets = tuple(target.address for target in self._lab.control_plane.mount_targets())
+        file_system, api, clients = mount_targets, (CONTROL_ADDRESS,), (CLIENT_SUBNET.cidr,)
+        peers: tuple[str, ...] = {
+            Kind.CUT_EFS: file_system,
+            Kind.CUT_API: api,
+            Kind.CUT_CLIENTS: clients,
+            Kind.CUT_ALL: file_system + api + clients,
+        }[fault.kind]
         with self._lock:
             self._cuts.append((instance_id, peers))
         self._cut_new_interfaces()
@@ -241,19 +229,10 @@ class Actor:
             AutoScalingGroupName=self._group, MinSize=1, MaxSize=count, DesiredCapacity=count
         )
 
-    def _api_errors(self, fault: Fault, _instance_id: str) -> Undo:
-        return self._api(fault, code="InternalFailure", status=500)
-
-    def _api_delay(self, fault: Fault, _instance_id: str) -> Undo:
-        return self._api(fault, delay_s=LATE_S)
-
-    def _api_lost_answers(self, fault: Fault, _instance_id: str) -> Undo:
-        return self._api(fault, lose_answer=True)
-
-    def _api(self, fault: Fault, **what: Any) -> Undo:
+    def _api(self, fault: Fault, _instance_id: str) -> Undo:
         self._say(fault, "")
         faults = self._lab.control_plane.faults
-        made = faults.add(ApiFault(service=fault.detail, caller=CALLERS, count=None, **what))
+        made = faults.add(ApiFault(service=fault.detail, caller=CALLERS, count=None, **_API_FAULTS[fault.kind]))
         return lambda: faults.remove(made.id)
 
     def _quietly(self, undo: Undo) -> None:
@@ -267,20 +246,25 @@ def _nothing() -> None:
     """For faults that need not be undone."""
 
 
+_API_FAULTS: Mapping[Kind, dict[str, Any]] = {
+    Kind.API_ERRORS: {"code": "InternalFailure", "status": 500},
+    Kind.API_DELAY: {"delay_s": LATE_S},
+    Kind.API_LOST_ANSWERS: {"lose_answer": True},
+}
 _ACTS: Mapping[Kind, Callable[[Actor, Fault, str], Undo]] = {
     Kind.CRASH: Actor._crash,
     Kind.FREEZE: Actor._freeze,
-    Kind.CUT_EFS: Actor._cut_efs,
-    Kind.CUT_API: Actor._cut_api,
-    Kind.CUT_CLIENTS: Actor._cut_clients,
-    Kind.CUT_ALL: Actor._cut_all,
+    Kind.CUT_EFS: Actor._cut,
+    Kind.CUT_API: Actor._cut,
+    Kind.CUT_CLIENTS: Actor._cut,
+    Kind.CUT_ALL: Actor._cut,
     Kind.AGENT_KILL: Actor._agent_kill,
     Kind.AGENT_STOP: Actor._agent_stop,
     Kind.EFS_RESTART: Actor._efs_restart,
     Kind.ZONE_LOSS: Actor._zone_loss,
     Kind.LAUNCH_FIRST: Actor._launch_first,
     Kind.REPLACE: Actor._replace,
-    Kind.API_ERRORS: Actor._api_errors,
-    Kind.API_DELAY: Actor._api_delay,
-    Kind.API_LOST_ANSWERS: Actor._api_lost_answers,
+    Kind.API_ERRORS: Actor._api,
+    Kind.API_DELAY: Actor._api,
+    Kind.API_LOST_ANSWERS: Actor._api,
 }

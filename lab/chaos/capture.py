@@ -6,8 +6,6 @@ CAP_NET_RAW in the network namespace, which the lab's namespace has without root
 Source: the kernel's Documentation/networking/packet_mmap.rst (TPACKET_V2 ring) and filter.rst, packet(7), socket(7).
 """
 
-from __future__ import annotations
-
 import ctypes
 import mmap
 import select

@@ -4,8 +4,6 @@ For: `lab.chaos.runs` records, `checker` judges, tests plant violations. Guarant
 the lab's monotonic clock; what the recorder missed is counted (`frames_lost`, `reports_lost`). Does not: judge.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -43,8 +41,6 @@ class Reported:
 
 @dataclass(frozen=True, kw_only=True)
 class History:
-    """One run."""
-
     acknowledged: Mapping[str, frozenset[int]]  # by writer
     stored: Mapping[str, Mapping[int, int]] | None  # by writer: how often each number is stored; None: no answer
     writes: tuple[ServerWrite, ...]

@@ -7,8 +7,6 @@ Does not: look at replies (a WRITE that arrived counts, performed or not), nor i
 Sources: RFC 5531 sections 9 and 11 (call message, record marking), RFC 8881 sections 16.2, 18.19, 18.32, 18.46.
 """
 
-from __future__ import annotations
-
 import json
 import struct
 from collections.abc import Iterator, Mapping
@@ -64,11 +62,9 @@ class Cursor:
         self._data, self._at = data, 0
 
     def number(self) -> int:
-        """An unsigned 32-bit number."""
         return int(struct.unpack("!I", self.skip(4))[0])
 
     def skip(self, size: int) -> bytes:
-        """The next `size` bytes."""
         end = self._at + size
         if end > len(self._data):
             raise IndexError(f"{size} bytes at {self._at} of {len(self._data)}")

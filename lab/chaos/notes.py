@@ -5,8 +5,6 @@ generation, never as data; a generation is noted once, with its first offer; a r
 Does not: read clocks, sockets or files.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 from typing import Any

@@ -52,7 +52,6 @@ class Run:
 
     @property
     def acknowledged(self) -> int:
-        """Writes that the service acknowledged."""
         return sum(len(numbers) for numbers in self.history.acknowledged.values())
 
 
@@ -63,16 +62,11 @@ class ChaosLab:
         self.stage = stage
         self.actor = Actor(stage)
 
-    def is_good(self) -> bool:
-        """True when the service serves by name, as far as can be seen from outside."""
-        return self.stage.standing().is_good
-
-    def await_good(self, limit_s: float = BOOT_LIMIT_S) -> None:
-        """Wait for it. Raises LabTimeout."""
+    def await_good(self) -> None:
         wait_for(
-            self.is_good,
+            lambda: self.stage.standing().is_good,
             "a service that serves by its name",
-            deadline_s=limit_s,
+            deadline_s=BOOT_LIMIT_S,
             poll_s=0.25,
             describe=lambda: self.stage.standing().missing,
         )
@@ -95,7 +89,6 @@ class ChaosLab:
             recording.stop(watch)
 
     def judge(self, schedule: Schedule, recording: Recording) -> Run:
-        """The run's history, checked."""
         history = recording.history()
         return Run(
             schedule=schedule,
@@ -108,12 +101,13 @@ class ChaosLab:
 
 def write_report(run: Run, path: Path) -> None:
     """Schedule, violations, generations, who wrote when and all events, as JSON; its schedule can be played again."""
+    reachable_s = run.history.reachable_s
     report = {
         "schedule": run.schedule.as_json(),
         "violations": [asdict(violation) for violation in run.violations],
         "acknowledged": run.acknowledged,
         "duration_s": round(run.duration_s, 1),
-        "recovery_s": _recovery_s(run.history),
+        "recovery_s": None if reachable_s is None else round(reachable_s - run.history.faults_end_s, 1),
         "generations": [asdict(one) for one in run.history.generations],
         "writing": [asdict(stretch) for stretch in stretches(run.history.writes)],
         "notes": run.history.notes,
@@ -149,7 +143,7 @@ class Recording:
 
     def times_s(self) -> tuple[float, ...]:
         """When writes of this run were acknowledged, in order."""
-        return self._stage.lab.ledger.times_s_since(self.started_s)
+        return self._stage.lab.ledger.times_s(self.started_s)
 
     def await_recovery(self) -> None:
         """Wait until the service has answered by name for a while without a break, and all agrees; notes when."""
@@ -198,11 +192,9 @@ class Recording:
         return self._stage.lab.ledger.acknowledged(self.started_s, self._checked_s)
 
     def events(self) -> tuple[Event, ...]:
-        """What was said during the run."""
         return self._stage.events()[self._first_event :]
 
     def history(self) -> History:
-        """Everything, as the checker wants it."""
         watch = self._watch
         if watch is None:
             raise LabError("the recording has not been stopped yet")
@@ -252,7 +244,3 @@ def steady_since(times_s: tuple[float, ...], now_s: float) -> float | None:
             break
         edge_s = at_s
     return None if edge_s == now_s else edge_s
-
-
-def _recovery_s(history: History) -> float | None:
-    return None if history.reachable_s is None else round(history.reachable_s - history.faults_end_s, 1)

@@ -6,8 +6,6 @@ Does not: know instances: a fault names its target by role (`holder`: who serves
 that was launched last), because who that is depends on the run.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -89,7 +87,6 @@ class Schedule:
 
     @property
     def story(self) -> str:
-        """One line per fault."""
         return "\n".join(f"  {fault.sentence}" for fault in self.faults) or "  nothing happens"
 
     def as_json(self) -> dict[str, Any]:

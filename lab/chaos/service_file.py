@@ -4,8 +4,6 @@ For: `lab.chaos.runs`. Guarantees: it is made from services/influxdb.yaml, and n
 loader and the same timing rule check it as every service file. Does not: weaken that rule.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -5,8 +5,6 @@ the original; the order of tries is fixed (drop one fault, then shorten one, the
 Does not: promise the smallest schedule, because real machines do not repeat a race at will.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 

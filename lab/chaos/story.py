@@ -4,8 +4,6 @@ For: `python -m lab.chaos` and failing tests. Guarantees: the violated rules com
 second, then how to play it again. Does not: judge; the checker has.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -30,7 +28,6 @@ def tell(run: Run, *, with_events: bool = False, file: Path | None = None) -> st
 
 
 def summary(runs: Sequence[Run], took_s: float) -> str:
-    """All runs in a few words."""
     acknowledged = sum(run.acknowledged for run in runs)
     bad = [run for run in runs if run.violations]
     faults = sum(len(run.schedule.faults) for run in runs)

@@ -8,8 +8,6 @@ Does not: check checksums (captured before they are filled in) or look at acknow
 Source: RFC 9293 (header format, sequence numbers modulo 2**32); RFC 791 (total length, header length).
 """
 
-from __future__ import annotations
-
 import socket
 import struct
 from dataclasses import dataclass, field

@@ -6,8 +6,6 @@ Does not: look at any value of a point but its number.
 Source: InfluxDB 1.6 API reference, `/query` ("partial": the result was cut by max-row-limit).
 """
 
-from __future__ import annotations
-
 import json
 from collections import Counter
 from collections.abc import Collection, Mapping
@@ -34,7 +32,6 @@ class Verdict:
 
     @property
     def sentence(self) -> str:
-        """For people."""
         if not self.lost:
             return f"0 of {self.acknowledged:,} acknowledged writes lost"
         some = ", ".join(f"{writer} #{seq}" for writer, seq in self.lost[:5])
@@ -43,7 +40,6 @@ class Verdict:
 
 
 def compare(acknowledged: Numbers, stored: Numbers) -> Verdict:
-    """The verdict over what was acknowledged and what is stored."""
     lost = [(writer, seq) for writer in sorted(acknowledged) for seq in sorted(acknowledged[writer])
             if seq not in stored.get(writer, frozenset())]  # fmt: skip
     count = sum(len(seqs) for seqs in acknowledged.values())
@@ -51,9 +47,9 @@ def compare(acknowledged: Numbers, stored: Numbers) -> Verdict:
     return Verdict(acknowledged=count, stored=total, lost=tuple(lost), unacknowledged=total - (count - len(lost)))
 
 
-def count_stored(address: str, *, port: int = 8086, database: str = "lab", timeout_s: float = 30.0) -> Counts:
+def count_stored(address: str, *, port: int = 8086, timeout_s: float = 30.0) -> Counts:
     """How often the service at `address` has stored each number, by writer. Raises CheckFailed."""
-    question = {"db": database, "q": 'SELECT "seq" FROM "probe" GROUP BY "writer"'}
+    question = {"db": "lab", "q": 'SELECT "seq" FROM "probe" GROUP BY "writer"'}
     try:
         answer = requests.get(f"http://{address}:{port}/query", params=question, timeout=timeout_s)
         answer.raise_for_status()

@@ -4,12 +4,9 @@ For: the writers on the client machine connect to it. Guarantees: a bounded numb
 report is counted and skipped. Does not: judge; `lab.client.ledger` and `lab.client.check` do.
 """
 
-from __future__ import annotations
-
 import json
 import socketserver
 import time
-from collections.abc import Callable
 
 from lab.base.bounded_server import BoundedServer
 from lab.client.ledger import Ledger
@@ -19,24 +16,19 @@ IDLE_S = 10.0  # a writer gives a sign of life every second
 
 
 class Collector(BoundedServer):
-    """Feeds `ledger`; `open()` starts, `close()` ends it. `clock` is the lab's monotonic clock."""
+    """Feeds `ledger`; `open()` starts, `close()` ends it."""
 
-    def __init__(
-        self, ledger: Ledger, *, address: str, port: int = 0, clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        """Binds at once. Raises OSError naming the address when it cannot."""
+    def __init__(self, ledger: Ledger, *, address: str, port: int = 0) -> None:
         super().__init__((address, port), _Connection, connections=16)
         self._ledger = ledger
-        self._clock = clock
         self.rejected = 0
 
     def take(self, line: bytes) -> None:
-        """One received line."""
         try:
             report = json.loads(line)
             if not isinstance(report, dict):
                 raise ValueError("not an object")
-            self._ledger.add(report, self._clock())
+            self._ledger.add(report, time.monotonic())
         except ValueError:
             self.rejected += 1
 

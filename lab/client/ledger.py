@@ -10,8 +10,6 @@ the end of the scene; the longest is the outage. Before the first acknowledgemen
 after the last one it is open: it lasts until the scene's end and the service has not healed.
 """
 
-from __future__ import annotations
-
 import bisect
 import math
 import threading
@@ -92,12 +90,7 @@ class Ledger:
                 for writer, times_s in self._acknowledged.items()
             }
 
-    def times_s(self) -> tuple[float, ...]:
-        """The times of all acknowledgements, in order."""
-        with self._lock:
-            return tuple(self._times_s)
-
-    def times_s_since(self, from_s: float) -> tuple[float, ...]:
+    def times_s(self, from_s: float = -math.inf) -> tuple[float, ...]:
         """The times of all acknowledgements from `from_s` on, in order."""
         with self._lock:
             return tuple(self._times_s[bisect.bisect_left(self._times_s, from_s) :])

@@ -12,8 +12,6 @@ Outcomes: acknowledged (204), refused (another HTTP status), unknown (sent, no a
 unreachable (never connected), unresolved (no address for the name).
 """
 
-from __future__ import annotations
-
 import argparse
 import collections
 import json
@@ -23,6 +21,9 @@ import threading
 import time
 from typing import Any
 
+PORT, DATABASE = 8086, "lab"
+WRITERS = 4
+PERIOD_S = 0.05  # from one point of a writer to its next
 CONNECT_S = 0.5
 ANSWER_S = 2.0
 REPORT_S = 3.0
@@ -174,23 +175,16 @@ def main() -> None:
     """Start the writers and deliver their reports until killed."""
     parser = argparse.ArgumentParser(description="write numbered points to an InfluxDB by name, report every attempt")
     parser.add_argument("--service", required=True, help="DNS name of the service")
-    parser.add_argument("--port", type=int, default=8086)
-    parser.add_argument("--database", default="lab")
     parser.add_argument("--collector", required=True, metavar="ADDRESS:PORT", help="where reports go")
-    parser.add_argument("--writers", type=int, default=4)
-    parser.add_argument("--rate", type=float, default=20.0, help="points per second of each writer")
-    parser.add_argument("--label", default="w", help="writers are named label1, label2, ...; one label per start")
-    parser.add_argument("--first", type=int, default=1, help="first number of every writer")
     args = parser.parse_args()
     # glibc waits 5 s for a lost answer by default; an agent of this rate would stand still.
     os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:2")
     host, _, port = args.collector.rpartition(":")
     reports = Reports((host, int(port)))
-    period_s = 1.0 / args.rate
-    for number in range(1, args.writers + 1):
-        writer = Writer(f"{args.label}{number}", (args.service, args.port), args.database, reports, args.first)
-        offset_s = period_s * (number - 1) / args.writers
-        threading.Thread(target=writer.write_for_ever, args=(period_s, offset_s), daemon=True).start()
+    for number in range(1, WRITERS + 1):
+        writer = Writer(f"w{number}", (args.service, PORT), DATABASE, reports, first=1)
+        offset_s = PERIOD_S * (number - 1) / WRITERS
+        threading.Thread(target=writer.write_for_ever, args=(PERIOD_S, offset_s), daemon=True).start()
     reports.deliver()
 
 

@@ -1,4 +1,4 @@
-"""What instances reach beside the AWS API: the metadata service, its role credentials, and DNS.
+"""What instances reach beside the AWS API: the metadata service and DNS.
 
 May import: base. The look-ups that answer depends on are passed in as functions; lab.play.wiring provides them.
 Each edge is two modules: a pure one that decides the answer, and one that serves it on a socket.

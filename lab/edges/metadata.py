@@ -7,34 +7,27 @@ Does not: speak IMDSv1, throttle, count hops, sign the identity document, or ann
 
 AWS sources: EC2 user guide "Use the Instance Metadata Service to access instance metadata" (token PUT, TTL 1 to
 21600 s, 400 for a bad PUT, 401 for a bad token, 403 for a forwarded request, 404 for nothing there), "Instance
-metadata categories" (paths), "Work with instance tags in instance metadata"; Auto Scaling user guide "Retrieve the
-target lifecycle state through instance metadata"; amazon-ec2-net-utils lib.sh (device-number 0 until propagated).
+metadata categories" (paths), "Work with instance tags in instance metadata", "Retrieve security credentials";
+Auto Scaling user guide "Retrieve the target lifecycle state through instance metadata"; amazon-ec2-net-utils lib.sh
+(device-number 0 until propagated).
 Not documented and chosen here: a path answers the same with and without a final slash (botocore asks for both).
 """
-
-from __future__ import annotations
 
 import base64
 import hmac
 import json
 import re
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from urllib.parse import unquote
-
-from lab.edges.role_credentials import (
-    CREDENTIAL_STEP_S,
-    RoleCredentials,
-    credentials_json,
-    issue_credentials,
-    timestamp,
-)
 
 TOKEN_PATH = "/latest/api/token"
 TTL_HEADER = "x-aws-ec2-metadata-token-ttl-seconds"
 TOKEN_HEADER = "x-aws-ec2-metadata-token"
 MAX_TTL_S = 21600
+CREDENTIALS_LIFE_S = 6 * 3600
 _VERSION = re.compile(r"latest|1\.0|\d{4}-\d\d-\d\d")
 
 Tree = Mapping[str, "str | Tree"]
@@ -56,6 +49,15 @@ class InterfaceMetadata:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RoleCredentials:
+    """Temporary credentials of an instance's role. From whenever they are read they are good for six more hours."""
+
+    access_key_id: str
+    secret_access_key: str
+    token: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class InstanceMetadata:
     """All that the service tells one instance about itself. None means: not there, 404."""
 
@@ -74,7 +76,8 @@ class InstanceMetadata:
     tags: Mapping[str, str] | None = None  # None: InstanceMetadataTags is disabled
     user_data: bytes | None = None
     target_lifecycle_state: str | None = None
-    role_name: str | None = None
+    role_name: str | None = None  # with its credentials
+    credentials: RoleCredentials | None = None
     profile_arn: str = ""
     profile_id: str = ""
 
@@ -90,8 +93,6 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """One HTTP answer."""
-
     status: int
     body: bytes = b""
     content_type: str = "text/plain"
@@ -101,15 +102,7 @@ class Answer:
 class MetadataService:
     """Answers for any number of instances. Holds no sessions: a token is a signed expiry, so nothing grows."""
 
-    def __init__(
-        self,
-        *,
-        credentials: Callable[[InstanceMetadata, float], RoleCredentials] | None = None,
-        signing_key: bytes | None = None,
-    ) -> None:
-        """`credentials`: of an instance with a role at a time (epoch), made up where not given. `signing_key`: random
-        where not given."""
-        self._credentials = credentials or _issue
+    def __init__(self, *, signing_key: bytes | None = None) -> None:
         self._signing_key = signing_key or secrets.token_bytes(32)
 
     def respond(self, request: Request, instance: InstanceMetadata | None, now_s: float) -> Answer:
@@ -196,8 +189,8 @@ class MetadataService:
             tree["autoscaling"] = {"target-lifecycle-state": instance.target_lifecycle_state}
         if instance.tags is not None:
             tree["tags"] = {"instance": dict(instance.tags)}
-        if instance.role_name is not None:
-            credentials = credentials_json(self._credentials(instance, now_s))
+        if instance.role_name is not None and instance.credentials is not None:
+            credentials = _credentials_document(instance.credentials, now_s)
             tree["iam"] = {
                 "info": _iam_info(instance, now_s),
                 "security-credentials": {instance.role_name: credentials},
@@ -211,10 +204,6 @@ class MetadataService:
 def listing(tree: Tree) -> str:
     """A directory as AWS lists it: one name per line, a slash behind what has more below it."""
     return "\n".join(name if isinstance(below, str) else f"{name}/" for name, below in sorted(tree.items()))
-
-
-def _issue(instance: InstanceMetadata, now_s: float) -> RoleCredentials:
-    return issue_credentials(instance.instance_id, instance.role_name or "", now_s)
 
 
 def _interface(nic: InterfaceMetadata, age_s: float) -> Tree:
@@ -242,7 +231,7 @@ def _identity_document(instance: InstanceMetadata) -> str:
         "instanceType": instance.instance_type,
         "kernelId": None,
         "marketplaceProductCodes": None,
-        "pendingTime": timestamp(instance.launched_at_s),
+        "pendingTime": _timestamp(instance.launched_at_s),
         "privateIp": instance.address,
         "ramdiskId": None,
         "region": instance.region,
@@ -254,11 +243,29 @@ def _identity_document(instance: InstanceMetadata) -> str:
 def _iam_info(instance: InstanceMetadata, now_s: float) -> str:
     info = {
         "Code": "Success",
-        "LastUpdated": timestamp(now_s // CREDENTIAL_STEP_S * CREDENTIAL_STEP_S),
+        "LastUpdated": _timestamp(now_s // 3600 * 3600),
         "InstanceProfileArn": instance.profile_arn,
         "InstanceProfileId": instance.profile_id,
     }
     return json.dumps(info, indent=2)
+
+
+def _credentials_document(credentials: RoleCredentials, now_s: float) -> str:
+    document = {
+        "Code": "Success",
+        "LastUpdated": _timestamp(now_s),
+        "Type": "AWS-HMAC",
+        "AccessKeyId": credentials.access_key_id,
+        "SecretAccessKey": credentials.secret_access_key,
+        "Token": credentials.token,
+        "Expiration": _timestamp(now_s + CREDENTIALS_LIFE_S),
+    }
+    return json.dumps(document, indent=2)
+
+
+def _timestamp(at_s: float) -> str:
+    """Epoch seconds as AWS writes times in metadata documents."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _refusal(status: int, headers: Mapping[str, str] | None = None) -> Answer:

@@ -5,8 +5,6 @@ connections, each idle for at most `IDLE_S`. Does not: decide answers, which `la
 X-Forwarded-For to find the caller.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler

@@ -11,8 +11,6 @@ guide "Mounting EFS file systems" (names resolve to the mount target of the aske
 Chosen here: a name in no zone is NXDOMAIN, not REFUSED, because resolvers try again and wait after REFUSED.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -38,8 +36,6 @@ class Record:
 
 @dataclass(frozen=True, kw_only=True)
 class HostedZone:
-    """One hosted zone with all its record sets."""
-
     name: str
     records: tuple[Record, ...]
 
@@ -83,9 +79,9 @@ class Names:
         try:
             query = DNSRecord.parse(packet)
         except (DNSError, ValueError, IndexError):
-            return _format_error(packet)
+            return _bare_reply(packet, RCODE.FORMERR)
         if query.header.qr or len(query.questions) != 1:
-            return None if query.header.qr else _format_error(packet)
+            return None if query.header.qr else _bare_reply(packet, RCODE.FORMERR)
         question = query.q
         reply = query.reply(ra=1, aa=0)
         if query.header.opcode != 0:
@@ -171,10 +167,6 @@ def _fill(reply: DNSRecord, finding: Finding) -> None:
         primary, mailbox, *times = text.split()
         data: RD = SOA(primary, mailbox, tuple(int(number) for number in times))
         reply.add_auth(RR(owner or ".", QTYPE.SOA, ttl=ttl_s, rdata=data))
-
-
-def _format_error(packet: bytes) -> bytes | None:
-    return _bare_reply(packet, RCODE.FORMERR)
 
 
 def server_failure(packet: bytes) -> bytes | None:

@@ -6,8 +6,6 @@ failing look-up ends the server (SERVFAIL, and the traceback in the log). Does n
 `lab.edges.names` does; forward anything; answer more than one query per TCP connection (`dnslib.server` does not).
 """
 
-from __future__ import annotations
-
 import contextlib
 import logging
 import socketserver
@@ -42,11 +40,9 @@ class NamesServer:
 
     @property
     def port(self) -> int:
-        """The port really bound, where 0 was asked for."""
         return self._tcp.port
 
     def open(self) -> None:
-        """Start to serve in threads of its own."""
         self._tcp.open()
         self._loop.start()
 

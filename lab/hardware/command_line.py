@@ -6,8 +6,6 @@ Sources: the kernel's Documentation/virt/uml/user_mode_linux_howto_v2.rst (ubd, 
 systemd's kernel-command-line(7) and systemd-network-generator(8) (`ip=`).
 """
 
-from __future__ import annotations
-
 from ipaddress import ip_interface
 from pathlib import Path
 
@@ -32,7 +30,9 @@ def disk_argument(index: int, *, image: Path, overlay: Path | None) -> str:
     for path in (image, overlay):
         if path is not None and (set(str(path)) & set(",: ")):
             raise ValueError(f"disk {path}: a path with comma, colon or space cannot be given to User Mode Linux")
-    return f"ubd{index}={overlay},{image}" if overlay else f"ubd{index}={image}"
+    # c: no lock. A reboot is an exec, and the I/O thread from before, which is being killed, may still hold the lock:
+    # then the kernel has no disk. An overlay belongs to one machine anyway.
+    return f"ubd{index}c={overlay},{image}" if overlay else f"ubd{index}={image}"
 
 
 def address_argument(spec: MachineSpec) -> str:

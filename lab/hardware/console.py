@@ -1,4 +1,4 @@
-"""The root shell of a machine on its second console: many commands at once, each answered by exit code and output.
+"""A machine's consoles: on the second one a root shell, many commands at once, each answered by exit code and output.
 
 For: `lab.hardware.uml`. The guest's end is the script lab/image/layer/shell. Protocol, one short line per message:
   host:   ID c BASE64   piece of a command     ID r SECONDS  run it, at most so long
@@ -6,9 +6,8 @@ For: `lab.hardware.uml`. The guest's end is the script lab/image/layer/shell. Pr
 Guarantees: answers reach the caller they belong to, whatever else is printed in between; a command that hangs blocks
 only its own caller; no more than one line is under way (User Mode Linux's console stops for good when its buffer
 overflows); every wait has a deadline. Does not: interpret commands or keep output for callers who have given up.
+Of the first console, `telling` picks the kernel's messages that say why it ended or hangs.
 """
-
-from __future__ import annotations
 
 import base64
 import binascii
@@ -21,6 +20,7 @@ from dataclasses import dataclass, field
 
 PIECE = 3000  # a terminal in line mode takes lines of up to 4096 bytes
 HELLO_ID = 0
+PANIC = "Kernel panic"
 POKE_S = 0.5
 WRITE_LIMIT_S = 10.0  # a frozen machine reads nothing
 
@@ -174,3 +174,12 @@ def _wait(fd: int, events: int, timeout_s: float) -> bool:
     poller = select.poll()
     poller.register(fd, events)
     return any(seen & events for _, seen in poller.poll(timeout_s * 1000))
+
+
+def telling(text: str, lines: int) -> str:
+    """The last `lines` of `text`, joined by ' | '; after a panic, those around it: the cause comes before, the trace
+    after."""
+    seen = [line.strip() for line in text.splitlines() if line.strip()]
+    panic = [number for number, line in enumerate(seen) if PANIC in line]
+    first = max(0, panic[0] - lines // 2) if panic else max(0, len(seen) - lines)
+    return " | ".join(seen[first:][:lines])

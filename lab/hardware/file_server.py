@@ -8,8 +8,6 @@ Source of the server's behaviour: Linux nfsd(7), rpc.nfsd(8), nfsdcld(8); recove
 waits for the whole grace period.
 """
 
-from __future__ import annotations
-
 import shlex
 import subprocess
 import threading
@@ -20,12 +18,13 @@ from ipaddress import ip_interface
 from pathlib import Path
 
 from lab.base.errors import LabError
-from lab.hardware.errors import HardwareRefused
-from lab.hardware.machine import MachineSpec, NetworkInterface
+from lab.hardware.machine import HardwareRefused, MachineSpec, NetworkInterface
 from lab.hardware.network import Port
 from lab.hardware.uml import UmlMachine, UmlMachines
 
 EXPORT = "/export"
+NAME = "efs"
+LEASE_S = 15  # also the grace period after a restart
 DISK_MIB = 2048
 BOOT_LIMIT_S = 60.0
 START_LIMIT_S = 45.0
@@ -111,15 +110,11 @@ def directory_script(path: str, uid: int, gid: int, mode: str) -> str:
 class FileServer:
     """One file system. Safe to call from many threads; `start` before anything else."""
 
-    def __init__(
-        self, machines: UmlMachines, image: Path, data_disk: Path, *, name: str = "efs", lease_s: int = 15
-    ) -> None:
-        """`data_disk` is made when it does not exist. `lease_s` is also the grace period after a restart."""
+    def __init__(self, machines: UmlMachines, image: Path, data_disk: Path) -> None:
+        """`data_disk` is made when it does not exist."""
         self._machines = machines
         self._image = image
         self._disk = data_disk
-        self._name = name
-        self._lease_s = lease_s
         self._targets: dict[int, MountTarget] = {}
         self._machine: UmlMachine | None = None
         self._lock = threading.RLock()
@@ -128,7 +123,7 @@ class FileServer:
     def machine(self) -> UmlMachine:
         """The machine that serves now. Raises LabError before `start`."""
         if self._machine is None:
-            raise LabError(f"file server {self._name}: not started")
+            raise LabError(f"file server {NAME}: not started")
         return self._machine
 
     def start(self, targets: Iterable[MountTarget] = ()) -> float:
@@ -156,7 +151,7 @@ class FileServer:
         for index, target in self._targets.items():
             if address in (target.address, str(ip_interface(target.address).ip)):
                 return self.machine.port(index)
-        raise HardwareRefused(f"file server {self._name}: there is no mount target {address}")
+        raise HardwareRefused(f"file server {NAME}: there is no mount target {address}")
 
     def create_directory(self, path: str, *, uid: int = 0, gid: int = 0, mode: str = "0755") -> None:
         """Make an access point's root directory; an existing one is left as it is. Raises LabError."""
@@ -181,7 +176,7 @@ class FileServer:
     def _boot(self) -> None:
         self._machine = self._machines.power_on(
             MachineSpec(
-                name=self._name,
+                name=NAME,
                 image=self._image,
                 interfaces=tuple(_interface(index, target) for index, target in sorted(self._targets.items())),
                 data_disk=self._disk,
@@ -192,22 +187,22 @@ class FileServer:
         scripts = [target_script(index, target) for index, target in sorted(self._targets.items())]
         for script in scripts:
             self._command(script, "address")
-        self._command(start_script(self._lease_s), "start", START_LIMIT_S)
+        self._command(start_script(LEASE_S), "start", START_LIMIT_S)
 
     def _command(self, script: str, what: str, limit_s: float = COMMAND_LIMIT_S) -> None:
         done = self.machine.exec(script, limit_s)
         if done.exit_code:
-            raise LabError(f"file server {self._name}: {what} failed: {done.output.strip()[-500:]}")
+            raise LabError(f"file server {NAME}: {what} failed: {done.output.strip()[-500:]}")
 
 
-def make_disk(path: Path, size_mib: int = DISK_MIB) -> None:
+def make_disk(path: Path) -> None:
     """Make an empty ext4 disk at `path` unless there is one. Raises LabError."""
     if path.exists():
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
     with partial.open("wb") as file:
-        file.truncate(size_mib * 1024 * 1024)
+        file.truncate(DISK_MIB * 1024 * 1024)
     argv = ["mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-E", "lazy_itable_init=0,lazy_journal_init=0", str(partial)]
     environment = {"PATH": "/usr/sbin:/sbin:/usr/bin:/bin"}
     done = subprocess.run(argv, capture_output=True, text=True, timeout=MKFS_LIMIT_S, env=environment)

@@ -1,14 +1,25 @@
-"""The interface of a machine, implemented by `lab.hardware.uml`. Another hypervisor would implement it as well.
+"""What a machine is made from, how a command in it ends, and what can go wrong with it.
 
-For: the lab's hypervisor, file server, client and tests. Guarantees: powering on returns at once, every other call has
-a limit; a killed machine keeps only what it had synced. Does not: know AWS, addresses or services.
+For: `lab.hardware.uml` makes machines of these; callers treat an end, a time-out and a refusal differently.
+Guarantees: the message of an error names the machine and the reason. Does not: know AWS, addresses or services.
 """
-
-from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+
+from lab.base.errors import LabError, LabTimeout
+
+
+class MachineEnded(LabError):
+    """The machine is off: killed, powered off, or its kernel panicked."""
+
+
+class MachineTimeout(LabTimeout):
+    """The machine did not answer in time: booting, frozen, or busy."""
+
+
+class HardwareRefused(LabError):
+    """The machine's control socket answered with an error (for example: no such device)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,45 +51,3 @@ class ExecResult:
 
     exit_code: int
     output: str
-
-
-class Machine(Protocol):
-    """One real Linux machine that has been powered on."""
-
-    @property
-    def name(self) -> str:
-        """Its host name."""
-
-    @property
-    def console_path(self) -> Path:
-        """The file its kernel writes its messages to."""
-
-    def is_running(self) -> bool:
-        """True from power on until the machine has ended, by itself or not; a frozen machine is running."""
-
-    def wait_until_reachable(self, timeout_s: float) -> float:
-        """Wait for the root shell to answer; seconds since power on. Raises MachineTimeout, MachineEnded."""
-
-    def exec(self, command: str, timeout_s: float = 30.0) -> ExecResult:
-        """Run a shell command as root. Many may run at once. Raises MachineTimeout, MachineEnded."""
-
-    def attach_nic(self, interface: NetworkInterface) -> None:
-        """Hot-plug a network interface. Raises HardwareRefused, MachineTimeout, MachineEnded."""
-
-    def detach_nic(self, index: int) -> None:
-        """Take a network interface away, whatever the guest does: the cable at once, the device when it lets go."""
-
-    def freeze(self) -> None:
-        """Stop the machine's clock and processors; its memory stays."""
-
-    def thaw(self) -> None:
-        """Go on after `freeze`."""
-
-    def press_power_button(self) -> None:
-        """Ask the operating system to shut down; returns at once."""
-
-    def kill(self) -> None:
-        """Cut the power and give its interfaces back. Safe to repeat."""
-
-    def console_tail(self, lines: int = 20) -> str:
-        """The last lines of the kernel's messages."""

@@ -2,25 +2,28 @@
 
 For: hot-plug, freeze and power button of a User Mode Linux machine. Source of the format: the kernel's
 arch/um/drivers/mconsole.h (magic, version, length, 512 bytes of text; answers in pieces with a `more` flag).
-Guarantees: every request has a deadline; an error answer is raised, never returned. Does not: retry.
+Guarantees: every request has a deadline; an error answer is raised, never returned. Does not: send a request twice.
+UML sometimes misses that a request has arrived (it is told by a signal). Another request makes it look again, so one
+that asks for nothing follows while there is no answer.
 """
 
-from __future__ import annotations
-
+import contextlib
 import itertools
 import os
 import socket
 import struct
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-from lab.hardware.errors import HardwareRefused, MachineEnded, MachineTimeout
+from lab.hardware.machine import HardwareRefused, MachineEnded, MachineTimeout
 
 MAGIC = 0xCAFEBABE
 VERSION = 2
 MAX_TEXT = 512
 ANSWER = struct.Struct("=iII")  # error, more, length
+NUDGE_S = 1.0
 _counter = itertools.count()
 
 
@@ -57,9 +60,8 @@ class ManagementConsole:
         with self._lock, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection:
             try:
                 connection.bind(str(own))
-                connection.settimeout(timeout_s)
                 connection.sendto(encode_request(command), str(self._path))
-                failed, text = self._receive(connection)
+                failed, text = self._receive(connection, timeout_s)
             except TimeoutError:
                 raise MachineTimeout(
                     f"machine {self._machine}: no answer to '{command}' within {timeout_s} s; "
@@ -76,10 +78,24 @@ class ManagementConsole:
             raise HardwareRefused(f"machine {self._machine}: it refused '{command}': {text.strip()}")
         return text
 
-    @staticmethod
-    def _receive(connection: socket.socket) -> tuple[bool, str]:
-        failed, more, text = decode_answer(connection.recv(65536))
+    def _receive(self, connection: socket.socket, timeout_s: float) -> tuple[bool, str]:
+        ends_s = time.monotonic() + timeout_s
+        failed, more, text = False, True, ""
         while more:
-            also_failed, more, piece = decode_answer(connection.recv(65536))
+            left_s = ends_s - time.monotonic()
+            if left_s <= 0:
+                raise TimeoutError
+            connection.settimeout(min(left_s, NUDGE_S))
+            try:
+                also_failed, more, piece = decode_answer(connection.recv(65536))
+            except TimeoutError:
+                self._nudge()
+                continue
             failed, text = failed or also_failed, text + piece
         return failed, text
+
+    def _nudge(self) -> None:
+        """Ask for the version, and do not wait for the answer."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as connection, contextlib.suppress(OSError):
+            connection.settimeout(0.0)
+            connection.sendto(encode_request("version"), str(self._path))

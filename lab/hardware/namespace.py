@@ -6,8 +6,6 @@ with it, also after Ctrl-C, a crash or SIGKILL, because the kernel ends a proces
 Does not: hide files; the program sees the host's file system.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -18,17 +16,30 @@ from types import FrameType
 
 from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabPreconditionError
+from lab.hardware.host import processes
 
 MARK = "SOLOIST_LAB_NAMESPACE"
 UNSHARE = ("unshare", "--user", "--map-root-user", "--net", "--pid", "--fork", "--kill-child", "--mount-proc")
 TIED_TO_PARENT = ("setpriv", "--pdeathsig", "KILL")
+SYSTEM_DIRECTORIES = ("/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin")
 FORWARDED = (signal.SIGTERM, signal.SIGHUP)
 PROBE_LIMIT_S = 10.0
+SWITCHES = (  # of the host's kernel: the value that forbids namespaces, and one that allows them
+    ("/proc/sys/kernel/unprivileged_userns_clone", "0", "1"),
+    ("/proc/sys/kernel/apparmor_restrict_unprivileged_userns", "1", "0"),
+    ("/proc/sys/user/max_user_namespaces", "0", "10000"),
+)
 
 
 def inside() -> bool:
     """True when this process already is in a namespace made by `enter` or by `python -m lab.hardware.namespace`."""
     return os.environ.get(MARK) == "1"
+
+
+def search_path(path: str) -> str:
+    """`path` with the directories of the system's programs, which Debian leaves out of an ordinary user's: nft, ip."""
+    given = path.split(os.pathsep) if path else []
+    return os.pathsep.join([*given, *(each for each in SYSTEM_DIRECTORIES if each not in given)])
 
 
 def check() -> None:
@@ -55,23 +66,16 @@ def enter(argv: Sequence[str]) -> None:
         return
     check()
     path = os.pathsep.join([str(CHECKOUT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    program = [
-        *TIED_TO_PARENT,
-        *UNSHARE,
-        sys.executable,
-        "-m",
-        "lab.hardware.namespace",
-        "--first-process",
-        "--",
-        *argv,
-    ]
+    again = (sys.executable, "-m", "lab.hardware.namespace", "--first-process", "--", *argv)
     sys.stdout.flush()
     sys.stderr.flush()
-    outer = subprocess.Popen(program, env={**os.environ, MARK: "1", "PYTHONPATH": path})
+    own = {MARK: "1", "PYTHONPATH": path, "PATH": search_path(os.environ.get("PATH", ""))}
+    outer = subprocess.Popen([*TIED_TO_PARENT, *UNSHARE, *again], env={**os.environ, **own})
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        for pid in _children(outer.pid):
-            os.kill(pid, number)
+        for pid, stat in processes():
+            if stat.parent == outer.pid:
+                os.kill(pid, number)
 
     _on_signals(forward)
     code = outer.wait()
@@ -104,26 +108,11 @@ def _on_signals(forward: Callable[[int, FrameType | None], None]) -> None:
     signal.signal(signal.SIGINT, lambda _number, _frame: None)
 
 
-def _children(parent: int) -> list[int]:
-    found = []
-    for entry in os.listdir("/proc"):
-        try:
-            with open(f"/proc/{int(entry)}/stat") as file:
-                fields = file.read().rpartition(")")[2].split()
-        except (ValueError, FileNotFoundError, ProcessLookupError):  # no process, or ended while being looked at
-            continue
-        if int(fields[1]) == parent:
-            found.append(int(entry))
-    return found
-
-
 def _remedy() -> str:
-    if _sysctl("/proc/sys/kernel/unprivileged_userns_clone") == "0":
-        return "allow them with `sysctl kernel.unprivileged_userns_clone=1` as root"
-    if _sysctl("/proc/sys/kernel/apparmor_restrict_unprivileged_userns") == "1":
-        return "allow them with `sysctl kernel.apparmor_restrict_unprivileged_userns=0` as root"
-    if _sysctl("/proc/sys/user/max_user_namespaces") == "0":
-        return "allow them with `sysctl user.max_user_namespaces=10000` as root"
+    for path, forbids, allows in SWITCHES:
+        if _sysctl(path) == forbids:
+            name = path.removeprefix("/proc/sys/").replace("/", ".")
+            return f"allow them with `sysctl {name}={allows}` as root"
     return "in a container, start it with --privileged or a seccomp profile that allows unshare"
 
 

@@ -6,12 +6,11 @@ and its neighbours would keep the old one for half a minute); a cut is atomic an
 gives up an interface whose link went down). Does not: delay packets or lose them at random; netem in the guest does.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from ipaddress import ip_network
 
@@ -112,7 +111,6 @@ class Network:
             self._apply()
 
     def subnets(self) -> tuple[Subnet, ...]:
-        """The subnets that have a bridge."""
         with self._lock:
             return tuple(bridge.subnet for bridge in self._bridges.values())
 
@@ -141,34 +139,33 @@ class Network:
 
     def cut_conversations(self, port: Port, peers: Iterable[str]) -> None:
         """Nothing passes this port to or from `peers` (addresses or networks) any more; all else does."""
-        with self._lock:
-            self._cuts.conversations |= {(port.cable, peer) for peer in peers}
-            self._apply()
+        with self._changed() as cuts:
+            cuts.conversations |= {(port.cable, peer) for peer in peers}
 
     def heal_conversations(self, port: Port, peers: Iterable[str]) -> None:
-        """Undo `cut_conversations` for these peers."""
-        with self._lock:
-            self._cuts.conversations -= {(port.cable, peer) for peer in peers}
-            self._apply()
+        with self._changed() as cuts:
+            cuts.conversations -= {(port.cable, peer) for peer in peers}
 
     def cut_zone(self, zone: str) -> None:
         """Isolate a zone: its subnets reach each other and the metadata service, nothing else."""
         if zone not in {subnet.zone for subnet in self.subnets()}:
             raise LabError(f"network: no subnet is in zone {zone}")
-        self._change(self._cuts.zones.add, zone)
+        with self._changed() as cuts:
+            cuts.zones.add(zone)
 
     def heal_zone(self, zone: str) -> None:
-        """Undo `cut_zone`."""
-        self._change(self._cuts.zones.discard, zone)
+        with self._changed() as cuts:
+            cuts.zones.discard(zone)
 
     def devices(self) -> tuple[str, ...]:
         """Names of all network devices in this namespace, for checks."""
         answer = subprocess.run(["ip", "-j", "link"], capture_output=True, text=True, timeout=COMMAND_LIMIT_S)
         return tuple(link["ifname"] for link in json.loads(answer.stdout))
 
-    def _change(self, change: Callable[[str], None], value: str) -> None:
+    @contextmanager
+    def _changed(self) -> Iterator[Cuts]:
         with self._lock:
-            change(value)
+            yield self._cuts
             self._apply()
 
     def _apply(self) -> None:

@@ -5,8 +5,6 @@ established connections are cut and healed too. A conversation is cut at the bri
 neighbours; a zone is cut where the lab routes. Does not: run nft.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 

@@ -1,31 +1,34 @@
-"""Finds out which User Mode Linux kernel boots on this computer, and whether it needs the shim (xstate_shim.c).
+"""Finds the User Mode Linux kernels of this computer, which of them boots here, and whether it needs xstate_shim.c.
 
-For: everything that boots machines. The probe boots each kernel on the host's own files (hostfs, read-only) with
-/bin/true as its first process. When that process ends, the kernel panics and prints its exit code. Guarantees: the
+For: everything that boots machines; images carry the modules of all kernels. The probe boots each kernel on the host's
+own files (hostfs, read-only) with /bin/true as its first process. When that process ends, the kernel panics and prints
+its exit code. Guarantees: newest first; a kernel without modules is left out, because it could not mount anything; the
 answer is cached with everything that it depends on; each attempt has a limit. Does not: need an image or a network.
 """
-
-from __future__ import annotations
 
 import hashlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.base.files import replace_file
 from lab.base.errors import LabPreconditionError
-from lab.hardware.kernels import installed_kernels
-from lab.hardware.memory import choose_directory
-from lab.hardware.processes import kill_session
+from lab.hardware.host import choose_directory, kill_session
 
 SHIM_SOURCE = Path(__file__).with_name("xstate_shim.c")
 PROBE_LIMIT_S = 15.0
 PROBE_MEMORY_MIB = 64
 RAN = "Attempted to kill init! exitcode=0x00000000"
+KERNEL_NAME = "linux.uml"
+MODULES = Path("/usr/lib/uml/modules")
+VERSION_LIMIT_S = 10.0
 
 
 class _DoesNotBoot(Exception):
@@ -40,9 +43,46 @@ class Kernel:
     preload: Path | None
 
     def environment(self, memory_directory: Path) -> dict[str, str]:
-        """The environment to start it with."""
         base = {"PATH": os.environ.get("PATH", "/usr/bin:/bin"), "TMPDIR": str(memory_directory)}
         return base | ({"LD_PRELOAD": str(self.preload)} if self.preload else {})
+
+
+@dataclass(frozen=True)
+class Installed:
+    """A kernel and its release, as `uname -r` shows it inside."""
+
+    path: Path
+    version: str
+
+
+def ask_version(kernel: Path) -> str:
+    """What `kernel` says of itself; empty when it cannot even say that."""
+    try:
+        answer = subprocess.run([str(kernel), "--version"], capture_output=True, text=True, timeout=VERSION_LIMIT_S)
+    except (OSError, subprocess.TimeoutExpired):
+        return ""
+    return "" if answer.returncode else answer.stdout.strip()
+
+
+def installed_kernels(
+    search_path: str | None = None, modules: Path = MODULES, ask: Callable[[Path], str] = ask_version
+) -> tuple[Installed, ...]:
+    """All kernels on `search_path` (default: PATH), newest first. Raises LabPreconditionError with the remedy."""
+    directories = (os.environ.get("PATH", os.defpath) if search_path is None else search_path).split(os.pathsep)
+    places = [Path(directory) / KERNEL_NAME for directory in directories if directory]
+    files = dict.fromkeys(place.resolve() for place in places if place.is_file() and os.access(place, os.X_OK))
+    if not files:
+        raise LabPreconditionError("User Mode Linux is missing: apt-get install user-mode-linux")
+    found = [Installed(file, ask(file)) for file in files]
+    usable = [kernel for kernel in found if kernel.version and (modules / kernel.version).is_dir()]
+    if not usable:
+        said = "; ".join(f"{kernel.path} is version {kernel.version or 'unknown'}" for kernel in found)
+        raise LabPreconditionError(f"{said} but {modules} has no modules for it: reinstall user-mode-linux")
+    return tuple(sorted(usable, key=_age, reverse=True))
+
+
+def _age(kernel: Installed) -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", kernel.version))
 
 
 def probe_kernel(cache_directory: Path) -> Kernel:
@@ -69,22 +109,14 @@ def _probe(kernel: Path, cache_directory: Path) -> Kernel:
         if not needs_shim or shim.exists():
             return Kernel(kernel, shim if needs_shim else None)
     chosen = _try(kernel, shim)
-    partial = answer.with_suffix(f".{os.getpid()}")
-    partial.write_text(json.dumps({"needs_shim": chosen.preload is not None}))
-    partial.replace(answer)
+    replace_file(answer, json.dumps({"needs_shim": chosen.preload is not None}))
     return chosen
 
 
 def probe_key(kernel: Path, stat: os.stat_result, release: str, flags: str, shim_source: bytes) -> str:
     """What the answer depends on: kernel build, host kernel, processor, shim."""
-    parts = (
-        str(kernel),
-        str(stat.st_size),
-        str(stat.st_mtime_ns),
-        release,
-        flags,
-        hashlib.sha256(shim_source).hexdigest(),
-    )
+    build = (str(kernel), str(stat.st_size), str(stat.st_mtime_ns))
+    parts = (*build, release, flags, hashlib.sha256(shim_source).hexdigest())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
@@ -129,20 +161,10 @@ def attempt(kernel: Kernel) -> str:
     """What the kernel printed when booted with /bin/true as its first process."""
     memory = choose_directory([Path("/dev/shm"), Path(tempfile.gettempdir())], PROBE_MEMORY_MIB)
     with tempfile.TemporaryDirectory(prefix="uml-") as directory:
+        arguments = [str(kernel.path), f"mem={PROBE_MEMORY_MIB}M", f"uml_dir={directory}/", "umid=probe", "panic=1"]
+        arguments += ["rootfstype=hostfs", "rootflags=/", "ro", "init=/bin/true", "con=null", "con0=null,fd:1"]
         process = subprocess.Popen(
-            [
-                str(kernel.path),
-                f"mem={PROBE_MEMORY_MIB}M",
-                "rootfstype=hostfs",
-                "rootflags=/",
-                "ro",
-                "init=/bin/true",
-                "con=null",
-                "con0=null,fd:1",
-                f"uml_dir={directory}/",
-                "umid=probe",
-                "panic=1",
-            ],
+            arguments,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -167,7 +189,4 @@ def _last_line(text: str) -> str:
 
 def _processor_flags() -> str:
     with open("/proc/cpuinfo") as file:
-        for line in file:
-            if line.startswith(("flags", "Features")):
-                return line
-    return ""
+        return next((line for line in file if line.startswith(("flags", "Features"))), "")

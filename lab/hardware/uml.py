@@ -18,17 +18,22 @@ from pathlib import Path
 
 from lab.base.errors import LabError
 from lab.hardware.command_line import command_line, vector_device
-from lab.hardware.console import ConsoleShell
-from lab.hardware.errors import HardwareRefused, MachineEnded, MachineTimeout
-from lab.hardware.kernel_messages import telling
-from lab.hardware.machine import ExecResult, MachineSpec, NetworkInterface
+from lab.hardware.console import ConsoleShell, telling
+from lab.hardware.host import choose_directory, kill_session
+from lab.hardware.machine import (
+    ExecResult,
+    HardwareRefused,
+    MachineEnded,
+    MachineSpec,
+    MachineTimeout,
+    NetworkInterface,
+)
 from lab.hardware.mconsole import ManagementConsole
-from lab.hardware.memory import choose_directory
 from lab.hardware.network import Network, Port
 from lab.hardware.probe import Kernel
-from lab.hardware.processes import kill_session
 
 LONGEST_RUN_DIRECTORY = 40  # machine and socket names follow, and a socket's path has 108 bytes at most
+POWER_BUTTON_ANSWER_S = 20.0  # the kernel answers at once, on a computer that has time for it
 ANSWER_ALLOWANCE_S = 5.0  # on top of a command's own limit
 TIMED_OUT_CODES = (124, 137)  # timeout(1): ended by TERM, by KILL
 RELEASE_LIMIT_S = 8.0
@@ -70,7 +75,7 @@ class UmlMachines:
 
 
 class UmlMachine:
-    """One machine (implements lab.hardware.machine.Machine). Safe to call from many threads."""
+    """One machine. Safe to call from many threads; every call has a limit, and what was not synced a kill loses."""
 
     def __init__(
         self,
@@ -81,7 +86,7 @@ class UmlMachine:
         network: Network,
         ports: dict[int, Port],
     ) -> None:
-        self.spec = spec
+        self.name = spec.name
         self._network = network
         self._ports = ports
         self._hot_plugged: dict[int, NetworkInterface] = {}
@@ -125,21 +130,15 @@ class UmlMachine:
         self._shell = ConsoleShell(ours.detach(), on_hello=self._shell_is_up)
 
     @property
-    def name(self) -> str:
-        """Its host name."""
-        return self.spec.name
-
-    @property
     def pid(self) -> int:
         """The process (and session) id of the machine."""
         return self._process.pid
 
     def is_running(self) -> bool:
-        """True from power on until the machine has ended, by itself or not."""
+        """True from power on until the machine has ended, by itself or not; a frozen machine is running."""
         return self._process.poll() is None
 
     def wait_until_reachable(self, timeout_s: float = 60.0) -> float:
-        """Wait for the root shell; returns seconds since power on. Raises MachineTimeout, MachineEnded."""
         deadline = time.monotonic() + timeout_s
         while not self._shell.ready.wait(0.05):
             if not self.is_running():
@@ -151,7 +150,8 @@ class UmlMachine:
         return time.monotonic() - self.started
 
     def exec(self, command: str, timeout_s: float = 30.0) -> ExecResult:
-        """Run a shell command as root; waits for the shell first, within the same limit."""
+        """Run a shell command as root; many may run at once. Waits for the shell first, within the same limit.
+        Raises MachineTimeout, MachineEnded."""
         started = time.monotonic()
         self.wait_until_reachable(timeout_s)
         limit_s = max(1, math.ceil(timeout_s - (time.monotonic() - started)))
@@ -206,11 +206,10 @@ class UmlMachine:
             return self._ports[index]
 
     def freeze(self) -> None:
-        """Stop the machine; its memory stays."""
+        """Stop its clock and processors; its memory stays, until `thaw`."""
         self._hardware.request("stop")
 
     def thaw(self) -> None:
-        """Go on after `freeze`."""
         self._hardware.request("go")
 
     def press_power_button(self) -> None:
@@ -219,7 +218,7 @@ class UmlMachine:
         While it boots, the request waits for the system: before systemd runs, the kernel would reboot instead.
         """
         if self._shell.ready.is_set():
-            self._hardware.request("cad")
+            self._hardware.request("cad", POWER_BUTTON_ANSWER_S)
         else:
             threading.Thread(target=self._power_button_later, name="power-button", daemon=True).start()
 
@@ -249,7 +248,7 @@ class UmlMachine:
     def _power_button_later(self) -> None:
         if self._shell.ready.wait(POWER_BUTTON_LIMIT_S) and self.is_running():
             try:
-                self._hardware.request("cad")
+                self._hardware.request("cad", POWER_BUTTON_ANSWER_S)
             except LabError:  # it ended meanwhile, which is what was asked for
                 return
 

@@ -4,8 +4,6 @@ For: `make images`. Guarantees: each step is printed with its second; unchanged 
 the lab is one line. Does not: start a machine.
 """
 
-from __future__ import annotations
-
 import argparse
 import sys
 import time
@@ -19,7 +17,7 @@ from lab.image.store import ImageStore
 
 
 def main() -> int:
-    """Parse the command line, build, and print what there is. Exit codes: docs/exit-codes.md."""
+    """Parse the command line, build, and print what there is. Exit codes: docs/runbook.md."""
     parser = argparse.ArgumentParser(prog="python -m lab.image", description="Build the disks of the lab's machines.")
     parser.add_argument("command", choices=["build"])
     parser.add_argument("--service", default=SERVICE, choices=sorted(PACKAGINGS))

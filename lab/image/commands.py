@@ -1,16 +1,18 @@
-"""Runs the programs of a build.
+"""Runs the programs of a build, and lets one build work at a time.
 
 For: `lab.image.store`. Guarantees: at the limit the program and all its children are ended; their output goes to a log
-file that is kept; an error names the log and ends with its last lines. Does not: retry.
+file that is kept; an error names the log and ends with its last lines; the kernel frees the lock however its owner
+ends, and a wait for it is announced and has a limit. Does not: retry, or lock across computers.
 """
 
-from __future__ import annotations
-
+import fcntl
 import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from lab.base.errors import LabError, LabPreconditionError, LabTimeout
@@ -26,6 +28,7 @@ TOOLS = {
     "linux.uml": "user-mode-linux",
 }
 SHOWN_LINES = 12
+LOCK_POLL_S = 0.2
 
 
 class BuildFailed(LabError):
@@ -94,7 +97,27 @@ def build_environment() -> dict[str, str]:
     }
 
 
-def last_lines(log: Path, count: int = SHOWN_LINES) -> str:
+def last_lines(log: Path) -> str:
     """The last lines of a log file, indented."""
     lines = log.read_bytes()[-65536:].decode(errors="replace").splitlines()
-    return "\n".join(f"    {line}" for line in lines[-count:])
+    return "\n".join(f"    {line}" for line in lines[-SHOWN_LINES:])
+
+
+@contextmanager
+def exclusive(path: Path, limit_s: float, progress: Callable[[str], None]) -> Iterator[None]:
+    """Hold the lock file `path`. Calls `progress` once if it has to wait; raises LabTimeout after `limit_s`."""
+    deadline = time.monotonic() + limit_s
+    told = False
+    with path.open("w") as file:
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    raise LabTimeout(f"{path}: another build has held this lock for {limit_s:.0f} s") from None
+                if not told:
+                    progress("Waiting for another build of images")
+                    told = True
+                time.sleep(LOCK_POLL_S)
+        yield

@@ -4,8 +4,6 @@ For: `lab.image.store`. Guarantees: no archive of another vendor that the host u
 Does not: check that a source answers. Pure except for `host_sources`.
 """
 
-from __future__ import annotations
-
 import subprocess
 
 APT_LIMIT_S = 30.0

@@ -4,8 +4,6 @@ For: `python -m lab.image build` and every application that starts machines. Gua
 image, so that a rollout has something to roll out; unchanged images come from the cache. Does not: start a machine.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path

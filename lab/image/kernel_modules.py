@@ -4,13 +4,11 @@ For: `lab.image.store`. Guarantees: a module comes with its dependencies; any ke
 modules. Does not: run depmod, which runs inside the image.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from lab.hardware.kernels import MODULES, installed_kernels
+from lab.hardware.probe import MODULES, installed_kernels
 from lab.image.recipe import module_closure
 
 COPIED_LISTS = ("modules.builtin", "modules.builtin.modinfo", "modules.order")

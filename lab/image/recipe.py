@@ -5,8 +5,6 @@ meets a stale image; agent code is only in the last key, so a change of it rebui
 Does not: build anything.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,17 +17,8 @@ from services.load import load_service
 SUITE = "bookworm"
 # What every Debian cloud image has and an instance therefore may count on, as small as a lab machine can do with.
 PLAIN_PACKAGES = (
-    "ca-certificates",
-    "dbus",
-    "e2fsprogs",
-    "iproute2",
-    "kmod",
-    "nfs-common",
-    "procps",
-    "python3",
-    "systemd",
-    "systemd-sysv",
-    "udev",
+    *("ca-certificates", "dbus", "e2fsprogs", "iproute2", "kmod", "nfs-common", "procps", "python3"),
+    *("systemd", "systemd-sysv", "udev"),
 )
 SERVER_PACKAGES = ("nfs-kernel-server",)
 # The file server is started by lab.hardware.file_server, with its own disk and settings.
@@ -42,25 +31,9 @@ SERVER_UNITS_OFF = (
 )
 # Wanted modules; what they depend on is added. The full set costs 100 MiB per image.
 KERNEL_MODULES = (
-    "auth_rpcgss",
-    "autofs4",
-    "dns_resolver",
-    "drbg",
-    "dummy",
-    "fuse",
-    "inet_diag",
-    "lockd",
-    "nfs",
-    "nfs_layout_nfsv41_files",
-    "nfsd",
-    "nfsv4",
-    "overlay",
-    "sch_netem",
-    "softdog",
-    "sunrpc",
-    "tcp_diag",
-    "tls",
-    "unix_diag",
+    *("auth_rpcgss", "autofs4", "dns_resolver", "drbg", "dummy", "fuse", "inet_diag", "lockd"),
+    *("nfs", "nfs_layout_nfsv41_files", "nfsd", "nfsv4", "overlay"),
+    *("sch_netem", "softdog", "sunrpc", "tcp_diag", "tls", "unix_diag"),
 )
 IMAGE_SIZE_MIB = 1536
 
@@ -84,7 +57,10 @@ class Packaging:
     system_users: tuple[str, ...] = ()
 
 
-PACKAGINGS = {"influxdb": Packaging(packages=("influxdb",), system_users=("influxdb:986",))}
+PACKAGINGS = {
+    "influxdb": Packaging(packages=("influxdb",), system_users=("influxdb:986",)),
+    "postgresql": Packaging(packages=("postgresql-15",), system_users=("postgres:985",)),
+}
 
 
 def service_recipe(service: str) -> ServiceRecipe:
@@ -122,7 +98,6 @@ def files_in(directory: Path, patterns: Iterable[str]) -> dict[str, bytes]:
 
 
 def prefixed(prefix: str, files: Mapping[str, bytes]) -> dict[str, bytes]:
-    """The same files under `prefix/`."""
     return {f"{prefix}/{name}": data for name, data in files.items()}
 
 
@@ -134,6 +109,7 @@ def install_arguments(
         "service": recipe.name,
         "units": " ".join(recipe.units),
         "directories": " ".join(recipe.directories),
+        "transport": "nfs",
         "packages": " ".join(recipe.packages),
         "system-users": " ".join(recipe.system_users),
         "version": version,

@@ -5,8 +5,6 @@ the image itself (seconds). Guarantees: an image is complete or absent (written 
 each other; every step has a limit and a log. Does not: need root.
 """
 
-from __future__ import annotations
-
 import os
 import shlex
 import shutil
@@ -21,7 +19,6 @@ from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabPreconditionError
 from lab.hardware import namespace
 from lab.image import commands, debian, kernel_modules
-from lab.image.locking import exclusive
 from lab.image.recipe import (
     IMAGE_SIZE_MIB,
     KERNEL_MODULES,
@@ -46,6 +43,7 @@ IMAGE_LIMIT_S = 300.0
 WHEELS_LIMIT_S = 600.0
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 MATERIAL = "/opt/build"
+VERIFIED = 4  # the first options of install.sh are those of verify.sh, too
 Progress = Callable[[str], None]
 
 
@@ -73,13 +71,12 @@ class ImageStore:
                     recipe, version=version, built_from=key, steps=("agent",), material=MATERIAL
                 )
                 script = f"sh {MATERIAL}/ami/install.sh {shlex.join(arguments)}\n"
-                script += f"sh {MATERIAL}/ami/verify.sh {shlex.join(arguments[:6])}\n"
+                script += f"sh {MATERIAL}/ami/verify.sh {shlex.join(arguments[: 2 * VERIFIED])}\n"
                 self._image(target, layer, script, ("ami", "bootstrap"))
             _mark_used(target)
             return target
 
     def server(self) -> Path:
-        """The image of the NFS server."""
         return self._role("server", SERVER_PACKAGES)
 
     def client(self) -> Path:
@@ -108,7 +105,7 @@ class ImageStore:
         return content_key(
             {
                 "base": self._debian_key(),
-                **prefixed("ami", files_in(CHECKOUT / "ami", ("install.sh", "system.sh", "systems/*"))),
+                **prefixed("ami", files_in(CHECKOUT / "ami", ("*.sh", "systems/*"))),
                 "requirements": (CHECKOUT / "ami" / "requirements.txt").read_bytes(),
                 "recipe": repr(recipe),
             }
@@ -135,27 +132,14 @@ class ImageStore:
         if not target.exists():
             _need_network()
             self._progress(f"Fetching Debian 12 ({len(PLAIN_PACKAGES)} packages and their dependencies)")
-            log = self._log(target)
-            partial = self._partial(target)
             sources = debian.host_sources(SUITE)
-            argv = [
-                "mmdebstrap",
-                "--mode=fakechroot",
-                "--variant=minbase",
-                "--format=tar",
-                f"--include={','.join(PLAIN_PACKAGES)}",
-                "--skip=cleanup/apt/lists",
-                "--dpkgopt=path-exclude=/usr/share/doc/*",
-                "--dpkgopt=path-exclude=/usr/share/man/*",
-                "--dpkgopt=path-exclude=/usr/share/locale/*",
-                SUITE,
-                str(partial),
-                *(["-"] if sources else []),
-            ]
-            with self._cleaned(partial):
-                commands.run("fetching Debian", argv, log=log, limit_s=DEBIAN_LIMIT_S, text="\n".join(sources) + "\n")
-                partial.replace(target)
-            self._forget_older("debian", "tar")
+            argv = ["mmdebstrap", "--mode=fakechroot", "--variant=minbase", "--format=tar"]
+            argv += [f"--include={','.join(PLAIN_PACKAGES)}", "--skip=cleanup/apt/lists"]
+            argv += [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale")]
+            with self._made(target) as partial:
+                argv += [SUITE, str(partial), *(["-"] if sources else [])]
+                text = "\n".join(sources) + "\n"
+                commands.run("fetching Debian", argv, log=self._log(target), limit_s=DEBIAN_LIMIT_S, text=text)
         return target
 
     def _wheels(self) -> Path:
@@ -164,15 +148,13 @@ class ImageStore:
         if not target.exists():
             _need_network()
             self._progress("Fetching the agent's Python packages")
-            partial = self._partial(target)
             argv = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
             argv += ["--only-binary=:all:", "--implementation=cp", "--python-version=3.11"]
             argv += [f"--platform={platform}" for platform in PLATFORMS]
-            argv += ["--dest", str(partial), "-r", str(requirements)]
-            with self._cleaned(partial):
+            with self._made(target) as partial:
+                argv += ["--dest", str(partial), "-r", str(requirements)]
                 log = self._log(target)
                 commands.run("fetching wheels", argv, log=log, limit_s=WHEELS_LIMIT_S, environment=dict(os.environ))
-                partial.replace(target)
         return target
 
     def _image(self, target: Path, layer: Path, script: str, directories: tuple[str, ...]) -> None:
@@ -206,9 +188,8 @@ class ImageStore:
     ) -> None:
         """Unpack `base`, run `script` inside it with the checkout's `directories` at hand, pack it into `target`."""
         self._progress(what[0].upper() + what[1:])
-        partial = self._partial(target)
         here = Path(__file__).parent
-        with tempfile.TemporaryDirectory(prefix="build-", dir=self._cache) as work, self._cleaned(partial):
+        with tempfile.TemporaryDirectory(prefix="build-", dir=self._cache) as work, self._made(target) as partial:
             material = Path(work) / "material"
             ignore = shutil.ignore_patterns("__pycache__")
             for name in directories:
@@ -224,8 +205,6 @@ class ImageStore:
             argv += ["python3", str(here / "relative_links.py"), form, str(partial), str(IMAGE_SIZE_MIB)]
             limit_s = LAYER_LIMIT_S if form == "tar" else IMAGE_LIMIT_S
             commands.run(what, argv, log=self._log(target), limit_s=limit_s)
-            partial.replace(target)
-        self._forget_older(target.stem.rpartition("-")[0], form)
 
     def _path(self, kind: str, key: str, suffix: str) -> Path:
         path = self._cache / f"{kind}-{key}.{suffix}"
@@ -237,28 +216,28 @@ class ImageStore:
     def _log(self, target: Path) -> Path:
         return self._cache / "logs" / f"{target.stem}.log"
 
-    def _partial(self, target: Path) -> Path:
-        return target.with_name(f".partial-{os.getpid()}-{target.name}")
+    @contextmanager
+    def _made(self, target: Path) -> Iterator[Path]:
+        """Where to write what becomes `target` when it is whole; then the older ones of its kind are forgotten."""
+        partial = target.with_name(f".partial-{os.getpid()}-{target.name}")
+        try:
+            yield partial
+            partial.replace(target)
+        finally:
+            _remove(partial)
+        self._forget_older(target.stem.rpartition("-")[0], target.suffix)
 
     def _forget_older(self, kind: str, suffix: str) -> None:
         """Keep the last few used results of a kind; a machine that still uses an older one keeps its open file."""
-        results = [path for path in self._cache.glob(f"{kind}-*.{suffix}") if path.stem.rpartition("-")[0] == kind]
+        results = [path for path in self._cache.glob(f"{kind}-*{suffix}") if path.stem.rpartition("-")[0] == kind]
         results.sort(key=lambda path: path.stat().st_atime, reverse=True)
         for path in results[KEPT_PER_KIND:]:
-            path.unlink(missing_ok=True)
-
-    @staticmethod
-    @contextmanager
-    def _cleaned(partial: Path) -> Iterator[None]:
-        try:
-            yield
-        finally:
-            _remove(partial)
+            _remove(path)
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
         self._cache.mkdir(parents=True, exist_ok=True)
-        with exclusive(self._cache / ".lock", LOCK_LIMIT_S, self._progress):
+        with commands.exclusive(self._cache / ".lock", LOCK_LIMIT_S, self._progress):
             for left_over in [*self._cache.glob("build-*"), *self._cache.glob(".partial-*")]:  # of a killed build
                 _remove(left_over)
             yield

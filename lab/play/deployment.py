@@ -1,12 +1,11 @@
 """Deploys a synthesized template to the lab's control plane over HTTP, as `cdk deploy` does to CloudFormation.
 
 For: scenes, chaos and `make lab-deploy`. Guarantees: the request carries the bytes of the file and the tags of the
-stack; the wait for the outcome has a deadline; a failed deployment raises with the stack's own reason.
-Does not: roll back or delete a stack.
+stack, and the stack keeps its parameters, as with `cdk deploy`; the wait for the outcome has a deadline; a failed
+deployment raises with the stack's own reason. Does not: roll back or delete a stack.
 """
 
-from __future__ import annotations
-
+import json
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -29,7 +28,12 @@ def deploy(cloudformation: Any, template: Template) -> str:
     }
     if template.tags:
         request["Tags"] = [{"Key": key, "Value": value} for key, value in template.tags.items()]
-    exists = _status(cloudformation, template.stack_name) is not None
+    former = _stack(cloudformation, template.stack_name)
+    exists = former is not None
+    if former is not None:
+        known = set(json.loads(body).get("Parameters", {}))
+        keys = [one["ParameterKey"] for one in former.get("Parameters", []) if one["ParameterKey"] in known]
+        request["Parameters"] = [{"ParameterKey": key, "UsePreviousValue": True} for key in keys]
     try:
         cloudformation.update_stack(**request) if exists else cloudformation.create_stack(**request)
     except ClientError as error:
@@ -48,8 +52,14 @@ def deploy(cloudformation: Any, template: Template) -> str:
 
 
 def _status(cloudformation: Any, name: str) -> str | None:
+    stack = _stack(cloudformation, name)
+    return None if stack is None else str(stack["StackStatus"])
+
+
+def _stack(cloudformation: Any, name: str) -> dict[str, Any] | None:
     try:
-        return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
+        found: dict[str, Any] = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
+        return found
     except ClientError as error:
         if "does not exist" in str(error):
             return None

@@ -5,8 +5,6 @@ has now; the question is repeated until it is answered or `CHECK_LIMIT_S` is ove
 compares, `lab.chaos.checker` looks for duplicates as well.
 """
 
-from __future__ import annotations
-
 from lab.base.errors import LabTimeout
 from lab.base.waiting import wait_for
 from lab.client.check import CheckFailed, Counts, Verdict, compare, count_stored

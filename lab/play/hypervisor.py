@@ -5,30 +5,17 @@ call returns at once and may be repeated; a machine that cannot start is reporte
 Does not: know Auto Scaling, or call the control plane, which asks `is_on`.
 """
 
-from __future__ import annotations
-
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
 from lab.aws import MachineOrder, Nic
 from lab.base.errors import LabError
-from lab.hardware.machine import Machine, MachineSpec, NetworkInterface
-from lab.hardware.uml import UmlMachines
+from lab.hardware.machine import MachineSpec, NetworkInterface
+from lab.hardware.uml import UmlMachine, UmlMachines
 
 PRIMARY_SLOT = 0
-
-
-class Subnets(Protocol):
-    """What the hypervisor needs of the network."""
-
-    def ensure(self, subnet_id: str) -> None:
-        """Make the subnet's bridge where there is none yet."""
-
-    def gateway(self, subnet_id: str) -> str:
-        """The subnet's gateway with prefix length."""
 
 
 class Hypervisor:
@@ -37,21 +24,19 @@ class Hypervisor:
     def __init__(
         self,
         machines: UmlMachines,
-        subnets: Subnets,
+        gateway: Callable[[str], str],
         images: Mapping[str, Path],
         kernel_arguments: tuple[str, ...],
         say: Callable[[str], None],
-        *,
-        memory_mib: int = 256,
     ) -> None:
-        """`images`: disk image by image id. `kernel_arguments`: for every machine, besides those of its address."""
+        """`gateway`: of a subnet by id, with prefix length; makes the subnet's bridge where there is none yet.
+        `images`: disk image by image id. `kernel_arguments`: for every machine, besides those of its address."""
         self._builder = machines
-        self._subnets = subnets
+        self._gateway = gateway
         self._images = images
         self._kernel_arguments = kernel_arguments
         self._say = say
-        self._memory_mib = memory_mib
-        self._machines: dict[str, Machine] = {}
+        self._machines: dict[str, UmlMachine] = {}
         self._starting: dict[str, threading.Thread] = {}
         self._cut_off: set[str] = set()  # power was cut while the machine was still being started
         self._lock = threading.RLock()
@@ -66,13 +51,11 @@ class Hypervisor:
             thread.start()
 
     def press_power_button(self, instance_id: str) -> None:
-        """Ask the operating system to shut down."""
         machine = self.machine(instance_id)
         if machine is not None:
-            self._quietly(machine.press_power_button)
+            self._quietly(machine, machine.press_power_button)
 
     def power_off(self, instance_id: str) -> None:
-        """Cut the power."""
         with self._lock:
             machine = self._machines.get(instance_id)
             if machine is None:
@@ -81,7 +64,6 @@ class Hypervisor:
             machine.kill()
 
     def is_on(self, instance_id: str) -> bool:
-        """True from `power_on` until the machine has ended."""
         with self._lock:
             machine = self._machines.get(instance_id)
             starting = self._starting.get(instance_id)
@@ -90,21 +72,19 @@ class Hypervisor:
         return starting is not None and starting.is_alive()
 
     def plug(self, instance_id: str, nic: Nic) -> None:
-        """Hot-plug a network interface."""
         machine = self.machine(instance_id)
         if machine is None:
             return
-        self._subnets.ensure(nic.subnet_id)
+        self._gateway(nic.subnet_id)  # its bridge must be there
         interface = NetworkInterface(index=nic.device_index, mac=nic.mac, bridge=nic.subnet_id)
-        self._quietly(lambda: machine.attach_nic(interface))
+        self._quietly(machine, lambda: machine.attach_nic(interface))
 
     def unplug(self, instance_id: str, nic: Nic) -> None:
-        """Take a network interface away."""
         machine = self.machine(instance_id)
         if machine is not None:
-            self._quietly(lambda: machine.detach_nic(nic.device_index))
+            self._quietly(machine, lambda: machine.detach_nic(nic.device_index))
 
-    def machine(self, instance_id: str) -> Machine | None:
+    def machine(self, instance_id: str) -> UmlMachine | None:
         """The running machine of an instance; None before it was started and after it ended."""
         with self._lock:
             machine = self._machines.get(instance_id)
@@ -124,13 +104,10 @@ class Hypervisor:
             if image is None:
                 known = ", ".join(sorted(self._images))
                 raise LabError(f"there is no disk for image {order.image_id}, only for {known}")
-            self._subnets.ensure(order.primary.subnet_id)
-            gateway = self._subnets.gateway(order.primary.subnet_id)
-            address, length = gateway.split("/")
+            address, length = self._gateway(order.primary.subnet_id).split("/")
             spec = MachineSpec(
                 name=order.instance_id,
                 image=image,
-                memory_mib=self._memory_mib,
                 interfaces=(
                     NetworkInterface(index=PRIMARY_SLOT, mac=order.primary.mac, bridge=order.primary.subnet_id),
                 ),
@@ -140,7 +117,10 @@ class Hypervisor:
             )
             machine = self._builder.power_on(spec)
         except LabError as error:
-            self._say(f"the machine of {order.instance_id} did not start: {error}")
+            with self._lock:
+                is_wanted = order.instance_id not in self._cut_off
+            if is_wanted:
+                self._say(f"the machine of {order.instance_id} did not start: {error}")
             return
         with self._lock:
             self._machines[order.instance_id] = machine
@@ -148,9 +128,10 @@ class Hypervisor:
         if cut:
             machine.kill()
 
-    def _quietly(self, act: Callable[[], None]) -> None:
-        """Report, but do not raise: a machine that ends at the same moment is no error of the control plane."""
+    def _quietly(self, machine: UmlMachine, act: Callable[[], None]) -> None:
+        """Say what failed, but do not raise. A machine that ended meanwhile is no news: the control plane tells it."""
         try:
             act()
         except LabError as error:
-            self._say(str(error))
+            if machine.is_running():
+                self._say(str(error))

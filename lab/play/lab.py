@@ -12,29 +12,27 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import boto3
 from botocore.config import Config
 
-from lab.aws import FAST, ControlPlane, MountTargetView, RecordView, Timing
+from lab.aws import ControlPlane, MountTargetView, RecordView
 from lab.base.addresses import CONTROL_ADDRESS
+from lab.base.bounded_server import BoundedServer
 from lab.base.errors import LabError, LabPreconditionError
-from lab.base.waiting import wait_for
 from lab.client import writer as writer_program
 from lab.client.collector import Collector
 from lab.client.ledger import Ledger
-from lab.edges.metadata import InstanceMetadata, MetadataService
+from lab.edges.metadata import MetadataService
 from lab.edges.metadata_http import MetadataServer
 from lab.edges.names import Names
 from lab.edges.names_server import NamesServer
-from lab.edges.role_credentials import RoleCredentials
 from lab.hardware.file_server import FileServer, MountTarget
-from lab.hardware.machine import Machine, MachineSpec, NetworkInterface
+from lab.hardware.machine import MachineSpec, NetworkInterface
 from lab.hardware.network import Network, Subnet
 from lab.hardware.probe import Kernel
-from lab.hardware.uml import UmlMachines
+from lab.hardware.uml import UmlMachine, UmlMachines
 from lab.image.images import Images
 from lab.play.hypervisor import Hypervisor
 from lab.play.wiring import Wiring
@@ -51,25 +49,22 @@ MACHINES_MIB = 6 * 320  # file server, client, and up to four instances for a mo
 class Lab:
     """A running lab. Use as a context manager."""
 
-    def __init__(
-        self, kernel: Kernel, images: Images, run_directory: Path, say: Callable[[str], None], timing: Timing = FAST
-    ) -> None:
+    def __init__(self, kernel: Kernel, images: Images, run_directory: Path, say: Callable[[str], None]) -> None:
         """`say` is called, from many threads, with one sentence for everything that a person should know."""
         self._images = images
         self._run_directory = run_directory
         self._say = say
         self._closing = threading.Event()
-        self._closers: list[Callable[[], object]] = []
+        self._ending = ExitStack()
         self.network = Network()
         self.machines = UmlMachines(kernel, run_directory, self.network, memory_mib=MACHINES_MIB)
         # Told on the kernel's command line, so that the image is the same as on AWS.
         arguments = (f"systemd.setenv=AWS_ENDPOINT_URL=http://{CONTROL_ADDRESS}:4566",)
-        self.hypervisor = Hypervisor(self.machines, self, images.instances, arguments, say)
-        self.control_plane = ControlPlane(self.hypervisor, timing, address=CONTROL_ADDRESS, port=4566)
+        self.hypervisor = Hypervisor(self.machines, self.gateway, images.instances, arguments, say)
+        self.control_plane = ControlPlane(self.hypervisor, address=CONTROL_ADDRESS, port=4566)
         self.ledger = Ledger()
-        self._has_writer_program = False
         self.file_server: FileServer
-        self.client: Machine
+        self.client: UmlMachine
 
     def __enter__(self) -> Lab:
         try:
@@ -84,18 +79,13 @@ class Lab:
             raise
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
         """End every part in reverse order, even if one of them raises. Safe to repeat."""
         self._closing.set()
-        closers, self._closers = self._closers, []
-        with ExitStack() as closing:
-            for closer in closers:
-                closing.callback(closer)
+        self._ending.close()
 
     def boto3_client(self, service: str) -> Any:
         """An operator's client to the control plane, with bounded calls."""
@@ -109,30 +99,24 @@ class Lab:
             config=Config(connect_timeout=3, read_timeout=60, retries={"total_max_attempts": 2}),
         )
 
-    def ensure(self, subnet_id: str) -> None:
-        """The bridge of a subnet of the control plane (for the hypervisor)."""
-        for view in self.control_plane.subnets():
-            if view.id == subnet_id:
-                self.network.add_subnet(Subnet(name=view.id, cidr=view.cidr, zone=view.zone))
-                return
-        raise LabError(f"no subnet {subnet_id} in the control plane")
-
     def gateway(self, subnet_id: str) -> str:
-        """The gateway of a subnet (for the hypervisor)."""
+        """The gateway of one of the control plane's subnets, with prefix length; its bridge is there afterwards."""
+        view = next((view for view in self.control_plane.subnets() if view.id == subnet_id), None)
+        if view is None:
+            raise LabError(f"no subnet {subnet_id} in the control plane")
+        self.network.add_subnet(Subnet(name=view.id, cidr=view.cidr, zone=view.zone))
         return self.network.gateway(subnet_id)
 
     def crash(self, instance_id: str) -> None:
         """Cut the power of an instance, behind the back of the control plane."""
         self.hypervisor.power_off(instance_id)
 
-    def start_writers(self, name: str, label: str = "w") -> None:
-        """Let the client machine write to `name` from now on. Each start needs its own `label`. Raises LabError."""
-        if not self._has_writer_program:  # once, because the console is slow
-            script = Path(writer_program.__file__).read_text()
-            self.client.exec(f"cat > /root/writer.py <<'END_OF_WRITER'\n{script}\nEND_OF_WRITER")
-            self._has_writer_program = True
-        target = f"--service {name} --collector {self._collector_address} --label {label}"
-        started = self.client.exec(f"systemd-run --quiet --unit=writers-{label} python3 /root/writer.py {target}")
+    def start_writers(self, name: str) -> None:
+        """Let the client machine write to `name` from now on; once in a lab. Raises LabError."""
+        script = Path(writer_program.__file__).read_text()
+        self.client.exec(f"cat > /root/writer.py <<'END_OF_WRITER'\n{script}\nEND_OF_WRITER")
+        target = f"--service {name} --collector {self._collector_address}"
+        started = self.client.exec(f"systemd-run --quiet --unit=writers python3 /root/writer.py {target}")
         if started.exit_code:
             raise LabError(f"the client's writers did not start: {started.output.strip()}")
 
@@ -149,30 +133,26 @@ class Lab:
     def _start(self) -> None:
         self.network.start()
         self.network.add_subnet(CLIENT_SUBNET)
-        self._closers.append(self.hypervisor.end_all)
+        self._ending.callback(self.hypervisor.end_all)
         self.control_plane.start()
-        self._closers.append(self.control_plane.stop)
+        self._ending.callback(self.control_plane.stop)
         wiring = Wiring(self.control_plane)
-        metadata = MetadataServer(
-            wiring.instance_metadata,
-            MetadataService(credentials=self._credentials),
-        )
-        metadata.open()
-        self._closers.append(metadata.close)
-        names = NamesServer(Names(wiring.zones, wiring.mount_targets, wiring.zone_of))
-        names.open()
-        self._closers.append(names.close)
+        self._serve(MetadataServer(wiring.instance_metadata, MetadataService()))
+        self._serve(NamesServer(Names(wiring.zones, wiring.mount_targets, wiring.zone_of)))
         collector = Collector(self.ledger, address=CONTROL_ADDRESS)
-        collector.open()
-        self._closers.append(collector.close)
+        self._serve(collector)
         self._collector_address = f"{CONTROL_ADDRESS}:{collector.port}"
         self.file_server = FileServer(self.machines, self._images.server, self._run_directory / "efs.ext4")
-        self._closers.append(self.file_server.stop)
+        self._ending.callback(self.file_server.stop)
         self.client = self._power_on_client()
-        self._closers.append(self.client.kill)
+        self._ending.callback(self.client.kill)
         threading.Thread(target=self._plumb, name="plumbing", daemon=True).start()
 
-    def _power_on_client(self) -> Machine:
+    def _serve(self, server: BoundedServer | NamesServer) -> None:
+        server.open()
+        self._ending.callback(server.close)
+
+    def _power_on_client(self) -> UmlMachine:
         gateway = self.network.gateway(CLIENT_SUBNET.name).split("/")[0]
         return self.machines.power_on(
             MachineSpec(
@@ -204,7 +184,6 @@ class Lab:
                     )
 
     def _plug(self, target: MountTargetView) -> None:
-        self.ensure(target.subnet_id)
         gateway, length = self.gateway(target.subnet_id).split("/")
         macs = {nic.id: nic.mac for nic in self.control_plane.network_interfaces()}
         self.file_server.add_mount_target(
@@ -221,20 +200,3 @@ class Lab:
             act()
         except LabError as error:
             self._say(f"the file server does not serve {what}: {error}")
-
-    def _credentials(self, instance: InstanceMetadata, now_s: float) -> RoleCredentials:
-        view = wait_for(
-            lambda: self.control_plane.instance_by_address(instance.address),
-            f"credentials of {instance.instance_id}",
-            deadline_s=1.0,
-        )
-        given = view.credentials
-        if given is None:
-            raise LabError(f"{instance.instance_id} has no role")
-        return RoleCredentials(
-            access_key_id=given.access_key_id,
-            secret_access_key=given.secret_access_key,
-            token=given.token,
-            issued_at_s=now_s,
-            expires_at_s=now_s + 6 * 3600,
-        )

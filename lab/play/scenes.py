@@ -4,8 +4,6 @@ For: `lab.demo` and tests/lab. Guarantees: each scene uses the product's own mea
 operator's promotion) and is measured from outside. Does not: decide whether the run was good.
 """
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,6 +26,7 @@ class OperatorClients:
         self.ec2: Any = stage.lab.boto3_client("ec2")
         self.autoscaling: Any = stage.lab.boto3_client("autoscaling")
         self.ssm: Any = stage.lab.boto3_client("ssm")
+        self.cloudformation: Any = stage.lab.boto3_client("cloudformation")
 
 
 def synthesized(service: str, image_id: str, out: Path) -> tuple[Template, Phase]:
@@ -38,17 +37,13 @@ def synthesized(service: str, image_id: str, out: Path) -> tuple[Template, Phase
 
 
 def deploy_scene(stage: Stage, template: Template, synth: Phase) -> Scene:
-    """Deploy the template for the first time."""
     stage.scene = "deploy"
     start_s = stage.now_s() - synth.duration_s
     stage.say(f"deploying {template.path.name}, {template.path.stat().st_size:,} bytes, sha256 {template.sha256[:12]}")
     began_s = stage.now_s()
     deploy(stage.lab.boto3_client("cloudformation"), template)
     end_s = stage.now_s()
-    phases = (
-        synth,
-        Phase(name="create-stack", start_s=synth.duration_s, duration_s=end_s - began_s, outcome="ok"),
-    )
+    phases = (synth, Phase(name="create-stack", start_s=synth.duration_s, duration_s=end_s - began_s, outcome="ok"))
     return Scene(
         name="deploy",
         happened=f"stack {template.stack_name} deployed from the synthesized template",

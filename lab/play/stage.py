@@ -5,13 +5,11 @@ second; a scene is measured by the client's acknowledged writes, not by what the
 Does not: decide what is played.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +23,7 @@ from lab.hardware.probe import Kernel
 from lab.image.images import IMAGE_IDS, SERVICE, Images
 from lab.play.lab import Lab
 from lab.play.standing import Standing, read_standing
-from lab.report.model import Event, Scene
-from lab.report.snapshot import InterfaceRow, MachineRow, Snapshot
+from lab.report.model import Event, InterfaceRow, MachineRow, Scene, Snapshot, parts_of
 from services.load import load_service
 
 HEAL_LIMIT_S = 120.0
@@ -45,6 +42,9 @@ class Stage:
     scene: str = ""
     doing: str = ""
     image_versions: dict[str, str] = field(default_factory=dict)  # by image id
+    planned: tuple[str, ...] = ()  # the scenes of this run, in order
+    _ended: dict[str, bool] = field(default_factory=dict)  # by scene: whether it healed
+    _launched_s: dict[str, float] = field(default_factory=dict)  # by instance id: its first event
     _events: list[Event] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _reported: str = ""
@@ -63,13 +63,15 @@ class Stage:
             self.doing = sentence
             self._events.append(Event(at_s=self.now_s(), sentence=sentence))
 
+    def note_end(self, scene: Scene) -> None:
+        """A scene is over; the display shows how it ended."""
+        self._ended[scene.name] = scene.healed
+
     def events(self) -> tuple[Event, ...]:
-        """Everything so far, oldest first."""
         with self._lock:
             return tuple(self._events)
 
     def standing(self) -> Standing:
-        """Who serves now."""
         found = read_standing(self.lab.control_plane, self._ssm, self.service, self.record_name)
         said = f"{found.instance_id} ({found.zone}): {found.sentence}"
         if found.instance_id and found.sentence and said != self._reported:
@@ -95,15 +97,19 @@ class Stage:
         sentence = happened(before)
         self.say(sentence)
         act(before)
-        reason = ""
+        reason, ready_s = "", event_s
         try:
-            self._await_successor(before, image_id)
+            ready_s = self._await_successor(before, image_id)
         except LabTimeout as timeout:
             reason = str(timeout)
         after = self.standing()
-        return self._measure(name, sentence, before, after, start_s, event_s, reason)
+        scene = self._measure(name, sentence, before, after, start_s, event_s, reason)
+        launched_s = self._launched_s.get(after.instance_id)
+        return replace(scene, parts=parts_of(event_s, launched_s, ready_s, after.phases))
 
-    def _await_successor(self, before: Standing, image_id: str | None) -> None:
+    def _await_successor(self, before: Standing, image_id: str | None) -> float:
+        """When it was ready, by `now_s`. Raises LabTimeout."""
+
         def is_there() -> bool:
             now = self.standing()
             is_other = now.instance_id != before.instance_id and image_id in (None, now.image_id)
@@ -120,6 +126,7 @@ class Stage:
             describe=lambda: self.lab.ledger.snapshot(time.monotonic()).last_trouble,
         )
         time.sleep(WATCHED_AFTER_S)
+        return ready_s - self.zero_s
 
     def _measure(
         self, name: str, happened: str, before: Standing, after: Standing, start_s: float, event_s: float, reason: str
@@ -156,7 +163,6 @@ class Stage:
         )
 
     def snapshot(self) -> Snapshot:
-        """What the live display shows."""
         cloud = self.lab.control_plane
         now_s = time.monotonic()
         ledger = self.lab.ledger.snapshot(now_s)
@@ -193,20 +199,30 @@ class Stage:
             per_second=ledger.per_second,
             gap_s=ledger.current_gap_s,
             events=self.events(),
+            scenes=tuple((name, self._state_of(name)) for name in self.planned),
         )
 
+    def _state_of(self, scene: str) -> str:
+        if scene in self._ended:
+            return "done" if self._ended[scene] else "failed"
+        return "now" if scene == self.scene else ""
+
     def _on_cloud_event(self, event: CloudEvent) -> None:
+        if event.kind == "instance":
+            self._launched_s.setdefault(event.subject, self.now_s())
         if event.kind == "stack" and " (" in event.text and "FAILED" not in event.text:
             return  # sixty lines, one per resource, would hide the story
         self.say(f"{event.subject}: {event.text}" if event.subject not in event.text else event.text)
 
 
 @contextmanager
-def open_stage(kernel: Kernel, images: Images, directory: Path, problems: list[str]) -> Iterator[Stage]:
+def open_stage(
+    kernel: Kernel, images: Images, directory: Path, problems: list[str], service: str = SERVICE
+) -> Iterator[Stage]:
     """A running lab with the service and its images. `problems` collects what goes wrong in the background."""
     with Lab(kernel, images, directory, problems.append) as lab:
-        stage = Stage(lab, SERVICE, load_service(SERVICE_FILES / f"{SERVICE}.yaml").dns.name)
+        stage = Stage(lab, service, load_service(SERVICE_FILES / f"{service}.yaml").dns.name)
         stage.image_versions = {image_id: version for version, image_id in IMAGE_IDS.items()}
         for version, image_id in IMAGE_IDS.items():
-            lab.control_plane.register_image(image_id, f"{SERVICE}-{version}", {"version": version})
+            lab.control_plane.register_image(image_id, f"{service}-{version}", {"version": version})
         yield stage

@@ -4,8 +4,6 @@ For: scenes wait until a standing is good; reports and tests compare two of them
 the control plane and from the state that the instance reported. Does not: change anything.
 """
 
-from __future__ import annotations
-
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -52,7 +50,6 @@ class Standing:
 
 
 def read_standing(control_plane: ControlPlane, ssm: Any, service: str, record_name: str) -> Standing:
-    """The present standing of `service`."""
     reported = _reported(ssm, service)
     state = reported or State()
     instance_id = state.instance_id

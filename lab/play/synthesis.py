@@ -4,8 +4,6 @@ For: the lab deploys the file and reports its hash. Guarantees: no account, no l
 the last lines of the CLI. Does not: deploy, or change the template.
 """
 
-from __future__ import annotations
-
 import hashlib
 import json
 import os

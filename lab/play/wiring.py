@@ -4,15 +4,14 @@ For: `lab.edges` decides its answers from these. Guarantees: every answer is the
 only the moment when an attachment was first seen is remembered. Does not: decide what is answered.
 """
 
-from __future__ import annotations
-
 import time
 from collections import defaultdict
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from ipaddress import ip_address, ip_network
 
 from lab.aws import ControlPlane, InstanceView, NetworkInterfaceView, SubnetView
-from lab.edges.metadata import InstanceMetadata, InterfaceMetadata
+from lab.edges.metadata import InstanceMetadata, InterfaceMetadata, RoleCredentials
 from lab.edges.names import HostedZone, Record
 
 ACCOUNT_ID = "123456789012"
@@ -52,6 +51,7 @@ class Wiring:
             user_data=instance.user_data.encode() if instance.user_data else None,
             target_lifecycle_state=self._cloud.target_lifecycle_state(instance.id),
             role_name=instance.role_name or None,
+            credentials=RoleCredentials(**asdict(instance.credentials)) if instance.credentials else None,
             profile_arn=instance.instance_profile_arn,
         )
 

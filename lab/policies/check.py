@@ -4,8 +4,6 @@ For: tests. Guarantees: each finding is one sentence that names role, action and
 whose judgements are passed in. Does not: decide what a full run is.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -30,7 +28,6 @@ class Reason:
     resource: str = ""
 
     def covers(self, grant: Grant) -> bool:
-        """True when this is the reason for that grant."""
         return (
             grant.role.startswith(self.role)
             and self.action == grant.action

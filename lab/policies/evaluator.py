@@ -4,8 +4,6 @@ For: `lab.policies.check`. Guarantees: no network; one process for any number of
 time. Does not: evaluate by itself: @cloud-copilot/iam-simulate does, pinned in package.json (docs/decisions/009).
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Iterable
@@ -58,7 +56,6 @@ class Judgement:
 
     @property
     def sentence(self) -> str:
-        """What was found, for a person."""
         who = f"{self.role.logical_id}: {self.call.action}"
         if self.missing:
             return f"{who}: the call log does not name {', '.join(self.missing)}, without which AWS would not decide"

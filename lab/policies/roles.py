@@ -4,8 +4,6 @@ For: the policy check. Guarantees: logical ids are the template's; inline and at
 of the template is resolved, because the documents are read back from IAM. Does not: read trust policies.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,8 +20,6 @@ class Role:
 
 @dataclass(frozen=True, kw_only=True)
 class Grant:
-    """One action allowed by one statement of one role."""
-
     role: str  # logical id
     statement: str
     action: str

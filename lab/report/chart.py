@@ -4,8 +4,6 @@ For: templates/report.html draws them. Guarantees: all positions are per cent of
 its seconds as text, so colour is never the only sign. Does not: decide what is good; outcomes are the agent's words.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from lab.report.model import Phase, Scene
@@ -46,6 +44,12 @@ class Chart:
     rates: tuple[Rate, ...] = ()
     top_rate: int = 0
 
+    @property
+    def label(self) -> str:
+        """What the picture of the rates shows, for whoever cannot see it."""
+        away = self.bars[0]
+        return f"acknowledged writes per second, up to {self.top_rate}; {away.name}: {away.value}"
+
 
 def outage_chart(scene: Scene) -> Chart:
     """Writes per second and the outage, in seconds since the event. Only for a scene that has an outage."""
@@ -54,8 +58,13 @@ def outage_chart(scene: Scene) -> Chart:
     from_s = max(scene.start_s, min(start_s, scene.event_s - MARGIN_S))
     axis = _Axis(scene.event_s, from_s, min(max(scene.end_s, end_s), end_s + MARGIN_S))
     name = "service away" if scene.zone_from else "until the first write"
+    away = axis.bar(name, "outage" if scene.zone_from else "part", start_s, scene.outage_s, f"{scene.outage_s:.1f} s")
+    parts = (
+        axis.bar(part.name, "part", scene.event_s + part.start_s, part.duration_s, f"{part.duration_s:.1f} s")
+        for part in scene.parts
+    )
     return Chart(
-        bars=(axis.bar(name, "outage", start_s, scene.outage_s, f"{scene.outage_s:.1f} s"),),
+        bars=(away, *parts),
         ticks=axis.ticks(),
         event=axis.at(scene.event_s),
         rates=_rates(scene, axis),

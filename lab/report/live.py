@@ -9,27 +9,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from lab.report.model import one_line
+from lab.report.model import Snapshot, one_line
 from lab.report.screen import screen
-from lab.report.snapshot import Snapshot
+
+PERIOD_S = 1 / 6
 
 
 class Display:
-    """Shows what `snapshot()` says, `per_second` times a second, until closed. Use as a context manager."""
+    """Shows what `snapshot()` says, every `PERIOD_S`, until closed. Use as a context manager."""
 
-    def __init__(
-        self, snapshot: Callable[[], Snapshot], *, console: Console | None = None, per_second: float = 6
-    ) -> None:
+    def __init__(self, snapshot: Callable[[], Snapshot], *, console: Console | None = None) -> None:
         """`snapshot` is called from the display's own thread; an error in it is shown, not raised."""
         self._snapshot = snapshot
         self._console = console or Console(highlight=False)
-        self._period_s = 1.0 / per_second
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="display", daemon=True)
         self._printed = 0
@@ -43,9 +40,7 @@ class Display:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -68,7 +63,7 @@ class Display:
         self._printed = len(snapshot.events)
 
     def _run(self) -> None:
-        while not self._stop.wait(self._period_s):
+        while not self._stop.wait(PERIOD_S):
             try:
                 snapshot = self._snapshot()
             except Exception as failure:  # whatever the lab is going through, the display goes on

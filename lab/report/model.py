@@ -1,10 +1,9 @@
 """One run of the lab as plain data, for the report and the display.
 
-For: the demo fills it; `report_json`, `report_html` and `live` show it. Guarantees: frozen values; all `_s` are seconds
-since the run began, except durations. Does not: measure; `findings` only reads what is stated.
+For: the demo fills a `Report`, which `report_json` and `report_html` show; `lab.play.stage` fills a `Snapshot` several
+times a second, which `screen` shows. Guarantees: frozen values; all `_s` are seconds since the run began, except
+durations, ages and gaps. Does not: measure; `findings` only reads what is stated.
 """
-
-from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -36,8 +35,9 @@ class Phase:
 class Scene:
     """One scene: something was done at `event_s`, and this is how the service came back.
 
-    `outage_s`: longest stretch without an acknowledged write (definition: lab.client.ledger). `per_second`:
-    acknowledged writes in each second from `start_s` on. `phases`: of the agent's boot, or of the deployment.
+    `outage_s`: longest stretch without an acknowledged write (definition: lab.client.ledger). Only a scene with a
+    `zone_from` has an outage. `per_second`: acknowledged writes in each second from `start_s` on. `phases`: of the
+    agent's boot, or of the deployment. `parts`: from the event until the new instance was ready, in seconds since it.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Scene:
     instance_to: str = ""
     outage_start_s: float | None = None
     phases: tuple[Phase, ...] = ()
+    parts: tuple[Phase, ...] = ()
     per_second: tuple[int, ...] = ()
     acknowledged: int = 0
     lost: int = 0
@@ -68,8 +69,6 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """A whole run."""
-
     service: str
     record_name: str
     record_ttl_s: int
@@ -111,6 +110,70 @@ class Report:
         if not self.same_template:
             found.append("the deployed template is not the synthesized one")
         return tuple(found)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MachineRow:
+    """One machine. `state` is EC2's word, `lifecycle` the group's; `age_s` since it was launched."""
+
+    instance_id: str
+    zone: str
+    image_version: str
+    state: str
+    lifecycle: str
+    age_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class InterfaceRow:
+    """One zone's fixed network interface. `attached_to` is an instance id, empty when free."""
+
+    zone: str
+    id: str
+    address: str
+    attached_to: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot:
+    """Everything on the screen. `events` are all since the beginning, oldest first; only ever appended to."""
+
+    now_s: float
+    scene: str
+    doing: str  # one sentence
+    machines: tuple[MachineRow, ...] = ()
+    interfaces: tuple[InterfaceRow, ...] = ()
+    record_name: str = ""
+    record_value: str = ""  # empty: no record yet
+    acknowledged: int = 0
+    per_second: tuple[int, ...] = ()  # acknowledged writes, oldest second first
+    gap_s: float | None = None  # since the last acknowledged write; None before the first
+    events: tuple[Event, ...] = ()
+    scenes: tuple[
+        tuple[str, str], ...
+    ] = ()  # all of the run in order: name, and "done", "now", "failed" or "" (to come)
+
+
+def took(scene: Scene) -> str:
+    """How long the scene took, and for whom: only clients that were served before can have an outage."""
+    if not scene.zone_to:
+        return f"done in {scene.end_s - scene.event_s:.1f} s"
+    return f"{'back' if scene.zone_from else 'up'} after {scene.outage_s:.1f} s"
+
+
+def parts_of(event_s: float, launched_s: float | None, ready_s: float, boot: tuple[Phase, ...]) -> tuple[Phase, ...]:
+    """The parts of a recovery: until the launch, launch and system start, the agent's boot; () if not known.
+
+    All times are seconds since the run began. `boot` counts from the start of the agent."""
+    boot_s = max((phase.start_s + phase.duration_s for phase in boot), default=0.0)
+    if launched_s is None or not event_s <= launched_s <= ready_s - boot_s:
+        return ()
+    edges = (event_s, launched_s, ready_s - boot_s, ready_s)
+    names = ("noticed, until the launch", "launch and system start", "the agent's boot")
+    return tuple(
+        Phase(name=name, start_s=begin - event_s, duration_s=end - begin, outcome="ok")
+        for name, begin, end in zip(names, edges, edges[1:], strict=False)
+    )
 
 
 def sentence(scene: Scene) -> str:

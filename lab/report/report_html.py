@@ -5,17 +5,15 @@ doctype, every text escaped, both colour schemes, narrow screens; whole file or 
 sums for display. The page itself is templates/report.html.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from bootstrap.base.files import replace_file
 from lab.report.chart import outage_chart, phases_chart
-from lab.report.model import Report, Scene, one_line, sentence
-from lab.report.report_json import write_whole
+from lab.report.model import Report, one_line, sentence, took
 
 _PAGES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -27,16 +25,15 @@ _PAGES = Environment(
 
 
 def render(report: Report) -> str:
-    """The page."""
-    page = _PAGES.get_template("report.html").render(
-        report=report, numbers=_numbers(report), versions=_versions(report)
-    )
+    versions = [*([("this computer", report.machine)] if report.machine else []), *report.versions.items()]
+    page = _PAGES.get_template("report.html").render(report=report, numbers=_numbers(report), versions=versions)
     return "\n".join(one_line(line) for line in page.strip().split("\n")) + "\n"
 
 
 def write_html(report: Report, path: Path) -> None:
     """Write the page to `path`, whose directory is made where missing. Raises OSError."""
-    write_whole(path, render(report))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    replace_file(path, render(report))
 
 
 def _numbers(report: Report) -> list[tuple[str, str]]:
@@ -49,16 +46,6 @@ def _numbers(report: Report) -> list[tuple[str, str]]:
     ]
 
 
-def _versions(report: Report) -> list[tuple[str, str]]:
-    return [*([("this computer", report.machine)] if report.machine else []), *report.versions.items()]
-
-
-def _result(scene: Scene) -> str:
-    if not scene.zone_to:
-        return f"done in {scene.end_s - scene.event_s:.1f} s"
-    return f"{'back' if scene.zone_from else 'up'} after {scene.outage_s:.1f} s"
-
-
 def _unbroken(text: str) -> Markup:
     """Escaped, and no line break between a figure and its unit."""
     return Markup(re.sub(r"(\d) s\b", "\\1&#160;s", str(escape(text))))
@@ -67,7 +54,7 @@ def _unbroken(text: str) -> Markup:
 _PAGES.filters |= {
     "outage_chart": outage_chart,
     "phases_chart": phases_chart,
-    "result": _result,
+    "result": took,
     "sentence": sentence,
     "unbroken": _unbroken,
 }

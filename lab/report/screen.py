@@ -4,18 +4,18 @@ For: `lab.report.live` shows it in place. Guarantees: exactly the number of line
 so nothing wraps or jumps; words tell the state, and colour only repeats them. Does not: touch the terminal.
 """
 
-from __future__ import annotations
-
 from rich.cells import cell_len
 from rich.text import Text
 
-from lab.report.model import one_line
-from lab.report.snapshot import InterfaceRow, MachineRow, Snapshot
+from lab.report.model import InterfaceRow, MachineRow, Snapshot, one_line
 
 AWAY_S = 1.0  # a longer time without an acknowledged write is shown as an outage
 MACHINE_ROWS = 4
 _BARS = "▁▂▃▄▅▆▇█"
 _PLAIN_BARS = ".:-=+*%#"
+_SCENE_SIGNS = {"done": "✓", "failed": "✕", "now": "▶", "": "·"}
+_PLAIN_SCENE_SIGNS = {"done": "+", "failed": "x", "now": ">", "": "."}
+_SCENE_STYLE = {"done": "green", "failed": "bold red", "now": "bold", "": "dim"}
 _LIFECYCLE_STYLE = {"InService": "green", "Terminated": "dim", "": "dim"}
 
 
@@ -24,7 +24,7 @@ def screen(snapshot: Snapshot, width: int, height: int, *, unicode: bool = True)
     lines = [
         _header(snapshot, width),
         Text(f" {one_line(snapshot.doing)}"),
-        Text(),
+        _scenes(snapshot, unicode=unicode),
         *_machines(snapshot.machines),
         Text(),
         *_interfaces(snapshot),
@@ -47,6 +47,15 @@ def _header(snapshot: Snapshot, width: int) -> Text:
     left, right = f" soloist lab   {snapshot.scene}", f"{snapshot.now_s:7.1f} s "
     room = max(0, width - cell_len(left) - cell_len(right))
     return Text(left + " " * room + right, style="bold reverse")
+
+
+def _scenes(snapshot: Snapshot, *, unicode: bool) -> Text:
+    """All scenes of the run on one line, each with its state as a sign; empty where no plan is known."""
+    signs = _SCENE_SIGNS if unicode else _PLAIN_SCENE_SIGNS
+    line = Text()
+    for name, state in snapshot.scenes:
+        line.append(f" {signs[state]} {name} ", style=_SCENE_STYLE[state])
+    return line
 
 
 def _heading(text: str) -> Text:

@@ -6,8 +6,6 @@ the target lifecycle state, instead of a boot graph, systemd and health checks.
 Guarantees: adds no rule of its own. Does not: end an instance that gives up; it asks the group to.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -30,7 +28,7 @@ from lab.simulation.fleet import Fleet
 from lab.simulation.frame import Frame
 from lab.simulation.judge import Judge
 from lab.simulation.machine import Machine
-from lab.simulation.surroundings import Fence, GuestThreads, GuestTime, Worker
+from lab.simulation.surroundings import Fence, GuestThreads, GuestTime, Worker, Writers
 
 WATCH_S = 4.0  # between looks at the target lifecycle state
 LEASE_SPARE_S = 30.0
@@ -49,7 +47,8 @@ class Agent:
         self._machine = machine
         self._cloud = cloud
         self._clock, self._threads = GuestTime(machine), GuestThreads(machine)
-        self._stop = StopRequest(self._threads.event())
+        self._stopping = self._threads.event()
+        self._stop = StopRequest(self._stopping)
         self._judge = judge
         worker = self._worker = Worker(machine, files, judge)
         self._parts = LeaseParts(
@@ -74,6 +73,7 @@ class Agent:
             address="",
             subnet_cidr="",
         )
+        self._writers = Writers(machine, files)
         self._claim = Claim(self._ec2, zone, machine.id, self._tenure.permit)
         self._belongings = Belongings(machine, self._claim, self._clock)
 
@@ -111,25 +111,34 @@ class Agent:
         if machine.is_cut or self._stop.is_requested:
             return False
         machine.mount()
+        if not self._tried(lambda: self._tenure.enter(self._writers, self._deadline(LONG_S, "data"))):
+            return False
         machine.engine.wait(rng.uniform(0.02, 0.3))
         if self._stop.is_requested or not machine.start_service(generation):
             return False
+        self._judge.serves(machine, generation)
         self._frame.tell(f"{machine.id} serves with generation {generation}")
         return True
 
     def _serve(self) -> None:
         machine = self._machine
         self._threads.start("launch-hook", self._continue)
-        while True:
-            self._clock.wait(self._stop.event, WATCH_S)
-            if self._keeper.lost is not None or machine.guard.memory.is_over or not machine.is_running:
-                self._end("lost", has_served=False)
-                return
-            if machine.group_state == "Terminating:Wait":
-                self._frame.tell(f"{machine.id} stops gracefully")
-                self._release_all(has_served=True)
-                self._tried(lambda: complete_hook(self._group, "drain", "CONTINUE", self._deadline(RELEASE_S, "hook")))
-                return
+        finding = ""
+        while not finding:
+            self._stopping.watch(WATCH_S, lambda: not self._finding())
+            finding = self._finding()
+        if finding == "lost":
+            self._end("lost", has_served=False)
+            return
+        self._frame.tell(f"{machine.id} stops gracefully")
+        self._release_all(has_served=True)
+        self._tried(lambda: complete_hook(self._group, "drain", "CONTINUE", self._deadline(RELEASE_S, "hook")))
+
+    def _finding(self) -> str:
+        machine = self._machine
+        if self._keeper.lost is not None or machine.guard.memory.is_over or not machine.is_running:
+            return "lost"
+        return "terminating" if machine.group_state == "Terminating:Wait" else ""
 
     def _end(self, why: str, *, has_served: bool) -> None:
         self._release_all(has_served=has_served)
@@ -203,6 +212,9 @@ class Belongings:
             engine.after(engine.rng.uniform(0.2, 6.0), machine.processes_end, machine.epoch)
             engine.wait(2.0)
         return ["the service still runs"] if machine.is_running else []
+
+    def outsiders(self) -> list[str]:
+        return []
 
     def sync(self) -> list[str]:
         return []

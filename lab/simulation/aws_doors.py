@@ -4,8 +4,6 @@ For: lab.simulation.agent. Each class stands where the agent has an adapter of b
 with an answer or, after its time-out on the guest's clock, as a CloudError. Does not: decide anything, or ask again.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -16,7 +14,7 @@ from bootstrap.cloud.ec2 import NetworkInterface
 from bootstrap.cloud.route53 import RecordSet
 from bootstrap.lease.evidence import LeaseEvidence
 from bootstrap.lease.rules.observation import SHUTTING_DOWN, GroupAnswer, HolderAnswer, NoAnswer
-from lab.simulation.control_plane import Address, ControlPlane
+from lab.simulation.control_plane import Address, Call, ControlPlane
 from lab.simulation.engine import TIMED_OUT
 from lab.simulation.fleet import Fleet
 from lab.simulation.frame import Frame
@@ -38,10 +36,8 @@ class Calls:
     def call(self, operation: Callable[[], Any], *, service: str = "", may_be_late: bool = False) -> Any:
         """What `operation` returns, in its own time. Raises CloudError."""
         name = service or self._service
-        answer = self._machine.engine.wait(
-            API_TIMEOUT_S,
-            lambda reply: self._cloud.request(self._machine, name, operation, reply, may_be_late=may_be_late),
-        )
+        call = Call(self._cloud, self._machine, name, operation, may_be_late=may_be_late)
+        answer = self._machine.engine.wait(API_TIMEOUT_S, call.send)
         if answer is TIMED_OUT or isinstance(answer, NoAnswer):
             raise CloudError(f"{name} is unreachable", code="RequestTimeout", retryable=True)
         return answer
@@ -169,7 +165,8 @@ class Evidence(LeaseEvidence):
         self._holder = ""
 
     def gather(self, holder: str, deadline: Deadline) -> tuple[HolderAnswer | NoAnswer, GroupAnswer | NoAnswer]:
-        if holder != self._holder:
+        # A record that cannot be read names nobody, and the agent asks about itself: that is no new holder.
+        if holder not in (self._holder, self._machine.id):
             self._holder, self._machine.asked_s, self._machine.refused_s = holder, None, None
         state, group = super().gather(holder, deadline)
         if isinstance(state, HolderAnswer) and isinstance(group, GroupAnswer):

@@ -1,10 +1,8 @@
 """Rules of the takeover broken on purpose: when it may claim, by what, whom it may end, that it claims at all.
 
-For: lab.simulation.defects, which names them. Each says what is replaced in bootstrap.lease. Does not: say how it is
-seen.
+For: lab.simulation.defects. Each says which rule it breaks, what is replaced in bootstrap.lease, and in which words it
+may turn up.
 """
-
-from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -17,26 +15,28 @@ from bootstrap.lease.rules.actions import Publish, Wait
 from bootstrap.lease.rules.observation import GONE, GroupAnswer, HolderAnswer, NoAnswer, Observation, Seen
 from bootstrap.lease.rules.publish import Publication, judge_publication
 from bootstrap.lease.takeover import Takeover
-from lab.simulation.planting import Plant, Wrap
+from lab.simulation.planting import TWO_WRITERS, Places, defect, register, replacing
 
 Alter = Callable[[Observation, dict[str, Any]], Observation]
 Step = Callable[..., Any]
+OVER_A_HEALTHY_ONE = ("published over", TWO_WRITERS, "a healthy holder")
 
 
-def _step(wrap: Callable[[Step], Step]) -> Plant:
-    return lambda: [(takeover, "acquire_step", wrap)]
+def shown(rule: str, *seen_as: str) -> Callable[[Alter], Alter]:
+    """For a function that shows the acquire step something else than what was observed."""
+
+    def registered(alter: Alter) -> Alter:
+        def wrap(real: Step) -> Step:
+            return lambda memory, observation, **given: real(memory, alter(observation, given), **given)
+
+        register(alter.__name__, rule, seen_as, lambda: [(takeover, "acquire_step", wrap)])
+        return alter
+
+    return registered
 
 
-def _shown(alter: Alter) -> Plant:
-    """Show the acquire step something else than what was observed."""
-    return _step(lambda real: lambda memory, observation, **given: real(memory, alter(observation, given), **given))
-
-
-def _replaced(owner: Any, name: str, wrap: Wrap) -> Plant:
-    return lambda: [(owner, name, wrap)]
-
-
-def _no_clock_margin(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown("clocks may differ in rate")
+def no_clock_margin(observation: Observation, given: dict[str, Any]) -> Observation:
     seen = observation.seen
     if not isinstance(seen, Seen) or seen.record is None:
         return observation
@@ -44,7 +44,8 @@ def _no_clock_margin(observation: Observation, given: dict[str, Any]) -> Observa
     return replace(observation, seen=replace(seen, record=replace(seen.record, lease_duration_s=shorter_s)))
 
 
-def _own_timing(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown("a newcomer waits by the holder's timing, not its own", *OVER_A_HEALTHY_ONE)
+def own_timing(observation: Observation, given: dict[str, Any]) -> Observation:
     seen = observation.seen
     if isinstance(seen, NoAnswer) or seen.record is None:
         return observation
@@ -52,69 +53,70 @@ def _own_timing(observation: Observation, given: dict[str, Any]) -> Observation:
     return replace(observation, seen=replace(seen, record=record))
 
 
-def _silence_not_awaited(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown("a hiccup of EC2 is not silence", "though EC2 and")
+def silence_not_awaited(observation: Observation, given: dict[str, Any]) -> Observation:
     given["timing"] = replace(given["timing"], silence_s=0.0)
     return observation
 
 
-def _no_self_check(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown("an instance the group is ending shoots nobody", "which the group is ending")
+def no_self_check(observation: Observation, given: dict[str, Any]) -> Observation:
     if not isinstance(observation.group, GroupAnswer):
         return observation
     me = Member(lifecycle_state="InService", is_healthy=True)
     return replace(observation, group=replace(observation.group, me=me))
 
 
-def _shoots_healthy(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown("a healthy holder the group counts is never shot", "a healthy holder")
+def shoots_healthy(observation: Observation, given: dict[str, Any]) -> Observation:
     given["timing"] = replace(given["timing"], drain_deadline_s=0.0)
     if not isinstance(observation.group, GroupAnswer):
         return observation
     return replace(observation, group=replace(observation.group, holder=None))
 
 
-def _shutting_down_is_dead(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown("only `terminated` is proof")
+def shutting_down_is_dead(observation: Observation, given: dict[str, Any]) -> Observation:
     is_ending = isinstance(observation.holder, HolderAnswer) and observation.holder.state == "shutting-down"
     return replace(observation, holder=HolderAnswer(state="terminated")) if is_ending else observation
 
 
-def _proof_skipped(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown("fence: proof claims nothing without proof of death")
+def proof_skipped(observation: Observation, given: dict[str, Any]) -> Observation:
     given["policy"] = "proof-or-lease"
     return observation
 
 
-def _gone_at_once(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown(
+    "`no such instance` is proof only with a second witness, for a while, after the holder's own lease",
+    "published over",
+    TWO_WRITERS,
+)
+def gone_at_once(observation: Observation, given: dict[str, Any]) -> Observation:
     is_gone = isinstance(observation.holder, HolderAnswer) and observation.holder.state == GONE
     return replace(observation, holder=HolderAnswer(state="terminated")) if is_gone else observation
 
 
-def _refusal_is_proof(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown("a refusal to terminate proves nothing", *OVER_A_HEALTHY_ONE)
+def refusal_is_proof(observation: Observation, given: dict[str, Any]) -> Observation:
     return replace(observation, holder=HolderAnswer(state="terminated")) if observation.refusal else observation
 
 
-def _refusal_forgotten(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown("a refusal to terminate is believed for a while", "asks again to terminate")
+def refusal_forgotten(observation: Observation, given: dict[str, Any]) -> Observation:
     return replace(observation, refusal="")
 
 
-def _shoots_on_old_answers(observation: Observation, given: dict[str, Any]) -> Observation:
+@shown("nobody is terminated on an old answer", "a healthy holder")
+def shoots_on_old_answers(observation: Observation, given: dict[str, Any]) -> Observation:
     now_s, seen = given["now_s"], observation.seen
     if isinstance(seen, Seen) and observation.asked_s is not None:
         return replace(observation, seen=replace(seen, sent_s=now_s, returned_s=now_s), asked_s=now_s)
     return observation
 
 
-no_clock_margin = _shown(_no_clock_margin)
-own_timing = _shown(_own_timing)
-silence_not_awaited = _shown(_silence_not_awaited)
-no_self_check = _shown(_no_self_check)
-shoots_healthy = _shown(_shoots_healthy)
-shutting_down_is_dead = _shown(_shutting_down_is_dead)
-proof_skipped = _shown(_proof_skipped)
-gone_at_once = _shown(_gone_at_once)
-refusal_is_proof = _shown(_refusal_is_proof)
-refusal_forgotten = _shown(_refusal_forgotten)
-shoots_on_old_answers = _shown(_shoots_on_old_answers)
-
-
-def _silence_counts(real: Step) -> Step:
+@replacing(takeover, "acquire_step", "a look without an answer adds nothing to the wait", *OVER_A_HEALTHY_ONE)
+def silence_counts(real: Step) -> Step:
     def step(memory: Any, observation: Observation, **given: Any) -> Any:
         memory = replace(memory, same_until_s=max(memory.same_until_s, given["now_s"]))
         if isinstance(observation.seen, Seen) and observation.seen.text != memory.text and memory.generation > 0:
@@ -125,7 +127,8 @@ def _silence_counts(real: Step) -> Step:
     return step
 
 
-def _unparseable_is_free(real: Step) -> Step:
+@replacing(takeover, "acquire_step", "an unparseable record is held", "published over", TWO_WRITERS)
+def unparseable_is_free(real: Step) -> Step:
     def step(memory: Any, observation: Observation, **given: Any) -> Any:
         seen = observation.seen
         if isinstance(seen, Seen) and seen.generation and seen.record is None:
@@ -145,7 +148,8 @@ def _old_look_judged(real: Step) -> Step:
     return step
 
 
-def _never_takes_over(real: Step) -> Step:
+@replacing(takeover, "acquire_step", "a newcomer gets through in the end", "nobody serves")
+def never_takes_over(real: Step) -> Step:
     def step(memory: Any, observation: Observation, **given: Any) -> Any:
         memory, action = real(memory, observation, **given)
         if isinstance(action, Publish) and action.generation > 1:
@@ -164,11 +168,6 @@ def _gone_is_proof(real: Step) -> Step:
     return step
 
 
-silence_counts = _step(_silence_counts)
-unparseable_is_free = _step(_unparseable_is_free)
-never_takes_over = _step(_never_takes_over)
-
-
 def _asked_without_a_second_look(real: Step) -> Step:
     def ask(self: Any, seen: Any, *others: Any) -> Any:
         self._look = lambda: seen
@@ -180,7 +179,8 @@ def _asked_without_a_second_look(real: Step) -> Step:
     return ask
 
 
-def old_look_judged() -> list[tuple[Any, str, Wrap]]:
+@defect("an expired lease is judged by a fresh look", "an old look")
+def old_look_judged() -> Places:
     """Nor is there a second look after EC2 and the group were asked."""
     return [
         (takeover, "acquire_step", _old_look_judged),
@@ -188,7 +188,12 @@ def old_look_judged() -> list[tuple[Any, str, Wrap]]:
     ]
 
 
-def gone_is_proof() -> list[tuple[Any, str, Wrap]]:
+@defect(
+    "`no such instance` alone is weak: it needs the group's word and the holder's own lease",
+    "published over",
+    TWO_WRITERS,
+)
+def gone_is_proof() -> Places:
     return [(acquire, "_gone", _gone_is_proof), (watch, "is_gone", lambda real: _is_unknown)]
 
 
@@ -196,7 +201,8 @@ def _is_unknown(holder: HolderAnswer | NoAnswer | None, group: GroupAnswer | NoA
     return isinstance(holder, HolderAnswer) and holder.state == GONE
 
 
-def gap_counts() -> list[tuple[Any, str, Wrap]]:
+@defect("two sightings with nothing in between prove nothing about the time between", "published over", TWO_WRITERS)
+def gap_counts() -> Places:
     """With the weak proof of before: a spell goes on over looks that brought no answer, however long the gap."""
 
     def remember(real: Step) -> Step:
@@ -214,19 +220,25 @@ def gap_counts() -> list[tuple[Any, str, Wrap]]:
     ]
 
 
-one_record = _replaced(takeover, "new_record", lambda real: real)  # the file server reads the flag
-generation_reused = _replaced(
-    takeover,
-    "new_record",
-    lambda real: lambda *parts, generation, **given: real(*parts, generation=max(1, generation - 1), **given),
-)
-own_service_left = _replaced(
-    Takeover, "_remains", lambda real: lambda self: replace(real(self), is_service_stopped=True)
-)
-generation_kept = _replaced(Takeover, "_give_back", lambda real: lambda self, own: None)
+@replacing(takeover, "new_record", "a generation is never used twice", "not higher than all before")
+def generation_reused(real: Step) -> Step:
+    return lambda *parts, generation, **given: real(*parts, generation=max(1, generation - 1), **given)
 
 
-def _nonce_not_read(real: Step) -> Step:
+@replacing(Takeover, "_remains", "stop the own service first when a higher generation is met", "its own service")
+def own_service_left(real: Step) -> Step:
+    return lambda self, deadline: replace(real(self, deadline), is_service_stopped=True)
+
+
+@replacing(Takeover, "_give_back", "a generation that cannot be held is given back", "does not give it back")
+def generation_kept(real: Step) -> Step:
+    return lambda self, own: None
+
+
+@replacing(
+    takeover, "judge_publication", "EEXIST decides nothing, the nonce read back does", TWO_WRITERS, "which is that of"
+)
+def nonce_not_read(real: Step) -> Step:
     def judge(own: Any, seen: Any, **given: Any) -> Any:
         verdict = real(own, seen, **given)
         is_there = isinstance(seen, Seen) and seen.generation == own.generation
@@ -235,10 +247,8 @@ def _nonce_not_read(real: Step) -> Step:
     return judge
 
 
-nonce_not_read = _replaced(takeover, "judge_publication", _nonce_not_read)
-
-
-def _confirmed_at_once(real: Step) -> Step:
+@replacing(Takeover, "_confirmed", "look again after the settle period", TWO_WRITERS, "which is that of")
+def no_settle(real: Step) -> Step:
     def confirmed(self: Any, own: Any, sent_s: float, deadline: Any) -> float | None:
         timing, clock = self._parts.timing, self._parts.clock
         read_back = self._parts.directory.publish(own, timing.request_timeout_s)
@@ -249,6 +259,3 @@ def _confirmed_at_once(real: Step) -> Step:
         return None
 
     return confirmed
-
-
-no_settle = _replaced(Takeover, "_confirmed", _confirmed_at_once)

@@ -5,14 +5,13 @@ zero except for a guest that was paused while its lease ran out and policy `proo
 Does not: know the rules that are to prevent it.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from bootstrap.fence.protocol import FenceRequest
 from bootstrap.fence.rules import TICK_S, FenceMemory
 from bootstrap.lease.rules.acquire import FRESH_S
+from bootstrap.lease.rules.last_writer import FLOOR
 from bootstrap.lease.rules.record import LeaseRecord
 from bootstrap.lease.takeover import REFUSAL_HOLDS_S
 from lab.simulation.control_plane import ControlPlane
@@ -56,10 +55,12 @@ class Checker:
         self.displaced_late: list[float] = []  # seconds after its time-out that a publication landed over a holder
         self.violations: list[str] = []
         self.overlaps: list[Overlap] = []
+        self._taken: list[tuple[str, int, str, float]] = []  # from whom, its generation, ground and moment
         self._open: dict[tuple[str, str], float] = {}
         self._landed: dict[int, str] = {}
         self._landed_s: dict[int, float] = {}
         self._released: set[str] = set()
+        self._served = (0, "", 0.0)  # the highest generation that a service was started with, where, and when
         self._confirmed_s: dict[str, float] = {}
 
     def violation(self, sentence: str) -> None:
@@ -99,10 +100,10 @@ class Checker:
             )
 
     def _allowed_until(self, older: Machine, newer: Machine) -> tuple[float, str]:
-        publication = self.publications.get(older.generation + 1)
-        if publication is None or newer.generation <= older.generation:
+        taken = [(why, s) for name, number, why, s in self._taken if name == older.id and number >= older.generation]
+        if not taken or newer.generation <= older.generation:
             return NONE_S, ""
-        ground, published_s = publication
+        ground, published_s = taken[0]
         if self._frame.schedule.policy == "proof" or ground != "lease-expired":
             return NONE_S, ""
         timing, rate = older.timing, older.clock.rate
@@ -137,12 +138,13 @@ class Checker:
     def held(self, machine: Machine, request: FenceRequest) -> None:
         """The fence has granted a generation: its record is that of this instance."""
         record = self.files.files.get(request.generation)
-        if record is not None and record.nonce != request.nonce:
+        if record is not None and record.nonce != request.nonce and not self.files.was_restored:
             self.violation(f"{machine.id} holds generation {request.generation}, which is that of {record.instance_id}")
 
     def believed(self, machine: Machine) -> None:
         """What the agent believes to hold, the fence guards; looked at whenever the agent speaks to anybody."""
-        hold, memory = machine.hold, machine.guard.memory
+        memory = machine.guard.memory
+        hold = None if memory.deadline_s is None else machine.hold
         if hold is None or memory.deadline_s is None or machine.clock.read() >= hold.deadline_s:
             return
         is_same = memory.generation == hold.record.generation
@@ -163,7 +165,7 @@ class Checker:
         number, nonce = record.generation, record.nonce
         if self._landed.get(number) == nonce:
             return
-        if number <= max(self._landed, default=0):
+        if number <= max(self._landed, default=0) and not self.files.was_restored:
             self.violation(f"{machine.id} published generation {number}, which is not higher than all before")
         self._landed[number] = nonce
         self._landed_s[number] = self._frame.engine.now
@@ -173,6 +175,15 @@ class Checker:
             rates = (machine.clock.rate, self._fleet.machine(before.instance_id).clock.rate)
             self._frame.met["lease waited for by a clock of another rate"] += abs(rates[0] - rates[1]) > RATES_APART
         self.publications.setdefault(number, (record.ground, self._frame.engine.now))
+        if before is not None and record.ground != FLOOR:
+            self._taken.append((before.instance_id, before.generation, record.ground, self._frame.engine.now))
+
+    def serves(self, machine: Machine, generation: int) -> None:
+        """A service was started with `generation` as its fencing token."""
+        highest, by, at_s = self._served
+        if (generation < highest or (generation == highest and machine.id != by)) and self._landed_s[generation] > at_s:
+            self.violation(f"{machine.id} serves with generation {generation}, and {by} did with {highest}")
+        self._served = max(self._served, (generation, machine.id, self._frame.engine.now))
 
     def kept(self, machine: Machine, record: LeaseRecord) -> None:
         """The takeover failed after `record` was published, and nothing was sent to give it back."""
@@ -204,7 +215,7 @@ class Checker:
     def looked(self, machine: Machine) -> None:
         """A newcomer that sees a higher generation ends what is left of its own service before anything else."""
         now, is_left = self._frame.engine.now, machine.is_running or machine.is_mounted
-        if machine.hold is not None or not is_left or self.files.highest <= machine.generation:
+        if not is_left or self.files.highest <= machine.generation or machine.hold is not None:
             machine.higher_met_s = None
         elif machine.higher_met_s is None:
             machine.higher_met_s = now
@@ -218,7 +229,7 @@ class Checker:
     def attaching(self, machine: Machine, generation: int, looked_s: float) -> None:
         """A request to attach the network interface has arrived, by an instance that looked at `looked_s`."""
         newer = [number for number, at_s in self._landed_s.items() if number > generation and at_s < looked_s]
-        if newer:
+        if newer and not self.files.was_restored:
             self.violation(f"{machine.id} attached the network interface, long after generation {min(newer)} was there")
 
     def _displaced(self, machine: Machine, record: LeaseRecord, sent_s: float) -> None:
@@ -226,7 +237,12 @@ class Checker:
         sender waited is nobody's decision any more: it is counted, and what it displaces has to stop like any other."""
         now = self._frame.engine.now
         before = self.files.files.get(record.generation - 1)
-        if before is None or before.nonce in self._released or before.instance_id == machine.id:
+        if (
+            record.ground == FLOOR
+            or before is None
+            or before.nonce in self._released
+            or before.instance_id == machine.id
+        ):
             return
         holder = self._fleet.machine(before.instance_id)
         is_held = holder.boot_id == before.boot_id and holder.hold is not None and not holder.guard.memory.is_over
@@ -272,7 +288,7 @@ class Checker:
             self.violation(f"{by.id} shot {target.id}, a healthy holder that the group counts")
 
     def record_moved(self, before: int, after: int) -> None:
-        if after < before:
+        if after < before and not self.files.was_restored:
             self.violation(f"the record went back from generation {before} to generation {after}")
 
     def detached(self, owner: Machine, by: Machine) -> None:

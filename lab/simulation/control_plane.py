@@ -36,16 +36,77 @@ class Address:
     generation: int
 
 
+class Call:
+    """One call of one machine. `may_be_late`: it changes something, and sits in a socket that outlives its caller's
+    patience."""
+
+    __slots__ = (
+        "_answer",
+        "_caller",
+        "_engine",
+        "_epoch",
+        "_may_be_late",
+        "_operation",
+        "_plane",
+        "_reply",
+        "_service",
+    )
+
+    _reply: Reply
+    _answer: Any
+
+    def __init__(
+        self, plane: ControlPlane, caller: Machine, service: str, operation: Callable[[], Any], *, may_be_late: bool
+    ) -> None:
+        self._plane, self._engine, self._caller = plane, caller.engine, caller
+        self._epoch = caller.epoch
+        self._service = service
+        self._operation = operation
+        self._may_be_late = may_be_late
+
+    def send(self, reply: Reply) -> None:
+        """`reply` with the answer, if one arrives."""
+        self._reply = reply
+        self._engine.after(self._engine.rng.uniform(0.02, 0.3), self._arrive)
+
+    def _arrive(self) -> None:
+        engine, plane, service = self._engine, self._plane, self._service
+        now, rng = engine.now, engine.rng
+        cut_s, silent_s = self._caller.api_cut_until_s, plane.silent_until_s[service]
+        if now < cut_s or now < silent_s:
+            plane.met["partition from the API" if now < cut_s else "API silence"] += 1
+            if self._may_be_late and self._caller.epoch == self._epoch and rng.random() < 0.3:
+                engine.at(max(cut_s, silent_s) + rng.uniform(0.0, 5.0), self._late)
+            elif self._may_be_late and now >= cut_s and rng.random() < 0.2:
+                self._operation()  # performed, the answer is lost
+            self._answer = NoAnswer(reason=f"{service} is unreachable")
+            engine.after(rng.uniform(0.05, 0.4) if rng.random() < 0.7 else 6.0, self._land)
+            return
+        delay_s = rng.uniform(0.02, 0.3)
+        self._answer = self._operation()
+        if now < plane.lossy_until_s and rng.random() < LOST:
+            plane.met[f"lost answer of {service}"] += 1
+            return  # the caller hears of it by its own time-out
+        engine.after(delay_s, self._land)
+
+    def _land(self) -> None:
+        self._reply(self._answer)
+
+    def _late(self) -> None:
+        if self._caller.epoch == self._epoch:
+            self._operation()
+
+
 class ControlPlane:
     """What the calls do, and what the group does by itself. `launch` is set by the world."""
 
     launch: Callable[[str], None]
 
     def __init__(self, frame: Frame, fleet: Fleet, judge: Judge) -> None:
-        self._frame = frame
         self._fleet = fleet
         self._judge = judge
         self._engine = frame.engine
+        self.met = frame.met
         self.silent_until_s = {"ec2": -1.0, "group": -1.0, "route53": -1.0, "route53-change": -1.0}
         self.forgetful_until_s = -1.0
         self.lossy_until_s = -1.0
@@ -53,44 +114,6 @@ class ControlPlane:
         self.dns = Address(zone="", ttl_s=10, generation=0)
         self.interfaces: dict[str, Machine] = {}
         self._state_changes: dict[str, tuple[float, str]] = {}
-
-    def request(
-        self,
-        caller: Machine,
-        service: str,
-        operation: Callable[[], Any],
-        reply: Reply,
-        *,
-        may_be_late: bool = False,
-    ) -> None:
-        """One call. `may_be_late`: it changes something, and sits in a socket that outlives its caller's patience."""
-        engine, rng, epoch, met = self._engine, self._engine.rng, caller.epoch, self._frame.met
-
-        def arrive() -> None:
-            cut_s, silent_s = caller.api_cut_until_s, self.silent_until_s[service]
-            if engine.now < cut_s or engine.now < silent_s:
-                met["partition from the API" if engine.now < cut_s else "API silence"] += 1
-                if may_be_late and caller.epoch == epoch and rng.random() < 0.3:
-                    engine.at(max(cut_s, silent_s) + rng.uniform(0.0, 5.0), late)
-                elif may_be_late and engine.now >= cut_s and rng.random() < 0.2:
-                    operation()  # performed, the answer is lost
-                engine.after(
-                    rng.uniform(0.05, 0.4) if rng.random() < 0.7 else 6.0,
-                    reply,
-                    NoAnswer(reason=f"{service} is unreachable"),
-                )
-                return
-            delay_s, answer = rng.uniform(0.02, 0.3), operation()
-            if engine.now < self.lossy_until_s and rng.random() < LOST:
-                met[f"lost answer of {service}"] += 1
-                return  # the caller hears of it by its own time-out
-            engine.after(delay_s, reply, answer)
-
-        def late() -> None:
-            if caller.epoch == epoch:
-                operation()
-
-        engine.after(rng.uniform(0.02, 0.3), arrive)
 
     # EC2
 
@@ -102,7 +125,7 @@ class ControlPlane:
             return ""
         changed_s, before = self._state_changes.get(instance_id, (-1e9, ""))
         if now < changed_s + STALE_S and rng.random() < 0.3:
-            self._frame.met["stale answer of EC2"] += before != machine.ec2_state
+            self.met["stale answer of EC2"] += before != machine.ec2_state
             return before
         return machine.ec2_state
 
@@ -117,7 +140,7 @@ class ControlPlane:
         """TerminateInstances: "accepted", or "denied" while it is (a protected instance, a policy)."""
         rng, engine = self._engine.rng, self._engine
         if engine.now < self.denying_until_s and not is_shut_down:
-            self._frame.met["refusal of EC2"] += 1
+            self.met["refusal of EC2"] += 1
             return "denied"
         if machine.ec2_state == "terminated":
             return "accepted"

@@ -4,8 +4,6 @@ Guarantees: every timing drawn passes `bootstrap.base.timing.findings`; clock ra
 covers; one seed, one schedule.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 

@@ -2,98 +2,145 @@
 
 For: the simulated world. The code that ships runs in greenlets, unchanged: wherever it waits, the engine goes on with
 whatever happens next. Guarantees: one seed, one history; a process of a paused guest is not resumed before the guest
-wakes; a timer counts the guest's own clock, which may run fast or slow, or stand still while the guest is paused.
-Does not: know what the processes do.
+wakes; a timer counts the guest's own clock. Does not: know what the processes do.
 """
 
 from __future__ import annotations
 
-import heapq
 import random
 from collections.abc import Callable
 from functools import partial
+from heapq import heappop, heappush
 from typing import Any
 
 from greenlet import GreenletExit, getcurrent, greenlet
+
+from lab.simulation.guest_clock import GuestClock
 
 TIMED_OUT = object()
 SET = object()
 FOREVER_S = float("inf")
 SHORTEST_S = 1e-4
-WAKE_JITTER_S = 0.05  # after a pause: who runs first is not determined
-LATE_JITTER_S = 0.8
 Reply = Callable[[Any], None]
 
 
+class _Over(Exception):
+    """Nothing happens any more."""
+
+
 class Engine:
-    """The queue of events. All times are true time, in seconds."""
+    """The queue of events. All times are true time, in seconds.
+
+    Whoever waits lets the next things happen, until one of them wakes a process: so a process that is woken first
+    goes on without a switch. A greenlet whose process has ended carries the next one: a new greenlet costs more than
+    all else of a process.
+    """
 
     def __init__(self, rng: random.Random) -> None:
         self.now = 0.0
         self.rng = rng
         self.running: Process | None = None
-        self.hub = getcurrent()
-        self._queue: list[tuple[float, int, Callable[..., None], tuple[Any, ...]]] = []
+        self._hub = getcurrent()
+        self._queue: list[tuple[float, int, Callable[[], None]]] = []
         self._count = 0
+        self._is_ended = False
+        self.woken: Process | None = None  # by the present event, at most one
+        self.word: Any = None  # what its wait returns
+        self._carriers: list[greenlet] = []
+        self._idle: list[greenlet] = []
 
     def at(self, when_s: float, call: Callable[..., None], *arguments: Any) -> None:
         self._count += 1
-        heapq.heappush(self._queue, (when_s, self._count, call, arguments))
+        heappush(self._queue, (when_s, self._count, partial(call, *arguments) if arguments else call))
 
     def after(self, seconds: float, call: Callable[..., None], *arguments: Any) -> None:
         self._count += 1
-        heapq.heappush(self._queue, (self.now + seconds, self._count, call, arguments))
+        heappush(self._queue, (self.now + seconds, self._count, partial(call, *arguments) if arguments else call))
 
-    def run(self, is_over: Callable[[], bool], until_s: float) -> None:
-        queue = self._queue
-        while queue and queue[0][0] <= until_s:
-            self.now, _, call, arguments = heapq.heappop(queue)
-            call(*arguments)
-            if is_over():
-                return
+    def run(self, until_s: float) -> bool:
+        """Let everything happen until somebody calls `end`, and say True, or until `until_s`."""
+        self.at(until_s, self._over)
+        while (process := self._next()) is not None:
+            self._switch_to(process)
+        return self._is_ended
+
+    def end(self) -> None:
+        """Nothing happens after the present event."""
+        if not self._is_ended:
+            self._is_ended = True
+            heappush(self._queue, (self.now, 0, self._over))  # before all others of this moment
+
+    def _over(self) -> None:
+        heappush(self._queue, (self.now, 0, self._over))  # and so it stays
+        raise _Over
+
+    def close(self) -> None:
+        """Clear all stacks away: the garbage collector does not see into a greenlet that waits."""
+        self._queue.clear()
+        self.running = None
+        for carrier in self._carriers:
+            carrier.throw()
+        self._carriers.clear()
+        self._idle.clear()
 
     def wait(self, seconds: float, send: Callable[[Reply], None] | None = None) -> Any:
-        """Called by a process: what `send` is replied, or TIMED_OUT after `seconds` on the guest's own clock."""
-        assert self.running is not None
-        return self.running.wait(seconds, send)
+        """Called by a process: what `send` is replied, or TIMED_OUT after `seconds` on the guest's own clock. It never
+        waits for nothing, or rounding would let time stand still."""
+        process = self.running
+        if process is None or not process.is_alive:
+            raise GreenletExit  # it was killed, and its stack is being cleared away
+        if seconds != FOREVER_S:
+            process.set_timer(self.now + (seconds if seconds > SHORTEST_S else SHORTEST_S) / process.clock.rate)
+        if send is not None:
+            send(partial(process.resume, process.token))
+        woken = self._next()
+        if woken is not process:
+            self._switch_to(woken)
+        return self.word
 
+    def _next(self) -> Process | None:
+        """Let things happen until one wakes a process; None when all is over."""
+        queue = self._queue
+        self.running = None
+        try:
+            while self.woken is None:
+                self.now, _, happens = heappop(queue)
+                happens()
+        except _Over:
+            return None
+        except Exception as error:
+            # An error of the world is none of the process that waits, whose code may catch errors.
+            if getcurrent() is not self._hub:
+                self._hub.throw(error)
+            raise
+        self.running, self.woken = self.woken, None
+        return self.running
 
-class GuestClock:
-    """The monotonic clock of a guest and its pauses."""
-
-    def __init__(self, engine: Engine, rate: float) -> None:
-        self._engine = engine
-        self.rate = rate
-        self.frozen_s = 0.0
-        self.is_paused = False
-        self.paused_at_s = -1.0
-        self.woke_at_s = -1.0
-        self.thawed_at_s = -1e9
-        self._is_freezing = False
-        self._parked: list[tuple[float, bool, Callable[..., None], tuple[Any, ...]]] = []
-
-    def read(self) -> float:
-        return self.rate * (self._engine.now - self.frozen_s)
-
-    def pause(self, *, is_clock_frozen: bool) -> None:
-        self.is_paused, self._is_freezing, self.paused_at_s = True, is_clock_frozen, self._engine.now
-
-    def wake(self) -> None:
-        if not self.is_paused:
+    def _switch_to(self, process: Process | None) -> None:
+        if process is None:
+            self._hub.switch()
             return
-        engine, shift_s = self._engine, self._engine.now - self.paused_at_s
-        self.is_paused, self.woke_at_s = False, engine.now
-        if self._is_freezing:
-            self.frozen_s += shift_s
-            self.thawed_at_s = engine.now
-        for due_s, is_timer, call, arguments in self._parked:
-            late_s = due_s + shift_s if is_timer and self._is_freezing else engine.now
-            jitter_s = engine.rng.uniform(0.0, WAKE_JITTER_S if engine.rng.random() < 0.7 else LATE_JITTER_S)
-            engine.at(max(late_s, engine.now) + jitter_s, call, *arguments)
-        self._parked.clear()
+        if process.carrier is None:
+            process.carrier = self._idle.pop() if self._idle else self._new_carrier()
+        process.carrier.switch()
 
-    def park(self, *, is_timer: bool, call: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-        self._parked.append((self._engine.now, is_timer, call, arguments))
+    def _new_carrier(self) -> greenlet:
+        carrier = greenlet(self._carry, self._hub)
+        self._carriers.append(carrier)
+        return carrier
+
+    def _carry(self) -> None:
+        """The body of a carrier: one process after another."""
+        me = getcurrent()
+        while True:
+            assert self.running is not None
+            self.running.run()
+            process = self._next()
+            if process is not None and process.carrier is None:
+                process.carrier = me
+                continue
+            self._idle.append(me)
+            self._switch_to(process)
 
 
 class Signal:
@@ -104,7 +151,7 @@ class Signal:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._is_set = False
-        self._waiting: list[Reply] = []
+        self._waiting: dict[Process, int] = {}  # and the number of its wait
 
     def is_set(self) -> bool:
         return self._is_set
@@ -112,9 +159,9 @@ class Signal:
     def set(self) -> None:
         self._is_set = True
         if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            for reply in waiting:
-                self._engine.after(0.0, reply, SET)
+            waiting, self._waiting = self._waiting, {}
+            for process, token in waiting.items():
+                self._engine.after(0.0, process.resume, token, SET)
 
     def clear(self) -> None:
         self._is_set = False
@@ -122,36 +169,61 @@ class Signal:
     def wait(self, timeout: float | None = None) -> bool:
         """Called by a process: whether it is set, after at most `timeout` seconds on the guest's own clock."""
         if not self._is_set:
-            self._engine.wait(FOREVER_S if timeout is None else timeout, self._waiting.append)
+            process = self._engine.running
+            if process is not None:
+                self._waiting[process] = process.token
+            self._engine.wait(FOREVER_S if timeout is None else timeout)
+            self._waiting.pop(process, None)  # type: ignore[arg-type]
         return self._is_set
+
+    def watch(self, period_s: float, is_calm: Callable[[], bool]) -> None:
+        """Called by a process: look every `period_s` seconds on the guest's own clock, until it is set or not calm."""
+        process = self._engine.running
+        if process is not None:
+            process.calm = (period_s, is_calm)
+        self.wait(period_s)
+        if process is not None:
+            process.calm = None
 
 
 class Process:
-    """One thread of one guest, as a greenlet."""
+    """One thread of one guest, as a greenlet.
+
+    A process has one timer. Most timers are time-outs that never pass, so a timer asks for an alarm in the queue only
+    where none is due before it; an alarm that comes too early asks for the next one, where none is due before that.
+    """
 
     __slots__ = (
+        "_alarms",
         "_call",
-        "_clock",
+        "_due_s",
         "_ended",
         "_engine",
-        "_greenlet",
-        "_token",
+        "_mark_s",
+        "calm",
+        "carrier",
+        "clock",
         "is_alive",
         "look_sent_s",
         "stopped_until_s",
+        "token",
     )
 
-    def __init__(self, engine: Engine, clock: GuestClock, call: Callable[[], None], delay_s: float = 0.0) -> None:
+    def __init__(self, engine: Engine, clock: GuestClock, call: Callable[[], None]) -> None:
         self._engine = engine
-        self._clock = clock
+        self.clock = clock
+        self.token = 0  # of its present wait
         self._call = call
-        self._greenlet = greenlet(self._body, engine.hub)
-        self._token = 0
-        self.is_alive = True
+        self._due_s = FOREVER_S
+        self._alarms = [FOREVER_S]  # in the queue, the earliest last
+        self._mark_s = 0.0
         self._ended: Signal | None = None
+        self.calm: tuple[float, Callable[[], bool]] | None = None  # period and look of a wait that may go on
+        self.carrier: greenlet | None = None  # from its beginning on
+        self.is_alive = True
         self.stopped_until_s = -1.0  # SIGSTOP
         self.look_sent_s: float | None = None  # for the checker: its look at the lease directory, in true time
-        self._timer(delay_s, None)
+        self.poke()
 
     def kill(self) -> None:
         self.is_alive = False
@@ -164,55 +236,57 @@ class Process:
 
     def poke(self, delay_s: float = 0.0) -> None:
         """End its present sleep early."""
-        self._engine.after(delay_s, self._wake, self._token, None, None)
+        self._engine.after(delay_s, self.resume, self.token, None)
 
-    def wait(self, seconds: float, send: Callable[[Reply], None] | None) -> Any:
-        """Called by this process itself. Never waits for nothing, or rounding would let time stand still."""
-        if not self.is_alive:
-            raise GreenletExit  # it was killed, and its stack is being cleared away
-        self._timer(seconds if seconds > SHORTEST_S else SHORTEST_S, TIMED_OUT)
-        if send is not None:
-            send(partial(self._answered, self._token))
-        return self._engine.hub.switch()
+    def set_timer(self, due_s: float) -> None:
+        """Its wait ends at `due_s` of true time, or later by as much as its clock stands still until then."""
+        self._due_s, self._mark_s = due_s, self.clock.frozen_s
+        if due_s < self._alarms[-1]:
+            self._alarms.append(due_s)
+            self._engine.at(due_s, self._alarm)
 
-    def _body(self) -> None:
-        self._call()
+    def run(self) -> None:
+        """Called by its carrier."""
+        call, self._call = self._call, _nothing  # what it calls may know this process: no circle for the collector
+        call()
         self.is_alive = False
         if self._ended is not None:
             self._ended.set()
 
-    def _timer(self, seconds: float, value: Any) -> None:
-        if seconds != FOREVER_S:
-            mark = self._clock.frozen_s
-            self._engine.after(seconds / self._clock.rate, self._wake, self._token, value, mark)
-
-    def _answered(self, token: int, value: Any) -> None:
-        self._wake(token, value, None)
-
-    def _wake(self, token: int, value: Any, mark: float | None) -> None:
-        if token != self._token or not self.is_alive:
+    def _alarm(self) -> None:
+        self._alarms.pop()
+        if self._due_s == FOREVER_S or not self.is_alive:
             return
-        engine, clock = self._engine, self._clock
+        engine, clock = self._engine, self.clock
+        if clock.frozen_s > self._mark_s:  # the clock stood still meanwhile
+            self._due_s += clock.frozen_s - self._mark_s
+            self._mark_s = clock.frozen_s
+        if engine.now < self._due_s:
+            self.set_timer(self._due_s)
+            return
+        self._due_s = FOREVER_S  # it has rung
         if clock.is_paused:
-            # Its own later freeze is accounted for when the guest wakes: the mark must be that of then.
-            clock.park(is_timer=mark is not None, call=self._resume, arguments=(token, value))
-            return
-        if mark is not None and clock.frozen_s > mark:
-            engine.after(clock.frozen_s - mark, self._wake, token, value, clock.frozen_s)
-            return
-        self._resume(token, value)
+            clock.park(is_timer=True, call=self.resume, arguments=(self.token, TIMED_OUT))
+        else:
+            self.resume(self.token, TIMED_OUT)
 
-    def _resume(self, token: int, value: Any) -> None:
-        if token != self._token or not self.is_alive:
+    def resume(self, token: int, value: Any) -> None:
+        """Go on after the wait of `token`, once, as soon as the guest executes and the process is not stopped."""
+        if token != self.token or not self.is_alive:
             return
         engine = self._engine
-        if self._clock.is_paused:
-            self._clock.park(is_timer=False, call=self._resume, arguments=(token, value))
-            return
-        if engine.now < self.stopped_until_s:
-            engine.at(self.stopped_until_s, self._resume, token, value)
-            return
-        self._token += 1
-        engine.running = self
-        self._greenlet.switch(value) if self._greenlet else self._greenlet.switch()
-        engine.running = None
+        if self.clock.is_paused:
+            self.clock.park(is_timer=False, call=self.resume, arguments=(token, value))
+        elif engine.now < self.stopped_until_s:
+            engine.at(self.stopped_until_s, self.resume, token, value)
+        elif self.calm is not None and value is TIMED_OUT and self.calm[1]():
+            self.set_timer(engine.now + self.calm[0] / self.clock.rate)  # it would look, and wait again
+        else:
+            self.token += 1
+            self._due_s = FOREVER_S
+            assert engine.woken is None, "one event wakes two processes"
+            engine.woken, engine.word = self, value
+
+
+def _nothing() -> None:
+    """What a process calls that has begun."""

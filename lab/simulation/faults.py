@@ -3,8 +3,6 @@
 Guarantees: each is named like its method and is over after its length. Does not: choose when or whom.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from lab.simulation.control_plane import FORGETFUL_S, ControlPlane
@@ -159,6 +157,12 @@ class Faults:
 
     def split(self, machine: Machine, length_s: float) -> None:
         self._files.split_until_s = self._engine.now + length_s
+
+    def restored(self, machine: Machine, length_s: float) -> None:
+        """The lease directory is emptied, or put back to an earlier state, while the data stay as they are."""
+        self._files.restore(
+            self._engine.rng.choice((0, 0, max(0, self._files.highest - self._engine.rng.choice((1, 2)))))
+        )
 
     def lost_replies(self, machine: Machine, length_s: float) -> None:
         """File server, EC2, group and Route 53 do what they are asked; half of their answers are lost."""

@@ -5,8 +5,6 @@ Guarantees: adds no rule of its own.
 Does not: know more of the machine than what a guard can see and do.
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from bootstrap.fence.protocol import FenceRequest

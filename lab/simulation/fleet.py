@@ -1,7 +1,5 @@
 """The instances of one run, in the order of their launch."""
 
-from __future__ import annotations
-
 from lab.simulation.machine import Machine
 
 
@@ -16,3 +14,9 @@ class Fleet:
 
     def writers(self) -> list[Machine]:
         return [machine for machine in self.machines if machine.is_writer]
+
+    def forget(self) -> None:
+        """The run is over. All parts of a machine know it, and a circle costs the collector more than the run's end."""
+        for machine in self.machines:
+            vars(machine).clear()
+        self.machines.clear()

@@ -3,8 +3,6 @@
 Guarantees: knows none of the parts. Does not: act.
 """
 
-from __future__ import annotations
-
 import random
 from collections import Counter
 from dataclasses import dataclass, field

@@ -3,8 +3,6 @@
 Guarantees: the parts know no more of their judge than this. Does not: judge (lab.simulation.checker does).
 """
 
-from __future__ import annotations
-
 from typing import Protocol
 
 from bootstrap.fence.protocol import FenceRequest
@@ -37,6 +35,8 @@ class Judge(Protocol):
     def believed(self, machine: Machine) -> None: ...
 
     def confirmed(self, machine: Machine, sent_s: float) -> None: ...
+
+    def serves(self, machine: Machine, generation: int) -> None: ...
 
     def shooting(self, by: Machine, target: Machine) -> None: ...
 

@@ -16,9 +16,10 @@ from bootstrap.fence.rules import TICK_S, FenceAction
 from bootstrap.lease.keeper import LeaseKeeper
 from bootstrap.lease.rules.record import Applicant
 from bootstrap.lease.rules.renew import Hold
-from lab.simulation.engine import GuestClock, Process
+from lab.simulation.engine import Process
 from lab.simulation.fence_doors import NoDevices, RunFiles, ServiceGroup, ServiceMounts
 from lab.simulation.frame import Frame
+from lab.simulation.guest_clock import GuestClock
 
 IDLE_S = 1e6
 FENCE_RESTARTS = 0.5  # share of killed fences that systemd starts again; without it the watchdog device resets
@@ -66,8 +67,7 @@ class Machine:
         self.agent_hit_s = -1e9  # killed or stopped
         self.renewal_landed_s = -1.0
         # what it did as a newcomer, for the checker
-        self.look_performed_s = -1.0  # by the server
-        self.look_returned_s = -1.0
+        self.look_performed_s = self.look_returned_s = -1.0  # by the server, to the agent
         self.all_answered_s = -1e9  # EC2 and the group, in one round of questions
         self.refused_s: float | None = None  # when EC2 refused to terminate the holder, in true time
         self.asked_s: float | None = None  # first request to terminate the holder, on the own clock
@@ -168,10 +168,10 @@ class Machine:
     def pause_at_word(self) -> None:
         """Paused between a confirmed renewal and the word to the fence, until the deadline it guards is over."""
         self.is_pausing_at_word = False
-        deadline_s, rng = self.guard.memory.deadline_s, self.engine.rng
+        deadline_s = self.guard.memory.deadline_s
         if deadline_s is None or self.guard.memory.is_over:
             return
-        past_s = rng.uniform(0.05, 0.8) * self.timing.retry_period_s
+        past_s = self.engine.rng.uniform(0.05, 0.8) * self.timing.retry_period_s
         self.frame.met["pause before the fence's word"] += 1
         self.pause(is_clock_frozen=False)
         self.engine.after((deadline_s - self.clock.read() + past_s) / self.clock.rate, self.wake)
@@ -181,7 +181,7 @@ class Machine:
     def start(self, name: str, call: Callable[[], None]) -> Process:
         """One more thread of the agent; it dies with the agent."""
         process = Process(self.engine, self.clock, call)
-        self.threads = [*(thread for thread in self.threads if thread.is_alive), process]
+        self.threads = [*[thread for thread in self.threads if thread.is_alive], process]
         return process
 
     def kill_agent(self) -> None:

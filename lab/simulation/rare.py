@@ -3,8 +3,6 @@
 For: lab.simulation.drawing. Does not: decide how often each is drawn.
 """
 
-from __future__ import annotations
-
 import random
 from collections.abc import Callable
 from dataclasses import replace
@@ -133,7 +131,29 @@ def _paused_marksman(rng: random.Random, seed: int) -> Schedule:
     )
 
 
+def _restored(rng: random.Random, seed: int) -> Schedule:
+    """Somebody empties the lease directory, or puts back an old copy, beside a holder that does not notice at once."""
+    start_s = START_S + rng.uniform(0.0, 10.0)
+    faults = [fault_at(start_s, rng.choice(("end", "replace", "unhealthy", "nothing")))]
+    start_s += rng.choice((60.0, 90.0))
+    hit = rng.choice(("nothing", "pause", "freeze", "cut_files", "cut_both", "slow_then_cut", "panic"))
+    faults += [
+        fault_at(start_s - 20.0, rng.choice(("launch_first", "launch_beside"))),
+        fault_at(start_s - rng.uniform(0.0, 6.0), hit, length_s=rng.uniform(20.0, 200.0)),
+        fault_at(start_s, "restored"),
+        fault_at(start_s - 1.0, rng.choice(("silent_ec2", "silent_cloud", "nothing")), "", rng.uniform(60.0, 200.0)),
+        fault_at(start_s + rng.uniform(0.0, 3.0), rng.choice(("launch_first", "nothing"))),
+        fault_at(
+            start_s + rng.uniform(0.5, 6.0), rng.choice(("pause", "kill_agent", "end", "nothing")), "newest", 60.0
+        ),
+        fault_at(start_s + rng.uniform(0.0, 150.0), rng.choice(("restored", "nothing"))),
+    ]
+    policy: FencePolicy = "proof" if rng.random() < 0.25 else "proof-or-lease"
+    return replace(_by_default(seed, ("a", "b", "c"), *sorted(faults, key=lambda fault: fault.at_s)), policy=policy)
+
+
 RARE: dict[int, Callable[[random.Random, int], Schedule]] = {
+    17: _restored,
     18: _fence_dies_early,
     19: _write_sent_again,
     20: _paused_marksman,

@@ -4,8 +4,6 @@ Guarantees: all faults have ended by `quiet_s`, after which somebody must get th
 target such as "holder" is looked up when the fault begins.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from bootstrap.base.timing import FencePolicy, LeaseTiming

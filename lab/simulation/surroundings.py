@@ -1,24 +1,27 @@
-"""What the agent of a simulated machine works with on the machine itself: clock, threads, lease worker, fence.
+"""What the agent of a simulated machine works with on the machine itself: clock, threads, lease worker, data, fence.
 
 For: lab.simulation.agent. Each class stands where the agent has an adapter. Guarantees: a question ends with an answer
 or, after its time-out on the guest's clock, as the adapter's own error. Does not: decide anything, or ask again.
 """
 
-from __future__ import annotations
-
 from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from bootstrap.base.errors import FenceError
+from bootstrap.base.clock import Deadline
+from bootstrap.base.errors import FenceError, MountError
 from bootstrap.base.threads import Event
 from bootstrap.fence.protocol import FenceAnswer, FenceRequest
+from bootstrap.fence.rules import FenceMemory
+from bootstrap.lease.rules.last_writer import FLOOR
 from bootstrap.lease.rules.observation import NoAnswer
 from bootstrap.lease.rules.record import LeaseRecord
+from bootstrap.machine.writers import ALL
 from lab.simulation.engine import TIMED_OUT, Process, Signal
-from lab.simulation.file_server import FileServer, parsed
+from lab.simulation.file_server import FileServer, Request
 from lab.simulation.judge import Judge
 from lab.simulation.machine import Machine
+from lab.simulation.quick import parsed
 
 MARKS = 8  # looks whose sending is remembered, in guest's and in true time
 
@@ -28,10 +31,7 @@ class GuestTime:
 
     def __init__(self, machine: Machine) -> None:
         self._machine = machine
-        self._read = machine.clock.read
-
-    def monotonic(self) -> float:
-        return self._read()
+        self.monotonic = machine.clock.read
 
     def wait(self, event: Event, timeout_s: float) -> bool:
         if isinstance(event, Signal):
@@ -70,23 +70,25 @@ class Worker:
         self._sent: deque[tuple[float, float]] = deque(maxlen=MARKS)
 
     def ask(self, timeout_s: float, **request: Any) -> dict[str, Any] | NoAnswer:
-        machine = self._machine
-        ends_s = machine.clock.read() + timeout_s
         if request["verb"] == "look":
             self._looks()
-        while self._is_busy:
-            left_s = ends_s - machine.clock.read()
-            if left_s <= 0 or not self._free.wait(left_s):
-                return NoAnswer(
-                    reason=f"the lease directory is still busy with another request after {timeout_s:.0f} s"
-                )
+        left_s = self._freed_within(timeout_s) if self._is_busy else timeout_s
+        if left_s <= 0:
+            return NoAnswer(reason=f"the lease directory is still busy with another request after {timeout_s:.0f} s")
         self._is_busy = True
-        self._free.clear()
-        try:
-            return self._exchange(ends_s - machine.clock.read(), request)
-        finally:
-            self._is_busy = False
-            self._free.set()
+        answer = self._exchange(left_s, request)
+        self._is_busy = False
+        self._free.set()
+        return answer
+
+    def _freed_within(self, timeout_s: float) -> float:
+        """Wait for the request before; the seconds that are left then, at most 0 where it takes too long."""
+        clock = self._machine.clock
+        ends_s = clock.read() + timeout_s
+        while self._is_busy and clock.read() < ends_s:
+            self._free.clear()
+            self._free.wait(ends_s - clock.read())
+        return 0.0 if self._is_busy else ends_s - clock.read()
 
     def sent_at_s(self, guest_s: float) -> float:
         """The true time of the look that was sent at `guest_s` of the guest's clock, or shortly after."""
@@ -101,19 +103,12 @@ class Worker:
             engine.running.look_sent_s = engine.now
 
     def _exchange(self, timeout_s: float, request: dict[str, Any]) -> dict[str, Any] | NoAnswer:
-        machine, verb, name, text = self._machine, request["verb"], request.get("name", ""), request.get("text", "")
-        if verb == "publish":
-            record = parsed(text, int(name.rpartition("-")[2]))
-            assert record is not None
-            self.published = record
-            self._judge.publishing(machine, record)
-        elif verb == "rewrite":
-            self.published = parsed(text, int(name.rpartition("-")[2]))
-        operation = self._files.operation(machine, verb, name, text)
-        is_write = verb in ("publish", "rewrite")
-        answer = machine.engine.wait(
-            timeout_s, lambda reply: self._files.request(machine, timeout_s, operation, reply, is_write=is_write)
-        )
+        machine, verb = self._machine, request["verb"]
+        if verb in ("publish", "rewrite"):
+            record = self.published = parsed(request["text"], int(request["name"].rpartition("-")[2]))
+            if verb == "publish" and record is not None and record.ground != FLOOR:  # a floor is no claim
+                self._judge.publishing(machine, record)
+        answer = machine.engine.wait(timeout_s, Request(self._files, machine, timeout_s, request).send)
         if answer is TIMED_OUT:
             return NoAnswer(reason=f"the lease directory did not answer {verb} within {timeout_s:.0f} s")
         if verb == "look":
@@ -121,6 +116,36 @@ class Worker:
             self._judge.looked(machine)
         found: dict[str, Any] = answer
         return found
+
+
+class Writers:
+    """bootstrap.machine.writers.DataWriters. Without a restored lease directory nothing depends on its time."""
+
+    def __init__(self, machine: Machine, files: FileServer) -> None:
+        self._machine = machine
+        self._files = files
+
+    def last(self, deadline: Deadline, below: int = ALL) -> tuple[int, str]:
+        self._way()
+        highest = max((number for number in self._files.writers if number < below), default=0)
+        return highest, self._files.writers.get(highest, "")
+
+    def enter(self, generation: int, text: str, deadline: Deadline) -> tuple[int, str]:
+        def land() -> None:
+            self._files.writers.setdefault(generation, text)
+
+        self._way(land)
+        land()
+        return self.last(deadline)
+
+    def _way(self, land: Callable[[], None] = lambda: None) -> None:
+        """One way of a request; one that is cut off may `land` later."""
+        machine, engine, epoch = self._machine, self._machine.engine, self._machine.epoch
+        if machine.is_cut:
+            engine.at(self._files.heals_at(machine), lambda: land() if machine.epoch == epoch else None)
+            raise MountError("the data do not answer")
+        if self._files.was_restored:
+            engine.wait(engine.rng.uniform(0.002, 0.3))
 
 
 class Fence:
@@ -149,5 +174,16 @@ class Fence:
                 sent_s = request.deadline_s - machine.timing.renew_deadline_s
                 self._judge.confirmed(machine, self._worker.sent_at_s(sent_s))
         if request.verb != "look":
-            machine.fence.poke()
+            self._wake(machine.fence, before)
         return answer
+
+    def _wake(self, process: Process, before: FenceMemory) -> None:
+        """The process that has answered turns. Where its deadline was only put off, that turn is calm, and left out
+        like those of lab.simulation.machine: it sleeps on until the deadline."""
+        machine, after = self._machine, self._machine.guard.memory
+        now_s = machine.clock.read()
+        is_same = after.generation == before.generation and not after.is_over and not before.is_over
+        if is_same and after.deadline_s is not None and before.deadline_s is not None and before.deadline_s > now_s:
+            process.set_timer(machine.engine.now + (after.deadline_s - now_s) / machine.clock.rate)
+        else:
+            process.poke()

@@ -4,8 +4,6 @@ For: lab.simulation.schedule. Guarantees: every timing drawn passes `bootstrap.b
 Does not: say when anything goes wrong.
 """
 
-from __future__ import annotations
-
 import random
 
 from bootstrap.base.timing import LeaseTiming

@@ -4,20 +4,18 @@ Guarantees: the same schedule and defects give the same history; `Result.story` 
 that ships. Does not: touch a clock, a file or a network.
 """
 
-from __future__ import annotations
-
 import logging
 import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from bootstrap.lease import directory
+from lab.simulation import quick
 from lab.simulation.agent import Agent
 from lab.simulation.checker import Checker, Overlap
 from lab.simulation.control_plane import ControlPlane
 from lab.simulation.faults import Faults
-from lab.simulation.file_server import FileServer, parsed
+from lab.simulation.file_server import FileServer
 from lab.simulation.fleet import Fleet
 from lab.simulation.frame import Frame
 from lab.simulation.machine import Machine
@@ -31,10 +29,10 @@ LOOK_S = 4.0
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What came of one run. `displaced_late_s`: how late each publication landed that displaced a holder that was
-    well."""
+    """What came of one run. `story`: where it is told. `displaced_late_s`: how late each publication landed that
+    displaced a holder that was well."""
 
-    schedule: Schedule
+    seed: int
     violations: list[str]
     overlaps: list[Overlap]
     displaced_late_s: list[float]
@@ -58,12 +56,15 @@ class World:
         self.checker.on_publishing = self._wake_sleepers
         self._sleepers: list[Machine] = []
         self._served_from_s: float | None = None
-        self._is_over = False
 
     def run(self) -> Result:
-        with _quiet_logs(self.frame), planted(lambda: [(directory, "parse_record", lambda _real: parsed)]):
+        with _quiet_logs(self.frame), planted(quick.plant):
             random.seed(self.schedule.seed)  # the pauses of the code that ships vary at random
-            return self._run()
+            try:
+                return self._run()
+            finally:
+                self.engine.close()
+                self.fleet.forget()
 
     def _run(self) -> Result:
         engine, schedule = self.engine, self.schedule
@@ -79,16 +80,15 @@ class World:
         for fault in schedule.faults:
             engine.at(fault.at_s, faults.begin, fault)
         engine.at(schedule.quiet_s, self._quiet)
-        engine.run(lambda: self._is_over, schedule.quiet_s + LIVENESS_S)
-        if not self._is_over:
+        if not engine.run(schedule.quiet_s + LIVENESS_S):
             self.checker.violation(f"nobody serves {LIVENESS_S:.0f} s after the last fault")
         self.checker.finish()
         return Result(
-            schedule=schedule,
+            seed=schedule.seed,
             violations=self.checker.violations,
             overlaps=self.checker.overlaps,
             displaced_late_s=self.checker.displaced_late,
-            story=[*schedule.story(), *self.frame.story],
+            story=[*schedule.story(), *self.frame.story] if self.frame.is_telling else [],
             generations=self.files.highest,
             took_s=engine.now,
         )
@@ -155,7 +155,7 @@ class World:
         elif self._served_from_s is None:
             self._served_from_s = now
         elif now - self._served_from_s >= SERVED_S:
-            self._is_over = True
+            self.engine.end()
             self.frame.tell(f"{writers[0].id} serves with generation {writers[0].generation}, nobody else does")
             return
         self.engine.after(LOOK_S, self._look_for_service)

@@ -3,7 +3,7 @@
 For: stacks.connection. Guarantees: the record exists before the first instance does; a deployment never changes its
 value; deleting the stack removes the record with whatever value the agent gave it. A plain AWS::Route53::RecordSet does
 none of this: CloudFormation would write the template's value over the live one, and deletion with a stale value fails.
-Does not: move the record (the agent does). After a change of its name, promote a version: its instance claims it.
+Does not: move the record (the agent does). After a change of its name, the next instance claims it.
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from constructs import Construct
 from jsii import JSIIAbstractClass
 
 from bootstrap.base.document import StorageSettings
+from bootstrap.base.site import StorageSite
 
 
 class Storage(Construct, metaclass=JSIIAbstractClass):
@@ -21,6 +22,10 @@ class Storage(Construct, metaclass=JSIIAbstractClass):
     @abstractmethod
     def settings(self) -> StorageSettings:
         """What the instance is told of it. Ids may be CDK tokens."""
+
+    def site(self) -> StorageSite | None:
+        """What of the settings a deployment changes at once; None where that is nothing."""
+        return None
 
     @abstractmethod
     def statements(self) -> list[iam.PolicyStatement]:

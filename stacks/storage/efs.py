@@ -1,11 +1,13 @@
 """Storage on EFS: a file system, new or existing, with a mount target per zone and two access points.
 
-For: stacks.storage. Guarantees for a new one: regional, encrypted, backed up when asked, kept when the stack goes; its
-own policy refuses every client without TLS, and every client but the instance's role through a mount target and an
-access point, whatever transport the service file names. Access point `data` has the root /SERVICE/data, `lease` has
-/SERVICE/lease.
+For: stacks.storage. Guarantees for a new one: regional, encrypted, backed up when asked. It stays when the stack goes,
+but not when its own creation fails. Its policy refuses every client without TLS, whatever transport the service file
+names. Nobody but the instance's role gets in, and that role only through a mount target and the two access points:
+`data` has the root /SERVICE/data, `lease` has /SERVICE/lease.
 Does not: change the policy or the mount targets of an existing file system; it only opens port 2049 of their group.
-Source of the policy: EFS user guide, "Resource-based policy examples" and "Using access points in IAM policies".
+One without mount targets gets them: a stack that is deleted leaves its file system and takes the mount targets away.
+Source: EFS user guide, "Using IAM to control file system data access" (an allow in either policy is enough; the default
+policy, which lets everybody in, holds only while the file system has none of its own).
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ from constructs import Construct
 
 from bootstrap.base import document as boot
 from bootstrap.base.names import Use, access_point_path
+from bootstrap.base.site import EfsSite
 from services.spec import ServiceFile
 from services.storage import FileSystem
 from stacks.network import Network
@@ -31,6 +34,20 @@ CLIENT_ACTIONS = [
     "elasticfilesystem:ClientRootAccess",
 ]
 NFS_PORT = 2049
+# It allows nothing: an allow here would hold beside the role's own policy, which names the two access points. It also
+# names no role: a role that is seconds old is an invalid principal, and one that is made again would be locked out.
+POLICY = {
+    "Version": "2012-10-17",
+    "Statement": [
+        {
+            "Sid": "RefuseWithoutTls",
+            "Effect": "Deny",
+            "Principal": {"AWS": "*"},
+            "Action": "*",
+            "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+        }
+    ],
+}
 USES: tuple[Use, ...] = ("data", "lease")
 
 
@@ -45,22 +62,20 @@ class EfsFileSystem(Storage):
         section: FileSystem,
         service: ServiceFile,
         network: Network,
-        role: iam.IRole,
     ) -> None:
         super().__init__(scope, construct_id)
         self._stack = cdk.Stack.of(self)
         self._section = section
         self._service = service
         existing = section.existing
-        if existing is None:
-            self._id = self._new_file_system(role)
-            self._mount_target_addresses = self._mount_targets(network)
-        else:
-            self._id = existing.id
+        self._id = existing.id if existing else self._new_file_system()
+        if existing and existing.security_group_id:
             self._mount_target_addresses = dict(existing.mount_targets)
             ec2.CfnSecurityGroupIngress(
                 self, "LetInstanceIn", group_id=existing.security_group_id, **self._nfs_from(network)
             )
+        else:
+            self._mount_target_addresses = self._mount_targets(network)
         self._access_point_ids: dict[Use, str] = {use: self._access_point(use) for use in USES}
 
     def settings(self) -> boot.EfsSettings:
@@ -72,11 +87,12 @@ class EfsFileSystem(Storage):
             lease_access_point_id=self._access_point_ids["lease"],
             data_path=access_point_path(self._service.name, "data"),
             lease_path=access_point_path(self._service.name, "lease"),
-            mount_targets=tuple(
-                boot.MountTarget(zone=zone, address=address) for zone, address in self._mount_target_addresses.items()
-            ),
+            mount_targets=self._mount_targets_by_zone(),
             directories=tuple(boot.Directory(**each.model_dump()) for each in self._section.directories),
         )
+
+    def site(self) -> EfsSite:
+        return EfsSite(id=self._id, mount_targets=self._mount_targets_by_zone())
 
     def statements(self) -> list[iam.PolicyStatement]:
         return [
@@ -97,7 +113,12 @@ class EfsFileSystem(Storage):
     def outputs(self) -> dict[str, str]:
         return {"FileSystemId": self._id}
 
-    def _new_file_system(self, role: iam.IRole) -> str:
+    def _mount_targets_by_zone(self) -> tuple[boot.MountTarget, ...]:
+        return tuple(
+            boot.MountTarget(zone=zone, address=address) for zone, address in self._mount_target_addresses.items()
+        )
+
+    def _new_file_system(self) -> str:
         file_system = efs.CfnFileSystem(
             self,
             "FileSystem",
@@ -107,37 +128,11 @@ class EfsFileSystem(Storage):
             backup_policy=efs.CfnFileSystem.BackupPolicyProperty(
                 status="ENABLED" if self._section.backup else "DISABLED"
             ),
-            file_system_policy=self._policy(role),
+            file_system_policy=POLICY,
         )
         cdk.Tags.of(file_system).add("Name", self._service.stack_name)
-        file_system.apply_removal_policy(cdk.RemovalPolicy.RETAIN)
+        file_system.apply_removal_policy(cdk.RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE)
         return file_system.ref
-
-    def _policy(self, role: iam.IRole) -> dict[str, Any]:
-        # The policy belongs to the file system, which its access points refer to, so it cannot name them: it demands
-        # an access point of this account, and the role's own policy names the two.
-        return {
-            "Version": "2012-10-17",
-            "Statement": [
-                {
-                    "Sid": "RefuseWithoutTls",
-                    "Effect": "Deny",
-                    "Principal": {"AWS": "*"},
-                    "Action": "*",
-                    "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-                },
-                {
-                    "Sid": "InstanceThroughAccessPoint",
-                    "Effect": "Allow",
-                    "Principal": {"AWS": role.role_arn},
-                    "Action": CLIENT_ACTIONS,
-                    "Condition": {
-                        "Bool": {"elasticfilesystem:AccessedViaMountTarget": "true"},
-                        "StringLike": {"elasticfilesystem:AccessPointArn": self._arn("access-point", "*")},
-                    },
-                },
-            ],
-        }
 
     def _mount_targets(self, network: Network) -> dict[str, str]:
         group = ec2.CfnSecurityGroup(

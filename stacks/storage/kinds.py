@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from services.spec import ServiceFile
@@ -15,11 +14,9 @@ from stacks.storage.efs import EfsFileSystem
 STORAGES: dict[str, Any] = {"efs": EfsFileSystem}  # by `kind` of the section; all are made alike
 
 
-def make_storage(
-    scope: Construct, construct_id: str, *, service: ServiceFile, network: Network, role: iam.IRole
-) -> Storage:
-    """The construct of the kind that `service.file_system` asks for. `role` is the instance's."""
+def make_storage(scope: Construct, construct_id: str, *, service: ServiceFile, network: Network) -> Storage:
+    """The construct of the kind that `service.file_system` asks for."""
     made: Storage = STORAGES[service.file_system.kind](
-        scope, construct_id, section=service.file_system, service=service, network=network, role=role
+        scope, construct_id, section=service.file_system, service=service, network=network
     )
     return made

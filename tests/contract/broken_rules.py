@@ -5,8 +5,6 @@ here, or in NO_ROW with the reason - and answers and single decisions of the lab
 must turn red because the lab has become lenient: where moto or the lab breaks down (LabFailure), that does not count.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +13,7 @@ from moto.core.responses import EmptyResult
 
 from lab.aws.core import patches
 from lab.aws.route53.changes import submit_changes
-from lab.aws.route53.limits import Bucket
+from lab.aws.route53.state import Bucket
 
 _ENI = "moto.ec2.models.elastic_network_interfaces:NetworkInterface"
 _INSTANCE = "moto.ec2.models.instances:Instance"
@@ -25,6 +23,9 @@ _GROUP_API = "moto.autoscaling.responses:AutoScalingResponse"
 _GROUPS = "moto.autoscaling.models:"
 _ROUTE53 = "moto.route53.responses:Route53"
 _EFS = "moto.efs.responses:EFSResponse"
+_REFUSE_ATTACHMENT = "lab.aws.ec2.network_interfaces:refuse_attachment"
+_OWN_GROUPS = "lab.aws.autoscaling."
+_LAUNCHES_FIRST = f"{_OWN_GROUPS}group_records:Group.launches_first"
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,14 @@ PATCHES_OUT = [
     Broken("detach-takes-time", f"{_ENI}Backend.detach_network_interface"),
     Broken("detach-primary", f"{_INSTANCE}.attach_eni"),
     Broken("interface-address-in-use", f"{_ENI}Backend.create_network_interface"),
+    Broken("interface-address-reserved", "moto.ec2.models.subnets:Subnet.request_ip"),
+    Broken("interface-holds-subnet", "moto.ec2.models.subnets:SubnetBackend.delete_subnet"),
+    Broken("interface-holds-group", "moto.ec2.models.security_groups:SecurityGroupBackend.delete_security_group"),
+    Broken("template-unknown", f"{_TEMPLATES}Backend.describe_launch_templates"),
+    Broken("run-count", "moto.ec2.responses.instances:InstanceResponse.run_instances"),
+    Broken("template-pages", f"{_TEMPLATE_API}.describe_launch_template_versions"),
+    Broken("template-pages", f"{_TEMPLATE_API}.describe_launch_templates"),
+    Broken("group-protection", f"{_GROUP_API}.set_instance_protection"),
     Broken("interface-delete-in-use", f"{_ENI}Backend.delete_network_interface"),
     Broken(
         "interface-delete-on-termination",
@@ -104,11 +113,18 @@ PATCHES_OUT = [
     Broken("efs-creating", f"{_EFS}.create_file_system"),
     Broken("efs-creating", f"{_EFS}.create_mount_target"),
     Broken("efs-access-point-unknown-file-system", f"{_EFS}.create_access_point"),
+    Broken("efs-mount-target-interface", "moto.efs.models:EFSBackend.create_mount_target"),
+    Broken("efs-bounds", f"{_EFS}.put_file_system_policy"),
+    Broken("identity-policy-sizes", "moto.iam.models:Role.put_policy"),
+    Broken("identity-policy-sizes", "moto.iam.models:IAMBackend.create_policy"),
     Broken("identity-instance-role", "moto.sts.models:STSBackend.get_caller_identity"),
 ]
 
 # Without these moto breaks down, which is no lenient answer: their answer is turned instead.
 ANSWERS_TURNED = [
+    Broken(
+        "interface-no-address", "moto.ec2.models.subnets:Subnet.get_available_subnet_ip", _always(answers="10.0.9.9")
+    ),
     Broken("interface-filters", f"{_ENI}.get_filter_value", _finds_nothing_by_attachment),
     Broken("terminate-is-still-described", f"{_INSTANCE}.private_ip_address", property(_always(answers="10.0.0.9"))),
     Broken("terminate-is-still-described", f"{_INSTANCE}.public_ip", property(_always(answers="198.51.100.9"))),
@@ -121,48 +137,39 @@ ANSWERS_TURNED = [
 
 # The same, where a single decision of the patch is in DECISIONS_TURNED.
 SHOWN_BY_DECISION = {
-    f"{_ENI}Backend.attach_network_interface": "lab.aws.ec2.network_interfaces:refuse_attachment",
-    f"{_GROUP_API}.set_instance_health": "lab.aws.autoscaling.group_members_api:respects_grace",
-    f"{_GROUP_API}.terminate_instance_in_auto_scaling_group": (
-        "lab.aws.autoscaling.group_members_api:refuse_below_minimum"
-    ),
+    f"{_ENI}Backend.attach_network_interface": _REFUSE_ATTACHMENT,
+    f"{_GROUP_API}.set_instance_health": f"{_OWN_GROUPS}group_members_api:respects_grace",
+    f"{_GROUP_API}.terminate_instance_in_auto_scaling_group": f"{_OWN_GROUPS}group_members_api:refuse_below_minimum",
     "moto.route53.models:Route53Backend.change_resource_record_sets": "lab.aws.route53.changes:submit_changes",
 }
 
 DECISIONS_TURNED = [
-    Broken("attach-in-use", "lab.aws.ec2.network_interfaces:refuse_attachment", _always(answers=None)),
-    Broken("attach-other-zone", "lab.aws.ec2.network_interfaces:refuse_attachment", _always(answers=None)),
-    Broken("attach-index-taken", "lab.aws.ec2.network_interfaces:refuse_attachment", _always(answers=None)),
-    Broken("attach-terminated", "lab.aws.ec2.network_interfaces:refuse_attachment", _always(answers=None)),
+    Broken("attach-in-use", _REFUSE_ATTACHMENT, _always(answers=None)),
+    Broken("attach-other-zone", _REFUSE_ATTACHMENT, _always(answers=None)),
+    Broken("attach-index-taken", _REFUSE_ATTACHMENT, _always(answers=None)),
+    Broken("attach-terminated", _REFUSE_ATTACHMENT, _always(answers=None)),
     Broken("attach-limit", "lab.aws.ec2.network_interfaces:MAXIMUM_INTERFACES", {}),
-    Broken("group-grace-period", "lab.aws.autoscaling.group_members_api:respects_grace", _always(answers=False)),
-    Broken(
-        "group-terminate-minimum", "lab.aws.autoscaling.group_members_api:refuse_below_minimum", _always(answers=None)
-    ),
+    Broken("group-grace-period", f"{_OWN_GROUPS}group_members_api:respects_grace", _always(answers=False)),
+    Broken("group-terminate-minimum", f"{_OWN_GROUPS}group_members_api:refuse_below_minimum", _always(answers=None)),
     Broken("record-batch-atomic", "lab.aws.route53.changes:submit_changes", _submits_one_by_one),
     Broken("attach-holder-shutting-down", "lab.aws.ec2.instances:release_all", _always(answers=None)),
-    Broken("group-grace-impaired", "lab.aws.autoscaling.group_decisions:_in_grace", _always(answers=False)),
-    Broken("group-grace-stopped", "lab.aws.autoscaling.group_decisions:_GONE_STATES", ()),
-    Broken(
-        "group-launch-first-policy", "lab.aws.autoscaling.group_records:Group.launches_first", _always(answers=False)
-    ),
-    Broken(
-        "group-terminate-first-policy", "lab.aws.autoscaling.group_records:Group.launches_first", _always(answers=True)
-    ),
-    Broken(
-        "group-launch-first-account", "lab.aws.autoscaling.group_records:Group.launches_first", _always(answers=False)
-    ),
-    Broken("group-launch-first-policy", "lab.aws.autoscaling.group_decisions:_has_successor", _always(answers=True)),
-    Broken("group-zone-emptiest", "lab.aws.autoscaling.group_launch:_instances_per_zone", _always(answers={})),
-    Broken("group-capacity", "lab.aws.autoscaling.group_launch:_ZONAL_FAILURES", ()),
-    Broken("group-standby-minimum", "lab.aws.autoscaling.group_members_api:_resize", _always(answers=None)),
-    Broken("hook-global-timeout", "lab.aws.autoscaling.lifecycle_hooks:_GLOBAL_HEARTBEATS", 10_000),
-    Broken("hook-launch-times-out", "lab.aws.autoscaling.group_decisions:_results", _always(answers=[""])),
-    Broken("hook-heartbeat", "lab.aws.autoscaling.group_members_api:beat", _always(answers=None)),
-    Broken("record-throttled", "lab.aws.route53.limits:Limits.refuses", _always(answers=False)),
-    Broken("record-throttled", "lab.aws.route53.limits:Bucket.fill", _fills_up),
+    Broken("group-grace-impaired", f"{_OWN_GROUPS}group_decisions:_in_grace", _always(answers=False)),
+    Broken("group-grace-stopped", f"{_OWN_GROUPS}group_decisions:_GONE_STATES", ()),
+    Broken("group-launch-first-policy", _LAUNCHES_FIRST, _always(answers=False)),
+    Broken("group-terminate-first-policy", _LAUNCHES_FIRST, _always(answers=True)),
+    Broken("group-launch-first-account", _LAUNCHES_FIRST, _always(answers=False)),
+    Broken("group-launch-first-policy", f"{_OWN_GROUPS}group_decisions:_has_successor", _always(answers=True)),
+    Broken("group-zone-emptiest", f"{_OWN_GROUPS}group_launch:_instances_per_zone", _always(answers={})),
+    Broken("group-capacity", f"{_OWN_GROUPS}group_launch:_ZONAL_FAILURES", ()),
+    Broken("group-standby-minimum", f"{_OWN_GROUPS}group_members_api:_resize", _always(answers=None)),
+    Broken("hook-global-timeout", f"{_OWN_GROUPS}lifecycle_hooks:_GLOBAL_HEARTBEATS", 10_000),
+    Broken("hook-launch-times-out", f"{_OWN_GROUPS}group_decisions:_results", _always(answers=[""])),
+    Broken("hook-heartbeat", f"{_OWN_GROUPS}group_members_api:beat", _always(answers=None)),
+    Broken("record-throttled", "lab.aws.route53.state:Limits.refuses", _always(answers=False)),
+    Broken("record-throttled", "lab.aws.route53.state:Bucket.fill", _fills_up),
     Broken("record-delete-differing", "lab.aws.route53.record_rules:_same_values", _always(answers=True)),
     Broken("record-cname-clash", "lab.aws.route53.record_rules:_clash", _always(answers="")),
+    Broken("record-routing-policies", "lab.aws.route53.record_rules:_other_policy", _always(answers="")),
     Broken("record-duplicate-value", "lab.aws.route53.record_rules:_bad_value", _always(answers="")),
     Broken("metadata-token-required", "lab.edges.metadata:MetadataService._is_valid", _always(answers=True)),
     Broken("metadata-lags-behind-attach", "lab.edges.metadata:MetadataService._is_known", _always(answers=True)),
@@ -171,6 +178,9 @@ DECISIONS_TURNED = [
 BROKEN_RULES = PATCHES_OUT + ANSWERS_TURNED + DECISIONS_TURNED
 
 NO_ROW = {
+    "moto.efs.models:EFSBackend.delete_mount_target": "moto's own would be refused: row efs-mount-target-interface",
+    f"{_GROUP_API}.describe_auto_scaling_groups": "moto breaks down at a bad token, which is no lenient answer",
+    "moto.ec2.responses.instances:InstanceResponse.describe_instances": "the same; rows group-pages, template-pages",
     f"{_INSTANCE}.private_ip": "read by the lab's own queries, not by the API",
     f"{_INSTANCE}.private_dns_name": "read by the lab's own queries, not by the API",
     f"{_INSTANCE}.terminate": "moto's own callers only; TerminateInstances has its own patch",

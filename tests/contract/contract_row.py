@@ -4,22 +4,17 @@ For: test_behaviours. Guarantees: time passes only in `advance`; a refusal must 
 text. The kinds of steps are described at the top of behaviours.yaml.
 """
 
-from __future__ import annotations
-
-import base64
 import http.client
+import json
 import re
 import time
 from dataclasses import replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import boto3
 import jmespath
 import pytest
 import yaml
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from lab.aws import ControlPlane, NoMachines
@@ -27,10 +22,12 @@ from lab.edges.metadata import InstanceMetadata, MetadataService
 from lab.edges.metadata_http import MetadataServer
 from lab.play.wiring import Wiring
 from tests.kit.distinct_delays import DISTINCT
+from tests.kit.lab_clients import client
 
-ROWS: list[dict[str, Any]] = yaml.safe_load(Path(__file__).with_name("behaviours.yaml").read_text())
+from .row_words import START, hooks, row_of
+
+ROWS = [row_of(tree) for tree in yaml.safe_load(Path(__file__).with_name("behaviours.yaml").read_text())]
 TABLE = "contract table"  # property of a test report: those of all worker processes reach the summary
-REGION = "us-east-1"
 TIMING = replace(
     DISTINCT,
     custom_resource_timeout_s=20,
@@ -42,6 +39,18 @@ TIMING = replace(
     route53_rate_per_s=5,
 )
 IMAGES = {"image": "ami-00000000000000001", "image_2": "ami-00000000000000002"}
+POLICY = {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::" + "x" * 6100}
+LARGE = {  # what is too large for a limit of AWS
+    "filler": "x" * 51_200,
+    "label": "x" * 64,
+    "many": {
+        "Name": "a.lab.internal",
+        "Type": "TXT",
+        "TTL": 1,
+        "ResourceRecords": [{"Value": f'"{number}"'} for number in range(501)],
+    },
+    "policy": json.dumps({"Version": "2012-10-17", "Statement": [POLICY]}),
+}
 TOKEN = "x-aws-ec2-metadata-token"
 
 
@@ -52,18 +61,8 @@ class DeafMachines(NoMachines):
         """Nothing: `machine_dies` says when it is off."""
 
 
-ONCE = Config(retries={"total_max_attempts": 1})
-
-
-@lru_cache
-def operator_client(service: str, endpoint_url: str) -> Any:
-    """A client of the operator; making one costs more than most rows, so rows at the same address share it."""
-    return _session().client(service, endpoint_url=endpoint_url, config=ONCE)
-
-
-@lru_cache
-def _session() -> Any:
-    return boto3.session.Session("AKIAOPERATOR", "secret", region_name=REGION)
+# Of the operator, by address and service: making a client costs more than most rows, so rows share them.
+OPERATOR_CLIENTS: dict[tuple[str, str], Any] = {}
 
 
 class Row:
@@ -71,7 +70,7 @@ class Row:
 
     def __init__(self, plane: ControlPlane, machines: NoMachines) -> None:
         self.plane, self.machines = plane, machines
-        self.variables: dict[str, Any] = dict(IMAGES)
+        self.variables: dict[str, Any] = IMAGES | LARGE
         self._clients: dict[tuple[str, str], Any] = {}
         self._used: list[Any] = []
         self._metadata: MetadataServer | None = None
@@ -81,85 +80,40 @@ class Row:
 
     def close(self) -> None:
         """Let go of connections and ports: the next row's AWS may be at the same address."""
-        for client in self._used:
-            client.close()
+        for used in self._used:
+            used.close()
         if self._metadata is not None:
             self._metadata.close()
 
     # ---------------------------------------------------------------- variables and clients
     def variable(self, name: str) -> Any:
         """A variable; those of the start are made when they are first asked for. None for one that is none."""
-        if name not in self.variables:
-            kind, _, letter = name.rpartition("_")
-            make = getattr(self, f"_make_{kind or name}", None)
-            if make is None:
-                return None
-            self.variables[name] = make(letter) if kind else make()
-        return self.variables[name]
+        if name == "one" not in self.variables:
+            self._step_instance({"instance": {"as": "one", "zone": "a"}})
+        elif name not in self.variables and name in START:
+            operation, parameters, path = START[name]
+            self.variables[name] = jmespath.search(path, self.call(operation, parameters))
+        return self.variables.get(name)
 
     def prepare(self) -> None:
         """Make every variable of the start now, before a rule is broken."""
-        letters = [f"{kind}_{letter}" for kind in ("subnet", "service", "eni") for letter in "abc"]
-        for name in ("vpc", *letters, "template", "zone"):
+        for name in START:
             self.variable(name)
 
-    def _make_vpc(self) -> str:
-        vpc: str = self.client("ec2").create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-        return vpc
-
-    def _make_subnet(self, letter: str, offset: int = 0) -> str:
-        made = self.client("ec2").create_subnet(
-            VpcId=self.variable("vpc"),
-            CidrBlock=f"10.0.{offset + 'abc'.index(letter)}.0/24",
-            AvailabilityZone=f"us-east-1{letter}",
-        )
-        subnet: str = made["Subnet"]["SubnetId"]
-        return subnet
-
-    def _make_service(self, letter: str) -> str:
-        return self._make_subnet(letter, 100)
-
-    def _make_eni(self, letter: str) -> str:
-        made = self.client("ec2").create_network_interface(
-            SubnetId=self.variable(f"service_{letter}"), PrivateIpAddress=f"10.0.{100 + 'abc'.index(letter)}.10"
-        )
-        interface: str = made["NetworkInterface"]["NetworkInterfaceId"]
-        return interface
-
-    def _make_template(self) -> str:
-        made = self.client("ec2").create_launch_template(
-            LaunchTemplateName="one",
-            LaunchTemplateData={
-                "ImageId": self.variables["image"],
-                "InstanceType": "t3.medium",
-                "MetadataOptions": {"HttpTokens": "required", "InstanceMetadataTags": "enabled"},
-                "UserData": base64.b64encode(b"hello").decode(),
-            },
-        )
-        template: str = made["LaunchTemplate"]["LaunchTemplateId"]
-        return template
-
-    def _make_zone(self) -> str:
-        vpc = {"VPCRegion": REGION, "VPCId": self.variable("vpc")}
-        made = self.client("route53").create_hosted_zone(Name="lab.internal", CallerReference="1", VPC=vpc)
-        zone: str = made["HostedZone"]["Id"]
-        return zone
+    def call(self, operation: str, parameters: dict[str, Any], caller: str = "") -> Any:
+        """The answer to a call of boto3 (service.operation), with variables filled in."""
+        service, _, name = operation.partition(".")
+        return getattr(self.client(service, self.filled(caller)), name)(**self.filled(parameters))
 
     def client(self, service: str, of: str = "") -> Any:
         """A client of the operator, or of an instance's role."""
         if not of:
-            found = operator_client(service, self.plane.endpoint_url)
+            at = (self.plane.endpoint_url, service)
+            found = OPERATOR_CLIENTS[at] = OPERATOR_CLIENTS.get(at) or client(self.plane, service)
             self._used.append(found)
             return found
         if (service, of) not in self._clients:
-            view = self.plane.instance(of)
-            assert view is not None
-            assert view.credentials is not None, f"{of} has no role"
-            given = view.credentials
-            made: Any = boto3.session.Session(
-                given.access_key_id, given.secret_access_key, given.token, region_name=REGION
-            )
-            self._clients[service, of] = made.client(service, endpoint_url=self.plane.endpoint_url, config=ONCE)
+            self._clients[service, of] = client(self.plane, service, of=of)
         return self._clients[service, of]
 
     def filled(self, value: Any) -> Any:
@@ -170,6 +124,8 @@ class Row:
             return [self.filled(inner) for inner in value]
         if not isinstance(value, str):
             return value
+        if re.fullmatch(r"\$[a-z_0-9]+", value):
+            return self.variable(value[1:]) or value
         return re.sub(r"\$([a-z_0-9]+)", lambda found: self.variable(found.group(1)) or found.group(0), value)
 
     # ---------------------------------------------------------------- steps
@@ -224,6 +180,9 @@ class Row:
         self.variables[name] = made["Instances"][0]["InstanceId"]
 
     def _step_group(self, step: dict[str, Any]) -> None:
+        given = self.filled(step["group"])
+        if "hooks" in given:
+            given["LifecycleHookSpecificationList"] = hooks(given.pop("hooks"))
         subnets = ",".join(self.variable(f"subnet_{letter}") for letter in "abc")
         self.client("autoscaling").create_auto_scaling_group(
             **{
@@ -233,7 +192,7 @@ class Row:
                 "LaunchTemplate": {"LaunchTemplateId": self.variable("template"), "Version": "$Default"},
                 "VPCZoneIdentifier": subnets,
             }
-            | self.filled(step["group"])
+            | given
         )
 
     def _step_running_group(self, step: dict[str, Any]) -> None:
@@ -252,30 +211,6 @@ class Row:
         members = self._members()
         assert sorted(member["LifecycleState"] for member in members) == sorted(step["members"]), members
         self.variables |= {"newest": members[-1]["InstanceId"]} if members else {}
-
-    def _step_state(self, step: dict[str, Any]) -> None:
-        for name, state in step["state"].items():
-            found = self.client("ec2").describe_instances(InstanceIds=[self.filled(name)])
-            assert found["Reservations"][0]["Instances"][0]["State"]["Name"] == state, name
-
-    def _step_attached(self, step: dict[str, Any]) -> None:
-        """`attached: {$eni_a: $one}`: to whom an interface belongs, null for nobody."""
-        for name, instance in step["attached"].items():
-            found = self.client("ec2").describe_network_interfaces(NetworkInterfaceIds=[self.filled(name)])
-            held = found["NetworkInterfaces"][0].get("Attachment") or {}
-            assert held.get("InstanceId") == self.filled(instance), (name, held)
-
-    def _step_records(self, step: dict[str, Any]) -> None:
-        changes = [self._change(line) for line in step["records"]]
-        do = {"do": "route53.change_resource_record_sets", "with": {"HostedZoneId": "$zone"}}
-        self._step_do(step | do | {"with": {"HostedZoneId": "$zone", "ChangeBatch": {"Changes": changes}}})
-
-    def _change(self, line: str) -> dict[str, Any]:
-        action, name, kind, *values = line.split()
-        full = name if "." in name else f"{name}.lab.internal"
-        records = [{"Value": value} for value in values]
-        record_set = {"Name": full, "Type": kind, "TTL": 10, "ResourceRecords": records}
-        return {"Action": action, "ResourceRecordSet": record_set}
 
     def _step_imds(self, step: dict[str, Any]) -> None:
         headers: dict[str, str] = {}
@@ -314,17 +249,17 @@ class Row:
         return self._metadata
 
     def _step_do(self, step: dict[str, Any]) -> None:
-        service, _, operation = step["do"].partition(".")
-        call = getattr(self.client(service, self.filled(step.get("caller", ""))), operation)
+        assert set(step) <= {"do", "with", "caller", "refused", "expect", "save"}, step
+        given = (step["do"], step["with"], step.get("caller", ""))
         if "refused" in step:
             with pytest.raises(ClientError) as caught:
-                call(**self.filled(step.get("with", {})))
+                self.call(*given)
             error = caught.value.response["Error"]
             assert error["Code"] == step["refused"]["code"], error
             pattern = self.filled(step["refused"].get("message", ""))
             assert re.search(pattern, error.get("Message") or ""), error
             return
-        answer = call(**self.filled(step.get("with", {})))
+        answer = self.call(*given)
         for path, value in step.get("expect", {}).items():
             assert jmespath.search(self.filled(path), answer) == self.filled(value), (path, answer)
         for name, path in step.get("save", {}).items():

@@ -1,17 +1,15 @@
 """The rows that moto fulfils without a single rule of ours: run against moto as it is installed, so that the mark is
 true, and so that nobody takes these rows out of the table because they never turn red. A moto upgrade may do it."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any, cast
 
 import pytest
 from moto.core.base_backend import BackendDict
-from moto.server import ThreadedMotoServer
 
 from lab.aws import ControlPlane, NoMachines
 from lab.aws.core import patches
+from tests.kit.moto_server import moto_server
 
 from .contract_row import ROWS, Row
 
@@ -21,8 +19,8 @@ MARKED = [row for row in ROWS if row.get("moto_alone")]
 class MotoAlone:
     """As much of a control plane as these rows need, with nothing of the lab's behind it."""
 
-    def __init__(self, port: int) -> None:
-        self.endpoint_url = f"http://127.0.0.1:{port}"
+    def __init__(self, endpoint_url: str) -> None:
+        self.endpoint_url = endpoint_url
 
     def register_image(self, image_id: str, name: str) -> None:
         """Moto launches any image."""
@@ -41,14 +39,12 @@ def empty_account() -> None:
 def row() -> Iterator[Row]:
     patches.revert()
     empty_account()
-    server = ThreadedMotoServer("127.0.0.1", 0, verbose=False)
-    server.start()
     try:
-        opened = Row(cast(ControlPlane, MotoAlone(server.get_host_and_port()[1])), NoMachines())
-        yield opened
-        opened.close()
+        with moto_server() as url:
+            opened = Row(cast(ControlPlane, MotoAlone(url)), NoMachines())
+            yield opened
+            opened.close()
     finally:
-        server.stop()
         empty_account()
         patches.apply()
 

@@ -1,7 +1,5 @@
 """`make test` says how many rows the contract table has, as its last word on it."""
 
-from __future__ import annotations
-
 import subprocess
 import sys
 from pathlib import Path

@@ -1,12 +1,11 @@
 """The real agent as a process of its own, over a fake operating system.
 
 For: tests/process. Guarantees: the agent runs in a new process with its own session, environment and standard error;
-what it does there is the product's `run`. It is forked from a server that has already loaded boto3 and the models of
-the services, which costs a fresh interpreter more than a whole boot of the agent.
+what it does there is the product's `run`, but that it looks again sooner at what AWS does at once here. It is forked
+from a server that has already loaded boto3 and the models of the services, which costs a fresh interpreter more than a
+whole boot of the agent.
 Does not: share anything between agents: each is a fork of the same untouched server.
 """
-
-from __future__ import annotations
 
 import logging
 import multiprocessing
@@ -22,8 +21,10 @@ import boto3
 
 from bootstrap.__main__ import run
 from bootstrap.base.clock import SystemClock
+from bootstrap.base.retry import Pauses
 from bootstrap.base.threads import SystemThreads
 from bootstrap.base.timeline import Event
+from bootstrap.claims import group, network_interface
 from bootstrap.cloud.imds import HttpTransport, MetadataService
 from bootstrap.fence.client import FenceClient
 from bootstrap.fence.protocol import SOCKET_NAME
@@ -34,6 +35,7 @@ from bootstrap.run.instance import MachineParts
 from tests.kit import service_models
 from tests.kit.fake_os import FakeOs
 
+LOOK_AGAIN_S = 0.2
 SERVICES = ("ec2", "autoscaling", "route53", "ssm", "sns")
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(["tests.kit.agent_server"])
@@ -53,10 +55,6 @@ class AgentProcess:
     def pid(self) -> int:
         return self._process.pid or 0
 
-    @property
-    def returncode(self) -> int | None:
-        return self._process.exitcode
-
     def poll(self) -> int | None:
         return self._process.exitcode
 
@@ -72,9 +70,6 @@ class AgentProcess:
 
     def kill(self) -> None:
         self.send_signal(signal.SIGKILL)
-
-    def terminate(self) -> None:
-        self.send_signal(signal.SIGTERM)
 
 
 def warm_up() -> None:
@@ -102,6 +97,8 @@ def main(root: str, kill_at: str) -> int:
         if f"{event['event']}:{event['name']}" == kill_at:
             os.kill(os.getpid(), signal.SIGKILL)
 
+    network_interface.PAUSES = network_interface.RELEASE_PAUSES = group.POLLS = Pauses(first_s=LOOK_AGAIN_S)
+    group.POLL_S = LOOK_AGAIN_S
     clock, fake = SystemClock(), FakeOs(Path(root))
     machine = MachineParts(
         clock=clock,

@@ -1,7 +1,6 @@
 """A clock that jumps instead of sleeping."""
 
-from __future__ import annotations
-
+import random
 import threading
 from collections.abc import Callable
 
@@ -9,10 +8,12 @@ from bootstrap.base.clock import Deadline, StopRequest
 
 
 class FakeClock:
-    """Jumps instead of sleeping. `at` runs something when the clock passes a moment."""
+    """Jumps instead of sleeping. Its wall clock is set an hour forward or back before each look. `at` runs something
+    when the clock passes a moment."""
 
     def __init__(self) -> None:
         self.now_s = 1000.0
+        self._hours = 12
         self.waits: list[float] = []
         self._due: list[tuple[float, Callable[[], None]]] = []
 
@@ -25,8 +26,12 @@ class FakeClock:
             self.advance(timeout_s)
         return event.is_set()
 
+    def sleep(self, seconds: float) -> None:
+        self.advance(seconds)
+
     def utc_text(self) -> str:
-        return "2026-01-01T00:00:00.000Z"
+        self._hours += random.choice((-1, 1))
+        return f"2026-01-01T{self._hours % 24:02}:00:00.000Z"
 
     def advance(self, seconds: float) -> None:
         self.now_s += seconds

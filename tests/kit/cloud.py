@@ -1,7 +1,5 @@
 """AWS for unit tests: a strict moto with one zone, EC2 with one network interface, and errors of calls."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field, replace
 from typing import Any
 

@@ -1,6 +1,7 @@
-"""A deployed service as the operator's command sees it: its group, two versions of its launch template, its state."""
+"""A deployed service as the operator's command sees it: its stack with group and launch template, and its state.
 
-from __future__ import annotations
+CloudFormation is the lab's, so a promotion changes the group as a stack's update does.
+"""
 
 import json
 from collections.abc import Iterator
@@ -9,11 +10,42 @@ from dataclasses import dataclass
 from typing import Any
 
 import boto3
-from moto import mock_aws
+import yaml
 
 from bootstrap.base.names import stack_name, state_parameter
+from lab.aws import StrictAws, strict_mock_aws
+from lab.aws.cloudformation.state import CloudFormation
 
 OLD, NEW = "ami-0000000000000001a", "ami-0000000000000002b"
+GROUP = stack_name("demo")
+TEMPLATE = """
+Parameters: {PromotedVersion: {Type: String, Default: first}}
+Conditions: {IsPromoted: {Fn::Not: [{Fn::Equals: [{Ref: PromotedVersion}, first]}]}}
+Resources:
+  Vpc: {Type: AWS::EC2::VPC, Properties: {CidrBlock: 10.0.0.0/16}}
+  Subnet:
+    Type: AWS::EC2::Subnet
+    Properties: {VpcId: {Ref: Vpc}, CidrBlock: 10.0.0.0/24, AvailabilityZone: us-east-1a}
+  Template:
+    Type: AWS::EC2::LaunchTemplate
+    Properties:
+      LaunchTemplateName: soloist-demo
+      VersionDescription: IMAGE
+      LaunchTemplateData: {ImageId: IMAGE, InstanceType: t3.micro}
+  Group:
+    Type: AWS::AutoScaling::AutoScalingGroup
+    Properties:
+      AutoScalingGroupName: soloist-demo
+      MinSize: "1"
+      MaxSize: "1"
+      HealthCheckGracePeriod: 0
+      VPCZoneIdentifier: [{Ref: Subnet}]
+      LaunchTemplate:
+        LaunchTemplateId: {Ref: Template}
+        Version:
+          Fn::If: [IsPromoted, {Ref: PromotedVersion}, {Fn::GetAtt: [Template, DefaultVersionNumber]}]
+Outputs: {StagedVersion: {Value: IMAGE}}
+"""
 
 
 @dataclass
@@ -21,27 +53,37 @@ class Clients:
     ec2: Any
     autoscaling: Any
     ssm: Any
+    cloudformation: Any
+    aws: StrictAws
+
+    def deploy(self, image_id: str, **group: Any) -> str:
+        """Deploy the stack with this image, and properties of the group; how it ended."""
+        template = yaml.safe_load(TEMPLATE.replace("IMAGE", image_id))
+        template["Resources"]["Group"]["Properties"] |= group
+        request = {"StackName": GROUP, "TemplateBody": json.dumps(template)}
+        if not self.cloudformation.list_stacks()["StackSummaries"]:
+            self.cloudformation.create_stack(**request)
+        else:
+            kept = [{"ParameterKey": "PromotedVersion", "UsePreviousValue": True}]
+            self.cloudformation.update_stack(**request, Parameters=kept)
+        return self.settled()
+
+    def settled(self) -> str:
+        """The status of the stack, once what runs on it has ended."""
+        CloudFormation.of(self.aws.cloud).finish()
+        return str(self.cloudformation.describe_stacks(StackName=GROUP)["Stacks"][0]["StackStatus"])
 
 
 @contextmanager
 def deployed_group() -> Iterator[Clients]:
     """The group runs version 1, version 2 is staged. Region and credentials are those of the environment."""
-    with mock_aws():
-        made = Clients(boto3.client("ec2"), boto3.client("autoscaling"), boto3.client("ssm"))
-        template = made.ec2.create_launch_template(
-            LaunchTemplateName=stack_name("demo"), LaunchTemplateData={"ImageId": OLD, "InstanceType": "t3.micro"}
-        )["LaunchTemplate"]["LaunchTemplateId"]
-        subnet = made.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
-        made.autoscaling.create_auto_scaling_group(
-            AutoScalingGroupName=stack_name("demo"),
-            MinSize=1,
-            MaxSize=1,
-            VPCZoneIdentifier=subnet,
-            LaunchTemplate={"LaunchTemplateId": template, "Version": "1"},
-        )
-        made.ec2.create_launch_template_version(
-            LaunchTemplateId=template, LaunchTemplateData={"ImageId": NEW, "InstanceType": "t3.micro"}
-        )
+    names = ("ec2", "autoscaling", "ssm", "cloudformation")
+    with strict_mock_aws(instant=True) as aws:
+        for image_id in (OLD, NEW):
+            aws.register_image(image_id, image_id)
+        make: Any = boto3.client
+        made = Clients(*(make(name) for name in names), aws)
+        assert (made.deploy(OLD), made.deploy(NEW)) == ("CREATE_COMPLETE", "UPDATE_COMPLETE")
         yield made
 
 

@@ -1,7 +1,5 @@
 """Delays of the lab's AWS that differ from each other, so that a test sees which one was waited for."""
 
-from __future__ import annotations
-
 from lab.aws.core.timing import Timing
 
 DISTINCT = Timing(

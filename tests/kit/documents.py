@@ -1,7 +1,5 @@
 """The one boot document of all tests. A test names only what it changes."""
 
-from __future__ import annotations
-
 import grp
 import os
 import pwd

@@ -6,10 +6,9 @@ For: process-level and unit tests of the agent. Mounts are lines of a mountinfo 
 runs beside it (`needs_grant`), the lease is not granted. The service's control group says whether a unit is active.
 """
 
-from __future__ import annotations
-
 import fcntl
 import json
+import shlex
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -17,11 +16,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from bootstrap.base.clock import Deadline
+from bootstrap.base.clock import Deadline, SystemClock
 from bootstrap.base.paths import Paths
 from bootstrap.machine import data_child
 from bootstrap.machine.commands import Completed
 from bootstrap.machine.links import LinkPlan, LinkState
+from bootstrap.machine.unit_settings import DROP_IN
 
 OK = Completed(exit_code=0, output="")
 
@@ -39,6 +39,8 @@ class FakeOs:
             image=root / "image.json",
             mountinfo=root / "mountinfo",
             network_devices=root / "net",
+            unit_settings=root / "run/systemd",
+            service_group=root / "cgroup/soloist.slice",
         )
         self.hung: set[str] = set()  # mount points that no longer answer
         self.refusing: dict[str, Completed] = {}  # first matching substring of a command line -> its result
@@ -49,6 +51,8 @@ class FakeOs:
             (self.group / "demo.service").mkdir(parents=True)
             (self.group.parent / "cgroup.procs").write_text("")
             (self.group / "cgroup.kill").write_text("")
+            (root / "proc/self/ns").mkdir(parents=True)
+            (root / "proc/self/ns/mnt").symlink_to("mnt:[1]")
             self._populate({})
 
     # ------------------------------------------------------------------ what a test asks
@@ -69,7 +73,7 @@ class FakeOs:
     @property
     def group(self) -> Path:
         """The service's control group."""
-        return self.root / "cgroup/soloist.slice"
+        return self.paths.service_group
 
     def need_grant(self) -> None:
         """From now on units start only while the fence grants it."""
@@ -86,6 +90,11 @@ class FakeOs:
         self.paths.run.mkdir()
         (self.root / "boot_id").write_text(boot_id)
 
+    def know(self, **facts: Any) -> None:
+        """Set parts of the machine's state."""
+        with self._state() as state_tree:
+            state_tree.update(facts)
+
     def forbid(self, *parts: str) -> None:
         """Commands with one of `parts` in them fail from now on, in every process."""
         with self._state() as state_tree:
@@ -101,18 +110,31 @@ class FakeOs:
         for part, result in self.refusing.items():
             if part in line:
                 return result
+        if line.endswith("outsiders_child.py"):
+            return self._outsiders(json.loads(text_in)["signal"])
         if line.endswith("data_child.py"):
             return self._data_root(argv, text_in)
+        if argv[0] == "systemd-run":
+            argv = argv[list(argv).index("--") + 1 :]
         if argv[0] == "sync":
             return OK if argv[-1] not in self.hung else Completed(exit_code=None, output="")
+        is_list = argv[1:2] == ("show",) and "--value" not in argv  # as NAME=VALUE
         programs = {
             "mount": lambda: self._mount(list(argv)),
             "umount": lambda: self.unmount(argv[-1], is_lazy="-l" in argv),
-            "systemctl": lambda: self._systemctl(argv[1], argv[-1]),
+            "systemctl": lambda: self._systemctl("list" if is_list else argv[1], argv[-1]),
         }
         if argv[0] not in programs:
             return Completed(exit_code=127, output=f"{argv[0]}: command not found")
         return programs[argv[0]]()
+
+    def _outsiders(self, number: int) -> Completed:
+        """The outsiders that a test has set; each ends by a signal of those in its `ends_by`."""
+        with self._state() as state:
+            found = state.get("outsiders", [])
+            state["outsiders"] = [one for one in found if number not in one["ends_by"]]
+        shown = [{key: value for key, value in one.items() if key != "ends_by"} for one in found]
+        return Completed(exit_code=0, output="".join(json.dumps(one) + "\n" for one in shown))
 
     def _data_root(self, argv: Sequence[str], text_in: str) -> Completed:
         if json.loads(text_in)["root"] in self.hung:
@@ -158,8 +180,14 @@ class FakeOs:
         temporary.replace(self.paths.mountinfo)
 
     def _systemctl(self, verb: str, unit: str) -> Completed:
+        if verb == "start" and not self._passes_condition(unit):
+            self.set_unit(unit, "failed")
+            return Completed(exit_code=1, output=f"Job for {unit} failed")
         with self._state() as state:
             units = state["units"]
+            if verb == "list":
+                shown = self._shown(unit, state.get("overridden", {}))
+                return Completed(exit_code=0, output="".join(f"{name}={value}\n" for name, value in shown.items()))
             if verb == "show":
                 return Completed(exit_code=0, output=units.get(unit, "inactive") + "\n")
             is_granted = not state.get("needs_grant") or (self.paths.run / "granted").exists()
@@ -170,13 +198,36 @@ class FakeOs:
             self._populate(units)
         return OK
 
+    def _shown(self, unit: str, overridden: dict[str, str]) -> dict[str, str]:
+        """What the image's drop-in and the agent's make of the unit, or somebody's own."""
+        drop_in = self.paths.unit_settings / f"{unit}.d" / DROP_IN
+        lines = drop_in.read_text().splitlines() if drop_in.exists() else []
+        said = dict(line.split("=", 1) for line in lines if line.startswith("Timeout"))
+        limits = {f"{name.removesuffix('Sec')}USec": f"{value}s" for name, value in said.items()}
+        bindings = {"Slice": self.group.name, "BindsTo": "soloist-agent.service soloist-fence.service"}
+        return {"TimeoutStartUSec": "1min 30s", "TimeoutStopUSec": "1min 30s", **limits, **bindings, **overridden}
+
+    def _passes_condition(self, unit: str) -> bool:
+        """The before-start script of the unit's drop-in, with the commands of this machine."""
+        drop_in = self.paths.unit_settings / f"{unit}.d" / DROP_IN
+        if not drop_in.exists() or "ExecCondition" not in drop_in.read_text():
+            return True
+        self.paths.before_start_report.unlink(missing_ok=True)
+        for line in self.paths.before_start.read_text().splitlines():
+            argv = shlex.split(line)[1:] if line.startswith("run ") else []
+            done = self.run(argv, Deadline(SystemClock(), 60.0, "hook")) if argv else OK
+            if not done.succeeded:
+                self.paths.before_start_report.write_text(f"{' '.join(argv)}: {done.summary}\n")
+                return False
+        return True
+
     def _populate(self, units: dict[str, str]) -> None:
         populated = int("active" in units.values())
         (self.group / "cgroup.events").write_text(f"populated {populated}\nfrozen 0\n")
 
     # ------------------------------------------------------------------ Links
     def find(self, mac: str) -> tuple[str, int] | None:
-        return ("vec1", 3)
+        return None if self._read().get("is_unplugged") else ("vec1", 3)
 
     def observe(self, plan: LinkPlan) -> LinkState:
         seen = self._read()["links"].get(plan.device)

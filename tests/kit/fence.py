@@ -7,6 +7,7 @@ Does not: listen on a socket (tests/process starts the real fence), run turns by
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from bootstrap.base.errors import FenceError
@@ -45,20 +46,19 @@ class SetMounts:
     def __init__(self) -> None:
         self.targets: tuple[str, ...] = ()
         self.is_left = False
-        self.unmounts = 0
 
     def are_gone(self, also: tuple[str, ...] = ()) -> bool:
         return not self.is_left
 
     def unmount(self) -> None:
-        self.unmounts += 1
+        """There is nothing to take away."""
 
 
 class MountsOfFakeOs(GuardedMounts):
     """The mounts in a fake machine's mountinfo; unmounting is that machine's command, not a child of this process."""
 
     def __init__(self, machine: FakeOs) -> None:
-        super().__init__(machine.paths.mountinfo)
+        super().__init__(machine.paths.mountinfo, machine.root / "proc")
         self._machine = machine
 
     def unmount(self) -> None:
@@ -67,7 +67,8 @@ class MountsOfFakeOs(GuardedMounts):
 
 
 class FenceInProcess:
-    """A `bootstrap.fence.client.Fence` whose state is below `run`. With `is_dead` set nobody answers."""
+    """A `bootstrap.fence.client.Fence` whose state is below `run`. With `is_dead` set nobody answers; the next request
+    of a verb in `silent_once` is lost, as where the whole machine stands still for longer than the client waits."""
 
     def __init__(
         self,
@@ -78,15 +79,15 @@ class FenceInProcess:
     ) -> None:
         run.mkdir(parents=True, exist_ok=True)
         self.group, self.mounts = group or SetGroup(), mounts or SetMounts()
-        self.resets = 0
-        self.is_dead = False
+        self.is_dead = self.is_stopping = False
+        self.silent_once: set[str] = set()
         self.requests: list[FenceRequest] = []
         self.guard = Guard(
             files=RunFiles(run),
             group=self.group,
             mounts=self.mounts,
             watchdogs=WatchdogDevices(""),
-            reset=self._count_reset,
+            reset=lambda: None,
             clock=clock.monotonic,
         )
 
@@ -102,12 +103,12 @@ class FenceInProcess:
     def ask(self, request: FenceRequest) -> FenceAnswer:
         if self.is_dead:
             raise FenceError("the fence does not answer: it has ended")
+        if request.verb in self.silent_once:
+            self.silent_once.remove(request.verb)
+            raise FenceError(f"the fence does not answer {request.verb}: timed out")
         self.requests.append(request)
         self.guard.turn()
-        return self.guard.answer(request)
+        return replace(self.guard.answer(request), is_stopping=self.is_stopping)
 
     def verbs(self) -> list[str]:
         return [request.verb for request in self.requests]
-
-    def _count_reset(self) -> None:
-        self.resets += 1

@@ -1,7 +1,5 @@
 """An instance as the agent builds it, on a machine that lives in a directory."""
 
-from __future__ import annotations
-
 import tempfile
 from functools import cache
 from pathlib import Path

@@ -4,8 +4,6 @@ For: tests/contract/http/test_time_and_races.py. Guarantees: imports no more tha
 anew. Does not: judge who won.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from multiprocessing.synchronize import Barrier
 from typing import Any

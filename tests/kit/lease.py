@@ -1,13 +1,12 @@
 """A newcomer and a holder of the lease over a real lease directory and the real guard of the fence."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bootstrap.base.clock import Deadline, StopRequest
+from bootstrap.base.errors import AgentError
 from bootstrap.base.member import Member
 from bootstrap.base.threads import SystemThreads
 from bootstrap.base.timing import FencePolicy, LeaseTiming
@@ -62,6 +61,21 @@ class FakeEvidence:
         return ""
 
 
+class SeenTroubles:
+    """Which troubles began, and which are over."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def begin(self, trouble: AgentError) -> None:
+        if trouble.reason not in self.seen[-1:]:
+            self.seen.append(trouble.reason)
+
+    def over(self, reason: str) -> None:
+        if reason in self.seen[-1:]:
+            self.seen.append(f"{reason} is over")
+
+
 class DirectWorker:
     """lease/child.py in this process, over a real directory. With `silent` set nothing is answered any more."""
 
@@ -74,7 +88,7 @@ class DirectWorker:
         if self.silent:
             return NoAnswer(reason=self.silent)
         answer = child.answer(request)
-        return NoAnswer(reason=str(answer["failed"])) if "failed" in answer else answer
+        return NoAnswer(reason=str(answer["failed"]), cause=str(answer["cause"])) if "failed" in answer else answer
 
 
 class Newcomer:
@@ -83,7 +97,7 @@ class Newcomer:
     def __init__(self, root: Path, clock: FakeClock) -> None:
         self.root, self.run, self.clock = root / "lease", root / "run", clock
         self.root.mkdir()
-        self.worker, self.evidence = DirectWorker(), FakeEvidence()
+        self.worker, self.evidence, self.troubles = DirectWorker(), FakeEvidence(), SeenTroubles()
         self.fence = FenceInProcess(clock, self.run)
         self.directory = LeaseDirectory(self.worker, str(self.root), clock)
         self.stops = 0
@@ -120,6 +134,7 @@ class Newcomer:
             timing=TIMING,
             policy=policy,
             mounts=("/data",),
+            troubles=self.troubles,
         )
 
     def take(self, policy: FencePolicy = "proof-or-lease", boot_id: str = "boot-1") -> Taken:
@@ -141,6 +156,7 @@ class Holder:
         self.hold: Hold = newcomer.take().hold
         self.worker: DirectWorker = newcomer.worker
         self.fence: FenceInProcess = newcomer.fence
+        self.troubles = newcomer.troubles
         self.fence.requests.clear()
         self.keeper = LeaseKeeper(newcomer.parts())
         self.lost: list[str] = []

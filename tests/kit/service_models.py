@@ -5,8 +5,6 @@ services it uses again (EC2's are some megabytes of JSON): that is most of what 
 Guarantees: sessions share nothing else. Does not: change what a model says.
 """
 
-from __future__ import annotations
-
 from functools import cache
 
 import botocore.session

@@ -1,7 +1,5 @@
 """A cloud with one group of one instance, served over loopback, its metadata service, and a service that answers."""
 
-from __future__ import annotations
-
 import http.server
 import json
 import os
@@ -10,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,16 +16,17 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
+import requests
 
 from bootstrap.base.document import render_user_data
 from lab.aws import StrictAws, strict_mock_aws
+from lab.base.waiting import wait_for
+from tests.kit.agent_cloud import ADDRESS, IMAGE, REGION, build_cloud
 from tests.kit.agent_process import AgentProcess
-from tests.kit.documents import document_tree
 from tests.kit.fake_os import FakeOs
+from tests.kit.moto_server import POLL_S, moto_server
 
-REGION, ZONE = "us-east-1", "us-east-1a"
-ADDRESS = "10.0.100.10"
+TARGET_STATE = "meta-data/autoscaling/target-lifecycle-state"
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 
@@ -44,6 +42,7 @@ class Surroundings:
     hosted_zone_id: str
     metadata: dict[str, str]
     notifications: list[str]
+    state_port: int = 0
     started: list[subprocess.Popen[bytes] | AgentProcess] = field(default_factory=list)
 
     def start(self, kill_at: str = "") -> AgentProcess:
@@ -52,11 +51,47 @@ class Surroundings:
         self.started.append(process)
         return process
 
+    def serve(self, kill_at: str = "") -> AgentProcess:
+        """An agent that has become ready."""
+        agent = self.start(kill_at)
+        state = self.await_phase("ready", "failed")
+        assert state["phase"] == "ready", state
+        return agent
+
+    def details(self) -> dict[str, str]:
+        """What each phase of the newest boot said."""
+        return {entry["name"]: entry.get("detail", "") for entry in self.state()["timeline"]}
+
+    def outcomes(self) -> dict[str, str]:
+        """How each phase of the newest boot ended."""
+        return {entry["name"]: entry["outcome"] for entry in self.state()["timeline"]}
+
+    def freeze(self, agent: AgentProcess) -> None:
+        """SIGSTOP, but never while the agent holds the lock of the fake machine: this process would wait for ever."""
+        with self.os._state():
+            agent.send_signal(signal.SIGSTOP)
+            self.until(lambda: all(_is_stopped(thread) for thread in Path(f"/proc/{agent.pid}/task").iterdir()))
+
+    def let_the_group_end_it(self) -> None:
+        """The metadata service says that the group is terminating this instance."""
+        self.metadata[TARGET_STATE] = "Terminated"
+
+    def let_a_rival_hold_the_address(self) -> str:
+        """Another instance, which runs, has the service's network interface; its id."""
+        ec2 = boto3.client("ec2", region_name=REGION)
+        (subnet,) = ec2.describe_subnets(Filters=[{"Name": "cidr-block", "Values": ["10.0.0.0/24"]}])["Subnets"]
+        machine = {"ImageId": IMAGE, "InstanceType": "t3.medium", "SubnetId": subnet["SubnetId"]}
+        rival = str(ec2.run_instances(MinCount=1, MaxCount=1, **machine)["Instances"][0]["InstanceId"])
+        self.aws.advance(10)
+        ec2.attach_network_interface(NetworkInterfaceId=self.network_interface_id, InstanceId=rival, DeviceIndex=1)
+        return rival
+
     def start_fence(self) -> subprocess.Popen[bytes]:
         """The real fence, over the fake machine's control group and mounts; a reset shows in the file sysrq."""
         root = self.os.root
         argv = [sys.executable, "-S", "-m", "bootstrap.fence", "--run", str(self.os.paths.run)]
         argv += ["--group", str(self.os.group), "--mountinfo", str(self.os.paths.mountinfo)]
+        argv += ["--proc", str(root / "proc")]
         argv += ["--watchdogs", str(root / "watchdog*"), "--sysrq", str(root / "sysrq")]
         (root / "sysrq").touch()
         log = (root / f"fence-{len(self.started)}.log").open("wb")
@@ -79,6 +114,14 @@ class Surroundings:
         tree = json.loads(line)
         change(tree)
         self.metadata["user-data"] = render_user_data(json.dumps(tree))
+
+    def asked(self, path: str) -> tuple[int, str]:
+        """What the agent answers to GET `path`; (0, "") while nobody listens."""
+        try:
+            answer = requests.get(f"http://127.0.0.1:{self.state_port}{path}", timeout=5)
+        except requests.ConnectionError:
+            return 0, ""
+        return answer.status_code, answer.text
 
     def shorten_lease(self, **timing_s: float) -> None:
         """Other timings of the lease, which must keep the rules."""
@@ -107,13 +150,14 @@ class Surroundings:
         return self.until(lambda: self.state() if self.state()["phase"] in phases else None, timeout_s)
 
     def until(self, look: Callable[[], Any], timeout_s: float = 60.0) -> Any:
-        ends_s = time.monotonic() + timeout_s
-        while time.monotonic() < ends_s:
-            if seen := look():
-                return seen
-            time.sleep(0.05)
-        logs = "".join(path.read_text() for path in sorted(self.os.root.glob("*.log")))
-        raise AssertionError(f"not seen within {timeout_s} s; state {self.state()}\n{logs}")
+        def seen() -> str:
+            return f"state {self.state()}\n" + "".join(log.read_text() for log in sorted(self.os.root.glob("*.log")))
+
+        return wait_for(look, "what the test waits for", deadline_s=timeout_s, poll_s=0.05, describe=seen)
+
+    def await_notification(self, *, begins: str = "", holds: str = "") -> None:
+        """systemd is told so; what the agent said last may still be on its way when it has ended."""
+        self.until(lambda: any(text.startswith(begins) and holds in text for text in self.notifications))
 
     def record(self) -> list[str]:
         answer = boto3.client("route53", region_name=REGION).list_resource_record_sets(HostedZoneId=self.hosted_zone_id)
@@ -123,6 +167,21 @@ class Surroundings:
             if item["Type"] == "A"
             for value in item["ResourceRecords"]
         ]
+
+    def change_record(self, address: str) -> None:
+        """Somebody else moves the record."""
+        (change,) = boto3.client("route53", region_name=REGION).list_resource_record_sets(
+            HostedZoneId=self.hosted_zone_id, StartRecordName="demo.lab.internal", StartRecordType="A", MaxItems="1"
+        )["ResourceRecordSets"]
+        wanted = {**change, "ResourceRecords": [{"Value": address}]}
+        boto3.client("route53", region_name=REGION).change_resource_record_sets(
+            HostedZoneId=self.hosted_zone_id,
+            ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": wanted}]},
+        )
+
+    def log(self) -> str:
+        """What the first agent has said."""
+        return (self.os.root / "agent-1.log").read_text()
 
     def holder(self) -> str:
         ec2 = boto3.client("ec2", region_name=REGION)
@@ -143,6 +202,10 @@ class Surroundings:
         assert sorted(mounts) == sorted({*mounts}), f"something is mounted twice: {mounts}"
         assert len(mounts) == 3
         assert (self.os.paths.data_root / "demo" / "shipped.conf").read_text() == "shipped\n"
+
+
+def _is_stopped(thread: Path) -> bool:
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 class _Metadata(http.server.BaseHTTPRequestHandler):
@@ -181,17 +244,14 @@ def open_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     target = fake.root / "service"
     target.mkdir()
     (target / "shipped.conf").write_text("shipped\n")
-    with strict_mock_aws(instant=True) as aws:
-        server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-        server.start()
+    with strict_mock_aws(instant=True) as aws, moto_server() as aws_url:
         values: dict[str, str] = {}
         handler = type("Handler", (_Metadata,), {"values": values})
         metadata = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-        threading.Thread(target=metadata.serve_forever, daemon=True).start()
+        threading.Thread(target=metadata.serve_forever, args=(POLL_S,), daemon=True).start()
         health_url = f"http://127.0.0.1:{metadata.server_port}/ping"
-        world = _build_cloud(aws, health_url, str(target))
+        world = build_cloud(aws, health_url, str(target))
         values.update(world.pop("metadata"))
-        _, port = server.get_host_and_port()
         notifications: list[str] = []
         channel = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         channel.bind(str(tmp_path / "notify"))
@@ -201,7 +261,7 @@ def open_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             os=fake,
             environment={
                 **os.environ,
-                "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+                "AWS_ENDPOINT_URL": aws_url,
                 "AWS_EC2_METADATA_SERVICE_ENDPOINT": f"http://127.0.0.1:{metadata.server_port}",
                 "NOTIFY_SOCKET": str(tmp_path / "notify"),
             },
@@ -209,6 +269,9 @@ def open_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
             notifications=notifications,
             **world,
         )
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            here.state_port = int(free.getsockname()[1])
+        here.change_document(lambda tree: tree.update(state_server={"port": here.state_port}))
         fake.need_grant()
         fake.paths.run.mkdir(parents=True, exist_ok=True)
         (fake.root / "boot_id").write_text("boot-1")
@@ -222,7 +285,6 @@ def open_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
                 process.wait(timeout=10)
             metadata.shutdown()
             metadata.server_close()
-            server.stop()
             channel.close()
 
 
@@ -232,73 +294,3 @@ def _collect(channel: socket.socket, into: list[str]) -> None:
             into.append(channel.recv(4096).decode())
         except OSError:
             return
-
-
-def _build_cloud(aws: StrictAws, health_url: str, target: str) -> dict[str, Any]:
-    aws.register_image("ami-0123456789abcdef0", "service-1")
-    ec2, group = boto3.client("ec2", region_name=REGION), boto3.client("autoscaling", region_name=REGION)
-    vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
-    subnet, service_subnet = (
-        ec2.create_subnet(VpcId=vpc, CidrBlock=cidr, AvailabilityZone=ZONE)["Subnet"]["SubnetId"]
-        for cidr in ("10.0.0.0/24", "10.0.100.0/24")
-    )
-    interface = ec2.create_network_interface(SubnetId=service_subnet, PrivateIpAddress=ADDRESS)["NetworkInterface"]
-    zone_id = boto3.client("route53").create_hosted_zone(
-        Name="lab.internal", CallerReference="1", VPC={"VPCRegion": REGION, "VPCId": vpc}
-    )["HostedZone"]["Id"]
-    topic = boto3.client("sns", region_name=REGION).create_topic(Name="soloist-demo")["TopicArn"]
-    template = ec2.create_launch_template(
-        LaunchTemplateName="soloist-demo",
-        LaunchTemplateData={"ImageId": "ami-0123456789abcdef0", "InstanceType": "t3.medium"},
-    )["LaunchTemplate"]["LaunchTemplateId"]
-    hook = {"HeartbeatTimeout": 600, "DefaultResult": "ABANDON"}
-    group.create_auto_scaling_group(
-        AutoScalingGroupName="soloist-demo",
-        MinSize=1,
-        MaxSize=1,
-        VPCZoneIdentifier=subnet,
-        LaunchTemplate={"LaunchTemplateId": template, "Version": "1"},
-        LifecycleHookSpecificationList=[
-            {
-                "LifecycleHookName": "boot",
-                "LifecycleTransition": "autoscaling:EC2_INSTANCE_LAUNCHING",
-                **hook,
-            },
-            {
-                "LifecycleHookName": "drain",
-                "LifecycleTransition": "autoscaling:EC2_INSTANCE_TERMINATING",
-                **hook,
-            },
-        ],
-    )
-    aws.advance(30)
-    (instance,) = aws.instances()
-    document = document_tree(
-        target,
-        service={
-            "units": ["demo.service"],
-            "health": {
-                "checks": [{"kind": "http", "url": health_url, "expect_status": 204}],
-                "start_allowance_s": 20,
-                "interval_s": 0.5,
-            },
-            "hooks": {"before_stop": []},
-        },
-        zones=[{**document_tree()["zones"][0], "network_interface_id": interface["NetworkInterfaceId"]}],
-        connection={"hosted_zone_id": zone_id.rsplit("/", 1)[-1]},
-        lease={"timing": {"settle_s": 0.2, "gone_confirm_s": 2.0, "retry_period_s": 1.0}},
-        deadlines={"boot_s": 60, "network_interface_s": 20, "mount_s": 10, "release_s": 10},
-        topic_arn=topic,
-    )
-    return {
-        "instance_id": instance.id,
-        "network_interface_id": interface["NetworkInterfaceId"],
-        "hosted_zone_id": zone_id,
-        "metadata": {
-            "user-data": render_user_data(json.dumps(document)),
-            "meta-data/instance-id": instance.id,
-            "meta-data/placement/availability-zone": ZONE,
-            "meta-data/ami-id": "ami-0123456789abcdef0",
-            "meta-data/mac": "02:00:00:00:00:01",
-        },
-    }

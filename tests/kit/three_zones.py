@@ -1,7 +1,5 @@
 """A small account in strict moto: one VPC over three zones, a service interface per zone, a launch template."""
 
-from __future__ import annotations
-
 import base64
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,7 +21,7 @@ IMAGE = "ami-0123456789abcdef0"
 
 
 class SlowMachines(NoMachines):
-    """Machines that ignore the power button until `obey` or a power cut."""
+    """Machines that ignore the power button until a power cut."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,46 +50,43 @@ class ThreeZones:
     interfaces: dict[str, str] = field(default_factory=dict)
     template: str = ""
 
-    def run(self, zone: str = ZONES[0], **kwargs: Any) -> str:
+    def run(self, zone: str = ZONES[0]) -> str:
         """A running instance."""
-        answer = self.ec2.run_instances(
-            ImageId=IMAGE, MinCount=1, MaxCount=1, InstanceType="t3.medium", SubnetId=self.subnets[zone], **kwargs
-        )
+        machine = {"ImageId": IMAGE, "InstanceType": "t3.medium", "SubnetId": self.subnets[zone]}
+        answer = self.ec2.run_instances(MinCount=1, MaxCount=1, **machine)
         self.aws.advance(10)
         instance_id: str = answer["Instances"][0]["InstanceId"]
         return instance_id
 
-    def attach(self, interface: str, instance: str, index: int = 1) -> str:
-        answer = self.ec2.attach_network_interface(NetworkInterfaceId=interface, InstanceId=instance, DeviceIndex=index)
+    def attach(self, interface: str, instance: str) -> str:
+        answer = self.ec2.attach_network_interface(NetworkInterfaceId=interface, InstanceId=instance, DeviceIndex=1)
         attachment: str = answer["AttachmentId"]
         return attachment
 
     def interface(self, interface: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])[
-            "NetworkInterfaces"
-        ][0]
+        answer: dict[str, Any] = self.ec2.describe_network_interfaces(NetworkInterfaceIds=[interface])
+        found: dict[str, Any] = answer["NetworkInterfaces"][0]
         return found
 
     def state(self, instance: str) -> str:
-        name: str = self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"][
-            "Name"
-        ]
+        answer = self.ec2.describe_instances(InstanceIds=[instance])
+        name: str = answer["Reservations"][0]["Instances"][0]["State"]["Name"]
         return name
 
-    def group(self, name: str = "one", **kwargs: Any) -> str:
-        parameters: dict[str, Any] = {
-            "AutoScalingGroupName": name,
-            "MinSize": 1,
-            "MaxSize": 1,
-            "LaunchTemplate": {"LaunchTemplateId": self.template, "Version": "$Default"},
-            "VPCZoneIdentifier": ",".join(self.subnets.values()),
-        }
-        self.autoscaling.create_auto_scaling_group(**(parameters | kwargs))
-        return name
+    def group(self, **more: Any) -> None:
+        """Create the group "one" of one instance."""
+        self.autoscaling.create_auto_scaling_group(
+            AutoScalingGroupName="one",
+            MinSize=1,
+            MaxSize=1,
+            LaunchTemplate={"LaunchTemplateId": self.template, "Version": "$Default"},
+            VPCZoneIdentifier=",".join(self.subnets.values()),
+            **more,
+        )
 
-    def member(self, name: str = "one") -> Any:
+    def member(self) -> Any:
         """The only member that is not leaving."""
-        group = self.aws.group(name)
+        group = self.aws.group("one")
         assert group is not None
         staying = [member for member in group.members if not member.lifecycle_state.startswith("Terminating")]
         assert len(staying) == 1, group.members
@@ -105,7 +100,6 @@ def session() -> boto3.session.Session:
 
 
 def client(service: str) -> Any:
-    """A client of the mocked AWS."""
     return session().client(service)  # type: ignore[call-overload]
 
 

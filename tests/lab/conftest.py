@@ -1,7 +1,5 @@
 """One run of machines per test file: its directory, the templates of both versions, and the opened stage."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -3,19 +3,20 @@
 Run inside the lab's namespace: `python -m lab.hardware.namespace -- python -m pytest tests/lab/test_fencing.py`.
 """
 
-from __future__ import annotations
-
 import json
 import time
+from collections import Counter
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
+import requests
 
+from bootstrap.base.state import StateServerSettings
 from bootstrap.base.timing import LeaseTiming
+from bootstrap.lease.child import SPARE, SPARES
 from lab.base.waiting import wait_for
-from lab.hardware.errors import MachineEnded, MachineTimeout
-from lab.hardware.machine import Machine
+from lab.hardware.machine import MachineEnded, MachineTimeout
+from lab.hardware.uml import UmlMachine
 from lab.play.scenes import deploy_scene, first_boot_scene
 from lab.play.stage import Stage
 from lab.play.standing import Standing
@@ -35,14 +36,14 @@ def booted(stage: Stage, templates: dict[str, tuple[Template, Phase]]) -> Scene:
     return scene
 
 
-def serving(stage: Stage) -> tuple[Standing, Machine]:
+def serving(stage: Stage) -> tuple[Standing, UmlMachine]:
     standing = stage.standing()
     machine = stage.lab.hypervisor.machine(standing.instance_id)
     assert machine is not None
     return standing, machine
 
 
-def said(machine: Machine, command: str, timeout_s: float = 20.0) -> str:
+def said(machine: UmlMachine, command: str, timeout_s: float = 20.0) -> str:
     """What `command` prints; empty while the machine does not answer."""
     try:
         return machine.exec(command, timeout_s).output.strip()
@@ -50,7 +51,7 @@ def said(machine: Machine, command: str, timeout_s: float = 20.0) -> str:
         return ""
 
 
-def generation(machine: Machine) -> int:
+def generation(machine: UmlMachine) -> int:
     return int(json.loads(said(machine, "cat /run/soloist/state.json"))["generation"])
 
 
@@ -77,6 +78,11 @@ def test_service_knows_its_generation_and_runs_where_the_fence_strikes(stage: St
     environment = said(machine, "tr '\\0' '\\n' < /proc/$(pgrep -x influxd)/environ")
     assert f"SOLOIST_GENERATION={generation(machine)}" in environment.splitlines()
     assert said(machine, "cat /proc/$(pgrep -x influxd)/cgroup") == "0::/soloist.slice/influxdb.service"
+    state_server = f"http://{stage.standing().address}:{StateServerSettings().port}"
+    shown = requests.get(f"{state_server}/state", timeout=20).json()
+    assert (shown["is_ready"], shown["state"]["generation"]) == (True, generation(machine))
+    metrics = requests.get(f"{state_server}/metrics", timeout=20).text  # by a package that the image has to have
+    assert f"soloist_lease_generation {generation(machine):.1f}" in metrics.splitlines()
 
 
 def test_lease_directory_is_mounted_without_any_cache(stage: Stage, booted: Scene) -> None:
@@ -85,7 +91,21 @@ def test_lease_directory_is_mounted_without_any_cache(stage: Stage, booted: Scen
     assert {"hard", "noac", "lookupcache=none"} <= set(line.split()[-1].split(","))
 
 
-def start_alone(machine: Machine) -> str:
+def test_a_wall_clock_that_is_set_changes_time_stamps_only(stage: Stage, booted: Scene) -> None:
+    before, machine = serving(stage)
+    pid, first, seen = said(machine, "pgrep -x influxd"), generation(machine), set()
+    for step in ("+1 hour", "-2 hours", "+1 hour"):
+        assert machine.exec(f"date -s '{step}'").exit_code == 0
+        over_s = time.monotonic() + TIMING.renew_deadline_s + TIMING.retry_period_s
+        while time.monotonic() < over_s:  # a deadline by the wall clock would be over, or never
+            seen.add(said(machine, "pgrep -x influxd"))
+            time.sleep(2.0)
+    after = stage.standing()
+    assert (seen, generation(machine)) == ({pid}, first)
+    assert (after.is_good, after.instance_id, after.sentence) == (True, before.instance_id, before.sentence), after
+
+
+def start_alone(machine: UmlMachine) -> str:
     """Start the service's unit without what it is bound to, which systemd would start with it; its state then."""
     command = "systemctl start --job-mode=ignore-dependencies influxdb; systemctl is-active influxdb"
     return said(machine, command).splitlines()[-1]
@@ -122,6 +142,8 @@ def test_stopped_agent_is_replaced_by_systemd_before_the_fence_strikes(stage: St
     until_ready(stage, 60.0 + ALONE_S, lambda standing: standing.instance_id == before.instance_id)
     wait_for(lambda: said(machine, "systemctl is-active soloist-agent") == "active", "ready again", deadline_s=60.0)
     assert said(machine, "cat /proc/sys/kernel/random/boot_id") == boot_id
+    console = machine.console_path.read_text(errors="replace")
+    assert "soloist-agent.service: Watchdog timeout" in console, "the journal of a failed agent is on the console"
 
 
 def test_killed_fence_ends_the_service_and_both_come_back(stage: Stage, booted: Scene) -> None:
@@ -166,7 +188,7 @@ def test_cut_off_from_the_file_system_it_stops_by_its_deadline_and_the_service_h
     assert standing.is_good
 
 
-def _await_end_of_service(machine: Machine, boot_id: str) -> float:
+def _await_end_of_service(machine: UmlMachine, boot_id: str) -> float:
     """When no process of the service was left, or another boot had begun."""
 
     def has_ended() -> bool:
@@ -177,7 +199,43 @@ def _await_end_of_service(machine: Machine, boot_id: str) -> float:
     return time.monotonic()
 
 
+def test_fence_that_is_told_to_stop_is_named_and_the_instance_replaced(stage: Stage, booted: Scene) -> None:
+    before, machine = serving(stage)
+    machine.exec("systemctl stop --no-block soloist-fence")
+
+    def states() -> str:
+        """The instance's own state, and what is known of it in AWS when it has gone."""
+        return said(machine, "cat /run/soloist/state.json", 5.0) + stage.standing().sentence
+
+    wait_for(
+        lambda: "soloist-fence.service is being stopped" in states(),
+        "a state that names the fence",
+        deadline_s=60.0 + ALONE_S,
+        poll_s=0.5,
+        describe=states,
+    )
+    until_ready(stage, 120.0, lambda standing: standing.instance_id != before.instance_id)
+
+
+def test_an_emptied_lease_directory_makes_no_number_lower(stage: Stage, booted: Scene) -> None:
+    """The first newcomer publishes generation 1 and finds in the data who wrote to them; its floor has one number."""
+    before, machine = serving(stage)
+    machine.exec("rm -f /srv/soloist/lease/* /srv/soloist/lease/.new-*")
+    wait_for(lambda: said(machine, "pgrep -x influxd") == "", "the end of the service", deadline_s=30.0)
+    standing = until_ready(stage, 240.0, lambda standing: standing.instance_id != before.instance_id)
+    _, successor = serving(stage)
+    assert generation(successor) == before.generation + 2
+    assert standing.is_good
+
+
 def test_nothing_is_left_of_the_temporary_files(stage: Stage, booted: Scene) -> None:
+    """A renewal makes one and renames it a moment later; one that stays is a leftover. Each holder keeps two spares."""
     _, machine = serving(stage)
-    names = said(machine, "ls -A /srv/soloist/lease").split()
-    assert [name for name in names if name.startswith(".new-") or not Path(name).name.startswith("generation-")] == []
+
+    def leftovers() -> str:
+        names = said(machine, "ls -A /srv/soloist/lease").split()
+        spares = Counter(name.partition(SPARE)[0] for name in names if SPARE in name)
+        others = [name for name in names if not name.startswith("generation-") and SPARE not in name]
+        return ", ".join([*others, *(name for name, count in spares.items() if count > SPARES)])
+
+    wait_for(lambda: not leftovers(), "nothing but generations and spares", deadline_s=30.0, describe=leftovers)

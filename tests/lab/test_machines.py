@@ -3,8 +3,6 @@
 Run inside the lab's namespace: `python -m lab.hardware.namespace -- python -m pytest tests/lab`.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 import signal
@@ -24,9 +22,8 @@ from lab.base.errors import LabError
 from lab.base.run_directory import run_directory
 from lab.base.waiting import wait_for
 from lab.hardware import namespace
-from lab.hardware.errors import MachineEnded, MachineTimeout
 from lab.hardware.file_server import FileServer, MountTarget
-from lab.hardware.machine import MachineSpec, NetworkInterface
+from lab.hardware.machine import MachineEnded, MachineSpec, MachineTimeout, NetworkInterface
 from lab.hardware.network import Network, Subnet
 from lab.hardware.probe import probe_kernel
 from lab.hardware.uml import UmlMachine, UmlMachines

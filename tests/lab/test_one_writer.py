@@ -5,8 +5,6 @@ Every scenario is judged by the checker of `lab.chaos` from what arrived at the 
 and from the clients; more random schedules: `make chaos RUNS=20`.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path

@@ -3,9 +3,8 @@
 Run inside the lab's namespace: `python -m lab.hardware.namespace -- python -m pytest tests/lab/test_scenes.py`.
 """
 
-from __future__ import annotations
-
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -15,7 +14,7 @@ from lab.aws.core.call_log import read_calls
 from lab.base.checkout import CHECKOUT
 from lab.base.errors import LabError
 from lab.base.waiting import wait_for
-from lab.hardware.machine import Machine
+from lab.hardware.uml import UmlMachine
 from lab.image.images import IMAGE_IDS, SERVICE
 from lab.play.final_check import check_losses
 from lab.play.lab import REGION
@@ -26,10 +25,11 @@ from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
 from lab.report.model import Phase, Scene
+from services.load import load_service
 from tests.kit.instance import shipped_steps
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
-BOOT_PHASES = {"metadata", *(step.name for step in shipped_steps()), "ready"}
+BOOT_PHASES = {"metadata", "site", *(step.name for step in shipped_steps()), "ready"}
 UNREHEARSED = CHECKOUT / "stacks" / "unrehearsed_grants.yaml"
 # Where kernel and systemd have a part in it. tests/process kills the agent at the start and at the end of every step.
 KILLED_AT = ("mount-lease", "network-interface", "mount-data", "directories", "service-start", "healthy")
@@ -52,11 +52,12 @@ while not (timeline.exists() and "\\"started\\", \\"name\\": \\"{step}\\"" in ti
 systemctl show --property=MainPID --value soloist-agent
 systemctl kill --kill-whom=main --signal=KILL soloist-agent
 """
-# The agent is held so that its stop lasts; its service's own stop is quick.
+# The agent is held in the middle of its stop, after its service has stopped. Earlier would not do: systemd sends CONT
+# with its TERM (systemd.kill(5)).
 START_DURING_A_STOP = """
-systemctl kill --kill-whom=main --signal=STOP soloist-agent
 systemctl stop --no-block soloist-agent
 until [ "$(systemctl show --property=ActiveState --value influxdb)" = inactive ]; do sleep 0.05; done
+systemctl kill --kill-whom=main --signal=STOP soloist-agent
 systemctl start --job-mode=fail influxdb
 systemctl list-jobs --no-legend --no-pager
 systemctl kill --kill-whom=main --signal=CONT soloist-agent
@@ -107,6 +108,90 @@ def test_first_boot_serves_by_address_and_name(booted: Scene) -> None:
     assert {phase.name for phase in booted.phases} >= BOOT_PHASES
     assert {phase.outcome for phase in booted.phases} == {"ok"}
     assert booted.record_value == booted.address == "10.0.100.10"
+
+
+CONDITION_FAILS = """
+systemctl show --property=TimeoutStartUSec,TimeoutStopUSec influxdb
+systemd-run --quiet --wait --property=ExecCondition='/bin/sh -c "exit 255"' --unit=unready touch /run/started || true
+systemctl show --property=ActiveState --value unready
+test ! -e /run/started && echo "nothing was started"
+"""
+
+
+def test_systemd_takes_the_units_settings_as_the_agent_means_them(stage: Stage, booted: Scene) -> None:
+    """bootstrap/machine/unit_settings.py relies on it: the time-outs of the service file, and a failing condition."""
+    machine = stage.lab.hypervisor.machine(stage.standing().instance_id)
+    assert machine is not None
+    shown = machine.exec(CONDITION_FAILS, 60.0).output.splitlines()
+    service = load_service(CHECKOUT / "services" / f"{SERVICE}.yaml").service
+    expected = {f"Timeout{what}USec={span(limit_s)}" for what, limit_s in
+                (("Start", service.start_timeout_s), ("Stop", service.stop_timeout_s))}  # fmt: skip
+    assert set(shown[:2]) == expected
+    assert shown[2:] == ["failed", "nothing was started"]
+
+
+def span(seconds: float) -> str:
+    """As systemd writes it: 90 is "1min 30s"."""
+    minutes, rest = divmod(int(seconds), 60)
+    return " ".join(part for part in (f"{minutes}min" * bool(minutes), f"{rest}s" * bool(rest)) if part)
+
+
+BREAK = """
+set -e
+systemd-run --quiet --unit=shipper tail -f /var/lib/influxdb/meta/meta.db
+systemd-run --quiet --unit=orphan unshare --mount --propagation private sleep 1000
+ip address del {address}/24 dev "$(ip -o -4 address show to {address} | cut -d' ' -f2)"
+ip rule del from {address}
+systemctl restart systemd-networkd
+rm /run/soloist/granted /run/soloist/generation.env
+umount -l /var/lib/influxdb
+"""
+PUT_BACK = """
+set -e
+journalctl --no-pager -o cat -u soloist-agent | grep 'upkeep: mended' | cut -d: -f2 | sort -u
+journalctl --no-pager -o cat -u soloist-agent | grep 'ended before the release' | cut -d'(' -f1 | cut -d: -f2
+mountpoint -q /var/lib/influxdb && mountpoint -q /srv/soloist/data
+test -e /run/soloist/granted && test -e /run/soloist/generation.env
+ip rule show from {address} | grep -q lookup
+if systemctl is-active --quiet shipper orphan; then exit 1; fi
+echo whole
+"""
+
+
+def test_what_is_broken_on_the_serving_machine_is_put_back_and_said(stage: Stage, booted: Scene) -> None:
+    """All of it at once: keepalived#836, systemd#12050, efs-csi#112, coreos/bugs#1086, and a lazy unmount."""
+    before = stage.standing()
+    machine = stage.lab.hypervisor.machine(before.instance_id)
+    assert machine is not None
+    broken = machine.exec(BREAK.format(address=before.address), 120.0)
+    assert broken.exit_code == 0, broken.output
+    records, ec2 = stage.lab.boto3_client("route53"), stage.lab.boto3_client("ec2")
+    hosted_zone = records.list_hosted_zones()["HostedZones"][0]["Id"]
+    found = records.list_resource_record_sets(HostedZoneId=hosted_zone)["ResourceRecordSets"]
+    (mine,) = [item for item in found if item["Type"] == "A" and item["Name"].rstrip(".") == stage.record_name]
+    wanted = {**mine, "ResourceRecords": [{"Value": "10.0.100.99"}]}
+    records.change_resource_record_sets(
+        HostedZoneId=hosted_zone, ChangeBatch={"Changes": [{"Action": "UPSERT", "ResourceRecordSet": wanted}]}
+    )
+    (held,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[before.network_interface_id])["NetworkInterfaces"]
+
+    def shown() -> str:
+        return machine.exec(PUT_BACK.format(address=before.address), 60.0).output
+
+    def is_whole(*parts: str) -> bool:
+        output = shown()
+        return stage.standing().is_good and "whole" in output and all(part in output for part in parts)
+
+    parts = ("mended address", "mended connection", "mended data", "mended unit-files", "tail", "sleep")
+    try:
+        wait_for(lambda: is_whole(*parts), "everything put back", deadline_s=150.0, poll_s=2.0)
+        ec2.detach_network_interface(AttachmentId=held["Attachment"]["AttachmentId"])
+        wait_for(lambda: not stage.standing().is_good, "the interface to be detached", deadline_s=30.0, poll_s=0.2)
+        wait_for(is_whole, "the interface attached again", deadline_s=150.0, poll_s=2.0)
+    except LabError as error:
+        pytest.fail(f"{error}\n{shown()}\n{evidence(machine)}")
+    assert stage.standing().instance_id == before.instance_id
+    assert stage.standing().sentence.startswith("healthy; mended ")
 
 
 def test_crash_heals_in_another_zone_with_that_zones_address(crashed: Scene) -> None:
@@ -189,6 +274,31 @@ def test_agent_killed_at_a_step_ends_ready_again(stage: Stage, rolled_back: Scen
     assert stage.standing().instance_id == before.instance_id
 
 
+# A mount helper that leaves a child, as efs-utils leaves its proxy, called as the agent calls it.
+MOUNT_BY_HELPER = r"""
+printf '#!/bin/sh\nsetsid sleep 987 >/dev/null 2>&1 &\n' > /sbin/mount.efs && chmod +x /sbin/mount.efs
+systemd-run --quiet --wait --property=KillMode=mixed --property=Environment=PYTHONPATH=/opt/soloist/lib \
+    /opt/soloist/venv/bin/python -c '
+from bootstrap.base.clock import Deadline, SystemClock
+from bootstrap.claims.storage.efs import OUTSIDE_OF_THE_AGENT
+from bootstrap.machine.commands import ChildCommands
+limit = Deadline(SystemClock(), 20, "mount")
+print(ChildCommands().run((*OUTSIDE_OF_THE_AGENT, "mount", "-t", "efs", "fs-1:/", "/mnt"), limit).summary)
+'
+rm /sbin/mount.efs
+for pid in $(pgrep -fx 'sleep 987'); do cat /proc/$pid/cgroup; done
+pkill -fx 'sleep 987'
+"""
+
+
+def test_the_proxy_of_a_mount_outlives_the_unit_that_mounts(stage: Stage, rolled_back: Scene) -> None:
+    """bootstrap/claims/storage/efs.py relies on it: systemd ends the whole control group of a unit that ends."""
+    machine = stage.lab.hypervisor.machine(stage.standing().instance_id)
+    assert machine is not None
+    shown = machine.exec(MOUNT_BY_HELPER, 60.0).output
+    assert re.search(r"^0::/system.slice/run-\w+\.scope$", shown, re.MULTILINE), shown
+
+
 def test_systemd_refuses_a_start_of_the_service_that_would_reverse_the_stop_of_the_agent(
     stage: Stage, rolled_back: Scene
 ) -> None:
@@ -204,14 +314,14 @@ def test_systemd_refuses_a_start_of_the_service_that_would_reverse_the_stop_of_t
     wait_for(lambda: stage.standing().is_good, "ready after the stop", deadline_s=60.0, poll_s=0.5)
 
 
-def evidence(machine: Machine) -> str:
+def evidence(machine: UmlMachine) -> str:
     try:
         return machine.exec(EVIDENCE, 60.0).output
     except LabError as error:
         return f"{error}\n{machine.console_tail(60)}"
 
 
-def await_ready_again(stage: Stage, machine: Machine, *, killed_pid: str) -> None:
+def await_ready_again(stage: Stage, machine: UmlMachine, *, killed_pid: str) -> None:
     def is_ready() -> bool | None:
         shown = machine.exec("systemctl show --property=MainPID,ActiveState --value soloist-agent", 20.0).output.split()
         # systemd may not have noticed the death yet, and the state parameter is still that of the run before

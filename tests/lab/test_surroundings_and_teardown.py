@@ -4,8 +4,6 @@ Run inside the lab's namespace, in which further ones are made: `python -m lab.h
 FILE`.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import socket
@@ -112,8 +110,8 @@ def test_taken_port_is_one_line_with_the_remedy(tmp_path: Path) -> None:
 
 def test_missing_user_mode_linux_is_one_line_before_anything_is_built(tmp_path: Path) -> None:
     script = (
-        "import lab.hardware.kernels as kernels; "
-        "kernels.KERNEL_NAME = 'no-such-linux.uml'; import sys, lab.demo; sys.exit(lab.demo.main())"
+        "import lab.hardware.probe as probe; "
+        "probe.KERNEL_NAME = 'no-such-linux.uml'; import sys, lab.demo; sys.exit(lab.demo.main())"
     )
     environment = {key: value for key, value in os.environ.items() if key != namespace.MARK}
     done = subprocess.run(

@@ -1,7 +1,5 @@
 """The surroundings of one agent."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Runs in a network namespace of its own: what the capture of `lab.chaos` keeps of known traffic, as JSON on stdout."""
 
-from __future__ import annotations
-
 import json
 import socket
 import subprocess

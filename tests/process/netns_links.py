@@ -4,8 +4,6 @@ Makes two veth pairs as primary and zone interface, configures the second by the
 stale rule in the way, and tells what the kernel then does with packets.
 """
 
-from __future__ import annotations
-
 import json
 import subprocess
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Real children: killed at their deadline with all they started, and never waited for through a pipe."""
 
-from __future__ import annotations
-
 import tempfile
 import threading
 import time

@@ -3,8 +3,6 @@
 The kernel's part is played by `Kernel`: it empties the group when cgroup.kill is written, as cgroup v2 does.
 """
 
-from __future__ import annotations
-
 import os
 import signal
 import subprocess
@@ -100,6 +98,7 @@ class Bench:
         self.sysrq, self.mountinfo = root / "sysrq", root / "mountinfo"
         self.sysrq.touch()
         self.unmount()
+        self.process("self", "mnt:[1]")
         os.mkfifo(root / "watchdog")
         self.watchdog = os.open(root / "watchdog", os.O_RDONLY | os.O_NONBLOCK)
         self.client = FenceClient(self.run / SOCKET_NAME)
@@ -109,6 +108,7 @@ class Bench:
     def start(self) -> subprocess.Popen[bytes]:
         argv = [sys.executable, "-S", "-m", "bootstrap.fence", "--run", str(self.run)]
         argv += ["--group", str(self.kernel.path), "--mountinfo", str(self.mountinfo)]
+        argv += ["--proc", str(self.root / "proc")]
         argv += ["--watchdogs", str(self.root / "watchdog*"), "--sysrq", str(self.sysrq)]
         log = (self.root / f"fence-{len(self.processes)}.log").open("wb")
         process = subprocess.Popen(argv, cwd=REPOSITORY, stderr=log)
@@ -141,6 +141,12 @@ class Bench:
 
     def unmount(self) -> None:
         self.mountinfo.write_text("20 1 8:1 / / rw - ext4 /dev/root rw\n")
+
+    def process(self, pid: str, namespace: str, mountinfo: str = "") -> None:
+        """A process of the machine, as the fence sees it below /proc."""
+        (self.root / "proc" / pid / "ns").mkdir(parents=True)
+        (self.root / "proc" / pid / "ns/mnt").symlink_to(namespace)
+        (self.root / "proc" / pid / "mountinfo").write_text(mountinfo)
 
     def is_granted(self) -> bool:
         return (self.run / "granted").exists()
@@ -197,6 +203,26 @@ def test_granted_only_while_a_deadline_is_guarded_and_taken_back_when_let_go(ben
     assert not bench.was_reset()
 
 
+def test_a_mount_in_another_namespace_is_as_good_as_ours(bench: Bench) -> None:
+    """An orphaned container keeps a private copy, and writes after the release (coreos/bugs#1086)."""
+    bench.start()
+    bench.mount()
+    bench.process("77", "mnt:[2]", "90 80 0:40 / /elsewhere rw - nfs4 x:/d rw\n")
+    bench.process("78", "mnt:[3]", "91 80 0:41 / /data rw - nfs4 x:/d rw\n")
+    assert bench.hold(60).is_accepted
+    bench.unmount()
+    assert "a mount of the data is still there" in bench.client.ask(FenceRequest(verb="let-go")).sentence
+    (bench.root / "proc/77/mountinfo").write_text("")
+    assert bench.client.ask(FenceRequest(verb="let-go")).is_accepted
+
+
+def test_a_grant_that_was_removed_is_there_again_with_the_next_turn(bench: Bench) -> None:
+    bench.start()
+    bench.hold(30)
+    (bench.run / "granted").unlink()
+    bench.until(bench.is_granted, "the grant to be back")
+
+
 def test_renewed_deadlines_keep_the_service_and_the_device(bench: Bench) -> None:
     bench.start()
     service = bench.kernel.add(OBEDIENT)
@@ -210,11 +236,12 @@ def test_renewed_deadlines_keep_the_service_and_the_device(bench: Bench) -> None
 def test_past_the_deadline_term_then_nothing_more_where_that_is_enough(bench: Bench) -> None:
     bench.start()
     service = bench.kernel.add(OBEDIENT)
-    bench.hold(0.7)
+    timing = replace(TIMING, kill_timeout_s=1.0)
+    bench.hold(0.7, timing=timing)
     bench.until(lambda: service.poll() is not None, "the service to end")
     assert service.returncode == -signal.SIGTERM
     bench.until(lambda: not bench.is_granted(), "the grant to be withdrawn")
-    time.sleep(TIMING.stop_timeout_s + TIMING.kill_timeout_s + 0.5)  # the whole ladder has passed
+    time.sleep(timing.stop_timeout_s + timing.kill_timeout_s + 0.5)  # the whole ladder has passed
     assert not bench.kernel.was_killed()
     assert not bench.was_reset()
     assert bench.hold(30).sentence == "generation 1 is over: nothing can rescue it"
@@ -234,11 +261,12 @@ def test_stubborn_service_is_killed_and_the_machine_lives(bench: Bench) -> None:
 def test_what_does_not_go_ends_in_a_reset_and_the_device_is_petted_no_more(bench: Bench, what: str) -> None:
     bench.start()
     bench.kernel.is_killing = False
+    short = replace(TIMING, stop_timeout_s=0.3, kill_timeout_s=0.3)  # nothing here could end in time and must not
     if what == "process":
         bench.kernel.add(STUBBORN)
     else:
         bench.mount()
-    bench.hold(0.5)
+    bench.hold(0.5, timing=short)
     bench.until(bench.was_reset, "the reset")
     bench.petted()
     time.sleep(1.5)
@@ -285,11 +313,11 @@ def test_lost_is_struck_at_once(bench: Bench) -> None:
 def test_killed_and_started_again_it_guards_the_same_deadline(bench: Bench) -> None:
     fence = bench.start()
     service = bench.kernel.add(OBEDIENT)
-    bench.hold(10.0)
+    bench.hold(6.0)
     fence.kill()
     fence.wait()
     bench.start()
-    assert bench.is_granted(), "the deadline lies ahead, unless the second fence took ten seconds to start"
+    assert bench.is_granted(), "the deadline lies ahead, unless the second fence took six seconds to start"
     answer = bench.client.ask(FenceRequest(verb="look"))
     assert (answer.generation, answer.nonce) == (1, "nonce-1")
     bench.until(lambda: service.poll() is not None, "the service to end")
@@ -300,8 +328,11 @@ def test_told_to_stop_it_stays_until_nothing_is_left(bench: Bench) -> None:
     fence = bench.start()
     bench.hold(60)
     bench.mount()
+    assert not bench.client.ask(FenceRequest(verb="look")).is_stopping
     fence.terminate()
-    time.sleep(0.5)
+    bench.until(lambda: bench.client.ask(FenceRequest(verb="look")).is_stopping, "the fence to say that it is to end")
+    answer = bench.hold(60)
+    assert (answer.is_accepted, answer.is_stopping) == (True, True), "an orderly stop needs the lease until its end"
     assert fence.poll() is None
     bench.unmount()
     assert fence.wait(timeout=10) == 0

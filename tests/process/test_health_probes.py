@@ -1,7 +1,5 @@
 """Probes of endpoints that fail in every way an endpoint can: a reason in words, and no longer than the time-out."""
 
-from __future__ import annotations
-
 import contextlib
 import os
 import re
@@ -17,7 +15,9 @@ from bootstrap.base.clock import Deadline, SystemClock
 from bootstrap.base.document import Health
 from bootstrap.machine.commands import ChildCommands
 from bootstrap.machine.health import KINDS, Prober
+from bootstrap.machine.probes.file import FileCheck
 from bootstrap.machine.probes.http import Connections
+from tests.kit.clock import FakeClock
 
 TIMEOUT_S = 0.6
 SLACK_S = 3.0  # of a busy machine
@@ -229,20 +229,39 @@ def test_a_command_that_does_not_end_is_killed_at_the_time_out() -> None:
     assert took_s < TIMEOUT_S + SLACK_S
 
 
-def test_a_file_that_is_young_is_well(tmp_path: Path) -> None:
+def test_a_file_that_is_young_is_well_and_one_that_is_too_old_or_missing_is_named(tmp_path: Path) -> None:
     file = tmp_path / "heartbeat"
-    file.touch()
-    assert probe(kind="file", path=str(file), younger_than_s=60.0, timeout_s=20.0)[0] == []
-
-
-def test_a_file_that_is_too_old_or_missing_is_named(tmp_path: Path) -> None:
-    file = tmp_path / "heartbeat"
-    (missing,) = probe(kind="file", path=str(file), younger_than_s=60.0, timeout_s=20.0)[0]
+    check = {"kind": "file", "path": str(file), "younger_than_s": 60.0, "timeout_s": 20.0}
+    (missing,) = probe(**check)[0]
     assert missing.startswith(f"{file}: exit code 1: [Errno 2] No such file or directory")
     file.touch()
-    os.utime(file, (time.time() - 90, time.time() - 90))
-    (old,) = probe(kind="file", path=str(file), younger_than_s=60.0, timeout_s=20.0)[0]
-    assert re.fullmatch(rf"{file}: exit code 1: 9\d s old, not younger than 60 s", old)
+    assert probe(**check)[0] == []
+    other = tmp_path / "old"
+    other.touch()
+    os.utime(other, (time.time() - 90, time.time() - 90))
+    (old,) = probe(**{**check, "path": str(other)})[0]
+    assert re.fullmatch(rf"{other}: 9\d s old, not younger than 60 s", old)
+
+
+def test_a_wall_clock_that_is_set_makes_no_file_old_or_young(tmp_path: Path) -> None:
+    """Each look: seconds after the one before, by how much the clock is set, whether the file was written since."""
+    clock, wall_s, off_s = FakeClock(), 1_000_000.0, 0.0
+    written_s, check = wall_s, FileCheck(path=str(tmp_path / "heartbeat"), younger_than_s=60.0)
+
+    def look(after_s: float, stepped_s: float = 0.0, *, is_written: bool = False) -> str:
+        nonlocal wall_s, off_s, written_s
+        clock.advance(after_s)
+        wall_s, off_s = wall_s + after_s, off_s + stepped_s
+        written_s = wall_s + off_s if is_written else written_s
+        said = f"exit code 1: written {int(written_s * 1e9)} ns, {wall_s + off_s - written_s:.3f} s ago"
+        return check.failure(clock.deadline(), lambda _argv, _limit: said)
+
+    assert look(0) == look(10, 3600.0) == look(10, -7200.0) == "", "20 s old"
+    assert look(10, 3600.0, is_written=True) == look(50) == look(9, 3600.0) == ""
+    assert look(2, -7200.0).endswith("61 s old, not younger than 60 s"), "not young for an hour"
+    assert look(1, is_written=True) == ""
+    assert look(30, is_written=True) == ""
+    assert look(100, -3600.0).endswith("100 s old, not younger than 60 s")
 
 
 @pytest.mark.parametrize(

@@ -3,16 +3,13 @@
 The scripts' own words run here, with a systemctl that only notes what it is told; the lab's builds run all of both.
 """
 
-from __future__ import annotations
-
-import os
-import subprocess
 from pathlib import Path
 
 import pytest
 
-AMI = Path(__file__).resolve().parents[2] / "ami"
-INSTALL, VERIFY = (AMI / "install.sh").read_text(), (AMI / "verify.sh").read_text()
+from tests.kit.image_shell import AMI, INSTALL, function, sh
+
+VERIFY = (AMI / "verify.sh").read_text()
 DEBIAN = (AMI / "systems" / "debian.sh").read_text()
 DOWNLOADING = (
     "apt-daily.timer",
@@ -54,29 +51,20 @@ class Image:
         release = root / "os-release"
         release.write_text("ID=debian\nVERSION_ID=12\n")
         self._environment = {
-            "PATH": f"{programs}:{os.environ['PATH']}",
             "MASKED": str(self._masked),
             "ENABLED": str(self._enabled),
             "OS_RELEASE": str(release),
         }
+        self._programs = str(programs)
 
     def run(self, script: str, *arguments: str) -> list[str]:
         """What `script` prints, by line."""
-        done = subprocess.run(
-            ["sh", "-s", "--", "--service", "demo", *arguments],
-            input=script,
-            cwd=AMI,
-            env=self._environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        done = sh(script, "--service", "demo", *arguments, flags="", programs=self._programs, **self._environment)
         return done.stdout.splitlines()
 
     def agent_step(self, install: str) -> None:
         """Of the step that makes the image, the part that masks; the other parts write below /."""
-        definitions = f"{_paragraph(DEBIAN, 'DOWNLOADING_UNITS=')}\n{_paragraph(install, 'mask_downloads() {')}"
+        definitions = f"{_paragraph(DEBIAN, 'DOWNLOADING_UNITS=')}\n{function('mask_downloads', install)}"
         called = [line.strip() for line in _paragraph(install, "        agent)").splitlines()]
         self.run(definitions + "\n" + "\n".join(line for line in called if line == "mask_downloads"))
 
@@ -86,9 +74,10 @@ class Image:
     def install_units(self, install: str, units: tuple[str, ...]) -> set[str]:
         """What is enabled after the step for units; before it, as Debian's packages leave them, `units` are."""
         self._enabled.write_text("".join(f"{unit}\n" for unit in units))
-        function = _paragraph(install, "install_units() {").replace("/etc/systemd/system", str(self._enabled.parent))
+        made = function("install_units", install).replace("/etc/systemd/system", str(self._enabled.parent))
         given = f"HERE=. UNITS='{' '.join(units)}' DIRECTORIES=''"
-        self.run(f"{given}\nfail() {{ exit 1; }}\nwrite_drop_in() {{ :; }}\n{function}\ninstall_units\n")
+        others = "fail() { exit 1; }\nwrite_drop_in() { :; }\ncheck_unit() { :; }"
+        self.run(f"{given}\n{others}\n{made}\ninstall_units\n")
         return set(self._enabled.read_text().split())
 
     def mask(self, *units: str) -> None:
@@ -103,11 +92,8 @@ def _paragraph(script: str, start: str) -> str:
     """From the line that starts with `start` to the first that ends what it began."""
     lines = script.splitlines()
     first = next(n for n, line in enumerate(lines) if line.startswith(start))
-    if start.endswith("="):
-        last = next(n for n, line in enumerate(lines) if n >= first and line.endswith("'"))
-    else:
-        end = "}" if start.endswith("{") else "            ;;"
-        last = next(n for n, line in enumerate(lines) if n > first and line == end)
+    end = "'" if start.endswith("=") else "            ;;"
+    last = next(n for n, line in enumerate(lines) if n >= first and line.endswith(end))
     return "\n".join(lines[first : last + 1])
 
 
@@ -158,16 +144,16 @@ EnvironmentFile=/run/soloist/generation.env
 """
 
 
-@pytest.mark.parametrize(("unit", "text"), [("demo.service", DROP_IN + RUNS_GUARDED), ("demo.timer", DROP_IN)])
+@pytest.mark.parametrize("unit", ["demo.service", "demo@15-main.service"])
 def test_a_unit_of_the_service_ends_with_agent_and_fence_and_starts_on_lease_and_mounts_only(
-    image: Image, tmp_path: Path, unit: str, text: str
+    image: Image, tmp_path: Path, unit: str
 ) -> None:
-    function = _paragraph(INSTALL, "write_drop_in() {").replace("/etc/systemd/system", str(tmp_path))
-    image.run(f"DIRECTORIES='/var/lib/demo /etc/demo'\n{function}\nwrite_drop_in {unit}\n")
-    assert (tmp_path / f"{unit}.d" / "50-soloist.conf").read_text() == text
+    made = function("write_drop_in").replace("/etc/systemd/system", str(tmp_path))
+    image.run(f"DIRECTORIES='/var/lib/demo /etc/demo'\n{made}\nwrite_drop_in {unit}\n")
+    assert (tmp_path / f"{unit}.d" / "50-soloist.conf").read_text() == DROP_IN + RUNS_GUARDED
 
 
-SERVICE_UNITS = ("demo-store.service", "demo.timer")
+SERVICE_UNITS = ("demo-store.service", "demo.service")
 OWN_UNITS = {"soloist-agent.service", "soloist-fence.service"}
 
 
@@ -188,3 +174,57 @@ def test_verification_names_a_service_that_would_start_by_itself(image: Image) -
     assert "verify.sh: not true: demo.service needs /var/lib/demo to be mounted" in claims
     image.mask("demo.service")
     assert not any("demo.service is not enabled" in claim for claim in image.run(VERIFY, "--units", "demo.service"))
+
+
+# ------------------------------------------------------------------ data directories that are links
+def link(root: Path, target: str, *, is_filled: bool) -> str:
+    """A data directory below `root` that is a link to `target`, or the path below such a link."""
+    (root / "store" / "sub").mkdir(parents=True)
+    if is_filled:
+        (root / "store" / "ibdata1").write_text("precious")
+    (root / "demo").symlink_to(target.format(root=root))
+    return f"{root}/demo"
+
+
+def check_directory(directory: str) -> str:
+    """What install.sh says of it; "" where it is accepted."""
+    return sh(f'fail() {{ echo "$1"; exit 1; }}\n{function("check_directory")}\ncheck_directory "$1"', directory).stdout
+
+
+@pytest.mark.parametrize("is_filled", [True, False], ids=["filled", "empty"])
+@pytest.mark.parametrize("target", ["{root}/store", "store", "./store/../store", "nowhere"])
+def test_a_data_directory_that_is_a_link_is_refused_with_its_real_name_and_stays_as_it_is(
+    tmp_path: Path, target: str, *, is_filled: bool
+) -> None:
+    """geerlingguy/ansible-role-mysql#244: the relative link was moved, and led nowhere; its content was gone."""
+    said = check_directory(link(tmp_path, target, is_filled=is_filled))
+    real = tmp_path / ("nowhere" if target == "nowhere" else "store")
+    assert f"{tmp_path}/demo is another name of {real}, " in said
+    assert f"use {real}, here and in the service file" in said
+    assert (tmp_path / "demo").is_symlink()
+    assert not is_filled or (tmp_path / "store" / "ibdata1").read_text() == "precious"
+
+
+def test_so_is_one_below_a_link_or_written_otherwise_and_a_file(tmp_path: Path) -> None:
+    below = link(tmp_path, "store", is_filled=False) + "/sub"
+    assert f"use {tmp_path}/store/sub" in check_directory(below)
+    assert f"use {tmp_path}/store" in check_directory(f"{tmp_path}/store/")
+    (tmp_path / "file").touch()
+    assert "file is not a directory" in check_directory(f"{tmp_path}/file")
+    assert check_directory(f"{tmp_path}/store") == check_directory(f"{tmp_path}/not/yet") == ""
+
+
+def test_directories_are_checked_before_anything_is_changed_and_after_the_packages() -> None:
+    for caller, before in (("check_arguments", "check_builder"), ("install_units", "empty_mount_point")):
+        text = function(caller)
+        assert 0 < text.index('check_directory "$directory"') < text.index(before)
+
+
+@pytest.mark.parametrize("target", ["{root}/store", "store", "nowhere"])
+def test_verification_names_a_data_directory_that_is_a_link(image: Image, tmp_path: Path, target: str) -> None:
+    wanted = "is a directory, and no symbolic link leads to it"
+    (tmp_path / "of").mkdir()
+    linked = link(tmp_path / "of", target, is_filled=False)
+    assert f"verify.sh: not true: {linked} {wanted}" in image.run(VERIFY, "--directories", linked)
+    plain = str(tmp_path / "of" / "store")
+    assert not any(wanted in line for line in image.run(VERIFY, "--directories", plain))

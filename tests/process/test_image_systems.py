@@ -1,12 +1,9 @@
 """The seam for the operating system of an image (ami/system.sh): what a file in ami/systems defines, and who uses it.
 
 A second system, Pebble, stands beside Debian. The scripts' own functions run here with programs that only note what
-they are told; install.sh as a whole runs only in the lab's image builds.
+they are told.
 """
 
-from __future__ import annotations
-
-import os
 import re
 import shutil
 import subprocess
@@ -14,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-AMI = Path(__file__).resolve().parents[2] / "ami"
+from tests.kit.image_shell import AMI, function, sh
+
 PEBBLE = """
 SYSTEM_NAME='Pebble 3'
 SYSTEM_VERSION=3
@@ -22,6 +20,7 @@ SYSTEM_PYTHON=/usr/bin/python3.11
 AGENT_PACKAGES='python311 nfs'
 DOWNLOADING_UNITS='pebble-update.timer'
 WATCHDOG_MODULE=pebbledog
+system_check() { note check; }
 system_forbid_starting_services() { note forbid; }
 system_allow_starting_services() { note allow; }
 system_has_package() { [ "$1" = nfs ]; }
@@ -61,20 +60,8 @@ class Machine:
         self._release.write_text(f'NAME="not the image"\nVERSION="9"\nID={system}\nVERSION_ID="{version}"\n')
 
     def run(self, script: str) -> subprocess.CompletedProcess[str]:
-        environment = {
-            "PATH": f"{self._bin}:{os.environ['PATH']}",
-            "NOTES": str(self._notes),
-            "OS_RELEASE": str(self._release),
-        }
-        return subprocess.run(
-            ["sh", "-eu", "-c", script],
-            cwd=self.ami,
-            env=environment,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        given = {"NOTES": str(self._notes), "OS_RELEASE": str(self._release)}
+        return sh(script, cwd=self.ami, programs=str(self._bin), **given)
 
     def read_system(self, then: str = "") -> subprocess.CompletedProcess[str]:
         """Read the system's file as both scripts do, then run `then`."""
@@ -87,13 +74,6 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
-
-
-def install_function(name: str) -> str:
-    """The text of one function of install.sh."""
-    found = re.search(rf"^{name}\(\) \{{\n.*?^\}}$", (AMI / "install.sh").read_text(), re.MULTILINE | re.DOTALL)
-    assert found, name
-    return found[0]
 
 
 @pytest.mark.parametrize("path", sorted((AMI / "systems").glob("*.sh")), ids=lambda path: path.stem)
@@ -136,7 +116,7 @@ def test_a_system_without_a_file_of_its_version_is_refused(
 
 
 def test_packages_are_installed_by_the_systems_own_means_and_only_those_that_are_missing(machine: Machine) -> None:
-    call = f"PACKAGES='influxdb' EFS_UTILS=efs.pebble\n{install_function('install_packages')}\ninstall_packages"
+    call = f"PACKAGES='influxdb' EFS_UTILS=efs.pebble\n{function('install_packages')}\ninstall_packages"
     done = machine.read_system(call)
     assert done.returncode == 0, done.stderr
     assert machine.notes() == ["install python311 influxdb", "install-file efs.pebble", "forget"]
@@ -144,14 +124,14 @@ def test_packages_are_installed_by_the_systems_own_means_and_only_those_that_are
 
 def test_a_failed_installation_ends_the_build(machine: Machine) -> None:
     machine.add_system("pebble", PEBBLE.replace("note install ", "return 7; note install "))
-    call = f"PACKAGES='' EFS_UTILS=''\n{install_function('install_packages')}\ninstall_packages"
+    call = f"PACKAGES='' EFS_UTILS=''\n{function('install_packages')}\ninstall_packages"
     assert machine.read_system(call).returncode == 7
     assert machine.notes() == []
 
 
 def test_the_systems_own_downloads_are_masked(machine: Machine) -> None:
     machine.program("systemctl", 'note systemctl "$@"')
-    machine.read_system(f"{install_function('mask_downloads')}\nmask_downloads")
+    machine.read_system(f"{function('mask_downloads')}\nmask_downloads")
     assert machine.notes() == ["systemctl --root=/ --quiet mask pebble-update.timer"]
 
 

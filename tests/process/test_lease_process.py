@@ -1,7 +1,5 @@
 """Agent and fence as two real processes: who holds, who loses, and what is left on the machine then."""
 
-from __future__ import annotations
-
 import json
 import signal
 import time
@@ -11,18 +9,14 @@ import boto3
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.sns.models import sns_backends
 
-from bootstrap.lease.rules.record import file_name
-from tests.kit.agent_process import AgentProcess
-from tests.kit.surroundings import REGION, Surroundings
+from bootstrap.base.errors import ExitCode
+from bootstrap.base.timing import LeaseTiming
+from bootstrap.lease.rules.record import file_name, new_record, render_record
+from tests.kit.agent_cloud import REGION
+from tests.kit.lease import applicant
+from tests.kit.surroundings import Surroundings
 
 OTHER = "i-0123456789abcdef0"
-
-
-def serve(here: Surroundings) -> AgentProcess:
-    agent = here.start()
-    state = here.await_phase("ready", "failed")
-    assert state["phase"] == "ready", state
-    return agent
 
 
 def publish_rival(here: Surroundings, generation: int, **changes: object) -> None:
@@ -47,8 +41,8 @@ def published() -> list[str]:
     return [text for _id, text, *_ in topic.sent_notifications]
 
 
-def test_generation_is_shown_everywhere_and_released_last(surroundings: Surroundings) -> None:
-    agent = serve(surroundings)
+def test_generation_is_shown_everywhere_and_given_back_with_all_else(surroundings: Surroundings) -> None:
+    agent = surroundings.serve()
     (record,) = surroundings.generations()
     assert (record["generation"], record["is_released"]) == (1, False)
     assert record["instance_id"] == surroundings.instance_id
@@ -65,15 +59,19 @@ def test_generation_is_shown_everywhere_and_released_last(surroundings: Surround
     agent.send_signal(signal.SIGTERM)
     assert agent.wait(timeout=30) == 0
     assert not (run / "granted").exists()
+    assert surroundings.os.unit("demo.service") == "inactive"
+    assert (surroundings.os.mounts(), surroundings.holder()) == ([], "")
+    assert (surroundings.state()["phase"], surroundings.state()["sentence"]) == ("stopped", "SIGTERM received")
     phases = [entry["name"] for entry in surroundings.state()["timeline"]]
-    assert phases[-6:] == ["service-stop", "sync", "unmount", "lease-release", "detach", "unmount-lease"]
+    assert phases[-7:] == ["service-stop", "outsiders", "sync", "unmount", "lease-release", "detach", "unmount-lease"]
     assert surroundings.generations()[0]["is_released"] is True
-    serve(surroundings)
+    surroundings.serve()
+    surroundings.assert_serves()
     assert [record["generation"] for record in surroundings.generations()] == [1, 2]
 
 
 def test_somebody_elses_generation_ends_the_service_and_the_instance(surroundings: Surroundings) -> None:
-    agent = serve(surroundings)
+    agent = surroundings.serve()
     publish_rival(surroundings, 2)
     surroundings.until(lambda: surroundings.state()["phase"] == "failed", 30)
     surroundings.until(lambda: surroundings.os.mounts() == [], 30)
@@ -89,8 +87,8 @@ def test_somebody_elses_generation_ends_the_service_and_the_instance(surrounding
     assert surroundings.holder() == surroundings.instance_id, "whoever lost the lease touches no network interface"
     surroundings.aws.advance(60)
     surroundings.until(lambda: surroundings.lifecycle_state().startswith("Terminating"), 30)
-    surroundings.metadata["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
-    assert agent.wait(timeout=30) == 1
+    surroundings.let_the_group_end_it()
+    assert agent.wait(timeout=30) == ExitCode.FAILED
     (one, two) = surroundings.generations()
     assert one["is_released"] is False
     assert two["instance_id"] == OTHER, "the other's file is as it was"
@@ -98,10 +96,10 @@ def test_somebody_elses_generation_ends_the_service_and_the_instance(surrounding
 
 def test_stopped_agent_cannot_keep_the_service_beyond_the_deadline(surroundings: Surroundings) -> None:
     """As systemd's watchdog is no part of this test, it is the fence alone that ends it."""
-    surroundings.shorten_lease(renew_deadline_s=10.0, stop_timeout_s=1.0, kill_timeout_s=1.0)
-    agent = serve(surroundings)
-    agent.send_signal(signal.SIGSTOP)
-    surroundings.until(lambda: (surroundings.os.group / "cgroup.kill").exists() and kills(surroundings), 60)
+    surroundings.shorten_lease(renew_deadline_s=6.0, stop_timeout_s=1.0, kill_timeout_s=1.0)
+    agent = surroundings.serve()
+    surroundings.freeze(agent)
+    surroundings.until(lambda: (surroundings.os.group / "cgroup.kill").read_text() == "1")
     surroundings.os.set_unit("demo.service", "inactive")
     # The data are still mounted and the agent, which would unmount them, is stopped: the machine is reset.
     surroundings.until(lambda: (surroundings.os.root / "sysrq").read_text() == "b", 30)
@@ -111,12 +109,9 @@ def test_stopped_agent_cannot_keep_the_service_beyond_the_deadline(surroundings:
     assert surroundings.state()["reason"] == "lease-lost"
 
 
-def kills(here: Surroundings) -> bool:
-    return (here.os.group / "cgroup.kill").read_text() == "1"
-
-
 def test_dead_fence_is_replaced_and_renewals_go_on(surroundings: Surroundings) -> None:
-    serve(surroundings)
+    surroundings.shorten_lease()
+    surroundings.serve()
     (fence,) = [process for process in surroundings.started if "bootstrap.fence" in " ".join(map(str, process.args))]
     fence.kill()
     fence.wait()
@@ -124,51 +119,24 @@ def test_dead_fence_is_replaced_and_renewals_go_on(surroundings: Surroundings) -
     surroundings.start_fence()
     surroundings.until(lambda: surroundings.generations()[0]["renewals"] >= before + 3, 60)
     assert surroundings.state()["phase"] == "ready"
-    deadline_s = json.loads((surroundings.os.paths.run / "fence.json").read_text())["memory"]["deadline_s"]
-    surroundings.until(
-        lambda: json.loads((surroundings.os.paths.run / "fence.json").read_text())["memory"]["deadline_s"] > deadline_s,
-        30,
-    )
+    deadline_s = guarded_until_s(surroundings)
+    surroundings.until(lambda: guarded_until_s(surroundings) > deadline_s, 30)
 
 
-def test_without_a_fence_nothing_is_claimed(surroundings: Surroundings) -> None:
-    for process in surroundings.started:
-        process.kill()
-        process.wait()
-    surroundings.shorten_boot(6.0)
-    agent = surroundings.start()
-    state = surroundings.await_phase("failed")
-    surroundings.metadata["meta-data/autoscaling/target-lifecycle-state"] = "Terminated"
-    assert agent.wait(timeout=60) != 0
-    assert state["reason"] in ("fence-unavailable", "timed-out")
-    assert surroundings.generations() == []
-    assert (surroundings.holder(), surroundings.record()) == ("", [])
+def guarded_until_s(here: Surroundings) -> float:
+    return float(json.loads((here.os.paths.run / "fence.json").read_text())["memory"]["deadline_s"])
 
 
 def test_newcomer_beside_a_live_holder_shoots_only_by_the_groups_word(surroundings: Surroundings) -> None:
     """The holder is no instance of the group and EC2 does not know it: gone, confirmed, and followed when its own lease
     has run out."""
+    surroundings.shorten_lease(gone_confirm_s=0.5)
+    timing = LeaseTiming(retry_period_s=0.5, renew_deadline_s=1.0, lease_duration_s=2.0)
+    record = new_record(applicant(OTHER, boot_id="theirs"), timing, generation=7, nonce="theirs")
     surroundings.os.paths.lease_root.mkdir(parents=True)
-    record = {
-        "generation": 7,
-        "instance_id": OTHER,
-        "zone": "us-east-1b",
-        "network_interface_id": "eni-2",
-        "boot_id": "theirs",
-        "image_id": "ami-1",
-        "agent_version": "1",
-        "nonce": "theirs",
-        "renewals": 3,
-        "retry_period_s": 0.5,
-        "renew_deadline_s": 2.0,
-        "lease_duration_s": 4.0,
-        "is_released": False,
-        "written_at": "",
-    }
-    (surroundings.os.paths.lease_root / file_name(7)).write_text(json.dumps(record))
+    (surroundings.os.paths.lease_root / file_name(7)).write_text(render_record(record))
     began_s = time.monotonic()
-    serve(surroundings)
-    assert time.monotonic() - began_s >= 4.0, "the holder's lease_duration_s was not waited for"
+    surroundings.serve()
+    assert time.monotonic() - began_s >= 2.0, "the holder's lease_duration_s was not waited for"
     assert surroundings.state()["generation"] == 8
-    details = {entry["name"]: entry.get("detail", "") for entry in surroundings.state()["timeline"]}
-    assert "is unknown to EC2 and not in the group for" in details["lease"]
+    assert "is unknown to EC2 and not in the group for" in surroundings.details()["lease"]

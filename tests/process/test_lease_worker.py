@@ -1,7 +1,5 @@
 """The lease directory's child as a process: bounded, killed when it hangs, and never an answer to another question."""
 
-from __future__ import annotations
-
 import sys
 import threading
 import time

@@ -1,12 +1,10 @@
 """HTTP to the metadata service, over a real socket: whatever the other side does, a request ends in time."""
 
-from __future__ import annotations
-
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -18,11 +16,13 @@ WATCHDOG_S = 10.0  # only a broken transport ever needs them
 
 @contextmanager
 def serving(answer: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
-    """A server that reads one request, passes it to `answer` and ends; its URL."""
+    """A server that reads one request, passes it to `answer` and ends, with the body at the latest; its URL."""
+    accepted: list[socket.socket] = []
 
     def serve() -> None:
         try:
             connection, _ = listener.accept()
+            accepted.append(connection)
             with connection:
                 answer(connection, connection.recv(65536))
         except OSError:
@@ -33,6 +33,9 @@ def serving(answer: Callable[[socket.socket, bytes], None]) -> Iterator[str]:
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for connection in accepted:
+            with suppress(OSError):  # it is closed already
+                connection.shutdown(socket.SHUT_RDWR)
         thread.join(WATCHDOG_S)
 
 
@@ -83,13 +86,39 @@ def test_an_answer_that_drips_ends_at_the_time_out(head: bytes) -> None:
         with pytest.raises(OSError, match="no whole answer within 1"):
             ask(url)
         assert time.monotonic() - began_s < 2 * TIMEOUT_S
+        for thread in [each for each in threading.enumerate() if each.name == "metadata"]:
+            thread.join(TIMEOUT_S)
+            assert not thread.is_alive(), "the request goes on in the background"
+
+
+def silent(connection: socket.socket, _: bytes) -> None:
+    connection.recv(1)
 
 
 def test_a_silent_server_and_no_server_are_errors() -> None:
-    with serving(lambda *_: time.sleep(2 * TIMEOUT_S)) as url, pytest.raises(OSError, match=r"within 1|timed out"):
+    with serving(silent) as url, pytest.raises(OSError, match=r"within 1|timed out"):
         ask(url)
     with pytest.raises(OSError, match="refused"):
         ask("http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"HTTP/9 what\r\n\r\n", "BadStatusLine"),
+        (b"\xff\x00", "BadStatusLine"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", "5 bytes too soon"),
+    ],
+)
+def test_what_is_no_whole_answer_is_an_error_of_the_system(answer: bytes, reason: str) -> None:
+    with serving(lambda connection, _: connection.sendall(answer)) as url, pytest.raises(OSError, match=reason):
+        ask(url)
+
+
+@pytest.mark.parametrize(("token", "reason"), [("a\nb", "ValueError: Invalid"), ("tok\u20acn", "UnicodeEncodeError")])
+def test_a_header_that_cannot_be_sent_is_an_error_of_the_system(token: str, reason: str) -> None:
+    with serving(silent) as url, pytest.raises(OSError, match=reason):
+        HttpTransport(url)("GET", "/", {"X-aws-ec2-metadata-token": token}, TIMEOUT_S)
 
 
 def test_an_answer_without_end_is_refused() -> None:

@@ -1,12 +1,11 @@
 """The machine is reset at some point of a boot or while it serves: with another boot id, the next boot ends ready."""
 
-from __future__ import annotations
-
 import signal
 
 import pytest
 
-from tests.kit.surroundings import ADDRESS, Surroundings
+from tests.kit.agent_cloud import ADDRESS
+from tests.kit.surroundings import Surroundings
 
 BEFORE_THE_LEASE = ("started:mount-lease", "started:lease")
 HOLDING = ("finished:lease", "finished:network-interface", "finished:directories", "started:healthy", "finished:ready")
@@ -18,12 +17,10 @@ def boots(here: Surroundings) -> list[tuple[int, str, bool]]:
 
 def serve(here: Surroundings) -> dict[str, str]:
     """Boot until ready; what each phase said."""
-    here.start()
-    state = here.await_phase("ready", "failed")
-    assert state["phase"] == "ready", state
+    here.serve()
     here.until(lambda: here.record() == [ADDRESS])
     here.assert_serves()
-    return {entry["name"]: entry.get("detail", "") for entry in state["timeline"]}
+    return here.details()
 
 
 @pytest.mark.parametrize("event", [*BEFORE_THE_LEASE, *HOLDING])

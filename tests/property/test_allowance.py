@@ -1,7 +1,5 @@
 """How long the checker of the simulation lets two write at once: what docs/failure-modes.md says, and no longer."""
 
-from __future__ import annotations
-
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -36,7 +34,7 @@ class Pair:
         for number in (1, 2):
             self.world.launch("a test")
             self.world.fleet.machines[-1].generation = number
-        self.world.checker.publications[2] = (ground, PUBLISHED_S)
+        self.world.checker._taken.append((self.older.id, 1, ground, PUBLISHED_S))
 
     @property
     def older(self) -> Machine:

@@ -1,7 +1,5 @@
 """`python -m lab.simulation`: its exit code, its speed in words, and a seed that alone shows a violation again."""
 
-from __future__ import annotations
-
 import re
 import sys
 

@@ -1,7 +1,5 @@
 """What holds for any input of the pure rules, one by one."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import replace
 
@@ -203,9 +201,11 @@ def test_a_record_with_one_wrong_value_is_held_or_still_one(record: LeaseRecord,
 
 @given(st.sets(st.integers(1, 300)), st.integers(1, 300))
 def test_pruning_keeps_the_held_one_and_the_last_fifty(numbers: set[int], held: int) -> None:
-    names = [f"generation-{number:06d}" for number in numbers] + [".generation-000001.tmp", "note"]
+    strays = {f".new-generation-{number:06d}.1.a": number for number in numbers}
+    names = [f"generation-{number:06d}" for number in numbers] + [*strays, ".generation-000001.tmp", "note"]
     gone = prunable(names, held)
-    assert set(gone) == {f"generation-{number:06d}" for number in numbers if number <= held - 50}
+    old = {f"generation-{number:06d}" for number in numbers if number <= held - 50}
+    assert set(gone) == old | {name for name, number in strays.items() if number < held}
 
 
 timings = st.builds(LeaseTiming, **{name: st.floats(0.5, 200.0) for name in LeaseTiming.__dataclass_fields__})

@@ -1,7 +1,5 @@
 """Schedules chosen by Hypothesis: any faults in any order, shrunk to a readable story when something is violated."""
 
-from __future__ import annotations
-
 from random import Random
 
 import pytest

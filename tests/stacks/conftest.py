@@ -1,15 +1,15 @@
 """Templates as the stack renders them, each distinct one synthesized once per session."""
 
-from __future__ import annotations
-
 import copy
 import json
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests.kit.documents import merged
 from tests.stacks.templates import Template, Tree
 
 os.environ["CDK_VALIDATION"] = "false"  # seconds per synth; test_app.py runs the validation once, in its own process
@@ -19,6 +19,7 @@ ZONES = ("us-east-1a", "us-east-1b", "us-east-1c")
 BASE: Tree = {
     "name": "monitor",
     "region": "us-east-1",
+    "zones": list(ZONES),
     "instance": {"type": "t3.small", "ami": "ami-0123456789abcdef0"},
     "dns": {"zone": "example.internal", "record": "monitor.example.internal", "ttl_s": 15},
     "file_system": {
@@ -59,6 +60,7 @@ def variant(name: str) -> Tree:
         tree["zones"] = list(ZONES[: 1 if name == "one zone" else 2])
     if name.startswith("existing"):
         tree["existing_vpc"] = EXISTING_VPC
+        del tree["zones"]
     if name == "existing everything":
         tree["dns"]["zone_id"] = "Z0123456789ABCDEFGHIJ"
         tree["file_system"]["existing"] = EXISTING_FILE_SYSTEM
@@ -73,8 +75,8 @@ VARIANTS = ("three zones", "two zones", "one zone", "existing vpc", "existing ev
 _templates: dict[str, Template] = {}
 
 
-def synthesize(tree: Tree) -> Template:
-    """The template of one service file."""
+def synthesize(name: str = "three zones", **changes: Any) -> Template:
+    """The template of a variant, with `changes` in its service file as deep as they name keys."""
     import stacks  # noqa: F401  first: finds Node for the CDK
 
     # isort: split
@@ -83,6 +85,7 @@ def synthesize(tree: Tree) -> Template:
     from services.load import parse_service
     from stacks.service_stack import ServiceStack
 
+    tree = merged(variant(name), changes)
     key = json.dumps(tree, sort_keys=True)
     if key not in _templates:
         app = cdk.App()
@@ -96,21 +99,21 @@ def synthesize(tree: Tree) -> Template:
 
 
 @pytest.fixture(scope="session")
-def synth() -> Callable[[Tree], Template]:
-    """Synthesizes a service file given as a tree."""
+def synth() -> Callable[..., Template]:
+    """Synthesizes a variant of the service file, with changes."""
     return synthesize
 
 
 @pytest.fixture(scope="session")
 def template() -> Template:
     """The template of the base service: new VPC over three zones, new private zone, new file system."""
-    return synthesize(variant("three zones"))
+    return synthesize()
 
 
 @pytest.fixture(params=VARIANTS)
 def any_template(request: pytest.FixtureRequest) -> Template:
     """The template of every variant in turn."""
-    return synthesize(variant(request.param))
+    return synthesize(request.param)
 
 
 @pytest.fixture(scope="session")

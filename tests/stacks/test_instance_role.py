@@ -1,7 +1,5 @@
 """Least privilege: every call of the agent is allowed, on this service's resources and nothing else."""
 
-from __future__ import annotations
-
 import json
 import re
 from pathlib import Path
@@ -43,15 +41,16 @@ def test_only_describing_is_allowed_on_everything(any_template):
         assert not any("*" in action for action in actions(statement)), statement
 
 
-def test_interfaces_are_attached_by_id_and_only_to_instances_of_this_service(any_template):
-    by_id, by_tag = by_action(any_template, "ec2:AttachNetworkInterface")
-    interfaces = set(any_template.of_type("AWS::EC2::NetworkInterface"))
-    resources = by_id["Resource"] if isinstance(by_id["Resource"], list) else [by_id["Resource"]]
-    named = {name for name in interfaces if any(json.dumps({"Ref": name}) in json.dumps(each) for each in resources)}
-    assert named == interfaces
-    assert len(resources) == len(interfaces)
-    assert ":instance/*" in json.dumps(by_tag["Resource"])
-    assert by_tag["Condition"] == {"StringEquals": {"aws:ResourceTag/soloist:service": "monitor"}}
+def test_only_interfaces_of_this_service_are_attached_and_only_to_its_instances(any_template):
+    """By tag: an instance keeps its interface when a deployment replaces it, and must be able to let go of it."""
+    (statement,) = by_action(any_template, "ec2:AttachNetworkInterface")
+    assert statement["Condition"] == {"StringEquals": {"aws:ResourceTag/soloist:service": "monitor"}}
+    resources = json.dumps(statement["Resource"])
+    assert len(statement["Resource"]) == 2
+    assert ":network-interface/*" in resources
+    assert ":instance/*" in resources
+    for interface in any_template.of_type("AWS::EC2::NetworkInterface").values():
+        assert {"Key": "soloist:service", "Value": "monitor"} in interface["Properties"]["Tags"]
 
 
 def test_a_former_holder_is_ended_only_where_it_is_of_this_service(any_template):
@@ -85,10 +84,15 @@ def test_lifecycle_calls_are_limited_to_the_group(any_template):
     assert ":autoScalingGroup:*:autoScalingGroupName/soloist-monitor" in json.dumps(statement["Resource"])
 
 
-def test_the_file_system_is_reached_through_its_two_access_points_only(any_template):
-    (statement,) = by_action(any_template, "elasticfilesystem:ClientMount")
+def test_the_file_system_is_reached_through_a_mount_target_and_its_two_access_points_only(any_template):
+    policies = any_template.of_type("AWS::IAM::Policy").values()
+    found = [each for policy in policies for each in policy["Properties"]["PolicyDocument"]["Statement"]]
+    (statement,) = [each for each in found if "elasticfilesystem:ClientMount" in actions(each)]
+    assert statement in statements(any_template)
+    assert set(statement["Action"]) == {f"elasticfilesystem:Client{verb}" for verb in ("Mount", "Write", "RootAccess")}
     named = statement["Condition"]["StringEquals"]["elasticfilesystem:AccessPointArn"]
     assert len(named) == 2
+    assert "*" not in json.dumps(named)
     for access_point in any_template.of_type("AWS::EFS::AccessPoint"):
         assert json.dumps({"Ref": access_point}) in json.dumps(named)
     assert statement["Condition"]["Bool"] == {"elasticfilesystem:AccessedViaMountTarget": "true"}
@@ -97,6 +101,8 @@ def test_the_file_system_is_reached_through_its_two_access_points_only(any_templ
 def test_state_and_topic_are_this_services(any_template):
     (state,) = by_action(any_template, "ssm:PutParameter")
     assert ":parameter/soloist/monitor/state" in json.dumps(state["Resource"])
+    read = [json.dumps(each["Resource"]) for each in by_action(any_template, "ssm:GetParameter")]
+    assert [":parameter/soloist/monitor/site" in one for one in read] == [False, True]
     (publish,) = by_action(any_template, "sns:Publish")
     (topic,) = any_template.of_type("AWS::SNS::Topic")
     assert publish["Resource"] == {"Ref": topic}

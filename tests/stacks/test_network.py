@@ -1,9 +1,5 @@
 """VPC, subnets, network interfaces: new and existing, one to three zones."""
 
-from __future__ import annotations
-
-import json
-
 import pytest
 
 INTERFACE = "AWS::EC2::NetworkInterface"
@@ -14,8 +10,8 @@ def tags(resource):
 
 
 @pytest.mark.parametrize(("name", "count"), [("one zone", 1), ("two zones", 2), ("three zones", 3)])
-def test_a_new_vpc_has_two_subnets_and_one_interface_per_zone(synth, service_tree, name, count):
-    template = synth(service_tree(name))
+def test_a_new_vpc_has_two_subnets_and_one_interface_per_zone(synth, name, count):
+    template = synth(name)
     subnets = [each["Properties"] for each in template.of_type("AWS::EC2::Subnet").values()]
     placed = {(each["AvailabilityZone"], each["CidrBlock"], each["MapPublicIpOnLaunch"]) for each in subnets}
     expected = {(f"us-east-1{'abc'[n]}", f"10.0.{n}.0/24", True) for n in range(count)}
@@ -29,10 +25,13 @@ def test_a_new_vpc_has_two_subnets_and_one_interface_per_zone(synth, service_tre
     assert {tags(each)["soloist:service"] for each in interfaces} == {"monitor"}
 
 
+def public_subnets(template):
+    subnets = template.of_type("AWS::EC2::Subnet").items()
+    return {name for name, each in subnets if each["Properties"]["MapPublicIpOnLaunch"]}
+
+
 def test_instances_launch_into_instance_subnets_and_interfaces_live_in_service_subnets(template):
-    public = {
-        n for n, each in template.of_type("AWS::EC2::Subnet").items() if each["Properties"]["MapPublicIpOnLaunch"]
-    }
+    public = public_subnets(template)
     group = template.properties("AWS::AutoScaling::AutoScalingGroup")["VPCZoneIdentifier"]
     assert {each["Ref"] for each in group} == public
     services = {each["Properties"]["SubnetId"]["Ref"] for each in template.of_type(INTERFACE).values()}
@@ -46,16 +45,7 @@ def test_only_instance_subnets_have_a_way_to_the_internet(template):
     assert (route["DestinationCidrBlock"], route["GatewayId"]) == ("0.0.0.0/0", {"Ref": gateway})
     associations = [each["Properties"] for each in template.of_type("AWS::EC2::SubnetRouteTableAssociation").values()]
     open_subnets = {each["SubnetId"]["Ref"] for each in associations if each["RouteTableId"] == route["RouteTableId"]}
-    public = {
-        n for n, each in template.of_type("AWS::EC2::Subnet").items() if each["Properties"]["MapPublicIpOnLaunch"]
-    }
-    assert open_subnets == public
-
-
-def test_a_new_vpc_resolves_names(template):
-    vpc = template.properties("AWS::EC2::VPC")
-    assert vpc["EnableDnsSupport"] is True
-    assert vpc["EnableDnsHostnames"] is True
+    assert open_subnets == public_subnets(template)
 
 
 def test_nothing_may_connect_to_the_instance_itself(any_template):
@@ -77,31 +67,50 @@ def test_interfaces_admit_the_services_ports_from_the_named_networks_only(any_te
     }
 
 
-def test_an_existing_vpc_is_used_by_id_and_nothing_is_built_in_it(synth, service_tree):
-    template = synth(service_tree("existing vpc"))
+def test_security_groups_and_prefix_lists_may_connect_as_networks_may(synth):
+    template = synth(ports=[{"port": 9, "allow_from": ["sg-0123456789abcdef0", "pl-63a5400a", "10.0.0.0/8"]}])
+    group = next(iter(template.of_type(INTERFACE).values()))["Properties"]["GroupSet"][0]
+    rules = template.resources[group["Fn::GetAtt"][0]]["Properties"]["SecurityGroupIngress"]
+    assert [(rule.keys() - {"IpProtocol", "FromPort", "ToPort"}).pop() for rule in rules] == [
+        "SourceSecurityGroupId", "SourcePrefixListId", "CidrIp",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_asked", [True, False])
+def test_a_public_address_in_an_existing_vpc_is_asked_for_at_launch(synth, is_asked):
+    template = synth("existing vpc", existing_vpc={"public_address": is_asked})
+    data = template.properties("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]
+    assert ("SecurityGroupIds" in data) != is_asked
+    if is_asked:
+        (interface,) = data["NetworkInterfaces"]
+        assert (interface["DeviceIndex"], interface["AssociatePublicIpAddress"]) == (0, True)
+        assert len(interface["Groups"]) == 1
+
+
+def test_an_existing_vpc_is_used_by_id_with_its_own_subnets_and_nothing_is_built_in_it(synth):
+    template = synth("existing vpc")
     for kind in ("VPC", "Subnet", "InternetGateway", "RouteTable", "Route"):
         assert not template.of_type(f"AWS::EC2::{kind}")
-    interfaces = [each["Properties"] for each in template.of_type(INTERFACE).values()]
-    assert [(each["SubnetId"], each["PrivateIpAddress"]) for each in interfaces] == [
-        ("subnet-00000000000000100", "172.16.0.10"),
-        ("subnet-00000000000000101", "172.16.1.10"),
-    ]
-    assert {each["Properties"]["VpcId"] for each in template.of_type("AWS::EC2::SecurityGroup").values()} == {
-        "vpc-0123456789abcdef0"
-    }
+    interfaces = template.of_type(INTERFACE).values()
+    placed = [(each["Properties"]["SubnetId"], each["Properties"]["PrivateIpAddress"]) for each in interfaces]
+    assert placed == [("subnet-00000000000000100", "172.16.0.10"), ("subnet-00000000000000101", "172.16.1.10")]
+    assert [tags(each)["soloist:zone"] for each in interfaces] == ["us-east-1a", "us-east-1b"]
+    groups = template.of_type("AWS::EC2::SecurityGroup").values()
+    assert {each["Properties"]["VpcId"] for each in groups} == {"vpc-0123456789abcdef0"}
+    given = ["subnet-00000000000000000", "subnet-00000000000000001"]
+    assert template.properties("AWS::AutoScaling::AutoScalingGroup")["VPCZoneIdentifier"] == given
+    targets = [each["Properties"]["SubnetId"] for each in template.of_type("AWS::EFS::MountTarget").values()]
+    assert targets == given
 
 
-def test_an_address_of_the_service_file_wins(synth, service_tree):
-    tree = service_tree("three zones")
-    tree["addresses"] = {"us-east-1b": "10.0.101.77"}
-    addresses = [each["Properties"]["PrivateIpAddress"] for each in synth(tree).of_type(INTERFACE).values()]
+def test_an_address_of_the_service_file_wins(synth):
+    interfaces = synth(addresses={"us-east-1b": "10.0.101.77"}).of_type(INTERFACE).values()
+    addresses = [each["Properties"]["PrivateIpAddress"] for each in interfaces]
     assert addresses == ["10.0.100.10", "10.0.101.77", "10.0.102.10"]
 
 
-def test_removing_a_zone_moves_no_other_one(synth, service_tree, template):
-    tree = service_tree("three zones")
-    tree["zones"] = ["us-east-1a", "us-east-1c"]
-    fewer = synth(tree)
+def test_removing_a_zone_moves_no_other_one(synth, template):
+    fewer = synth(zones=["us-east-1a", "us-east-1c"])
     for kind in (INTERFACE, "AWS::EC2::Subnet", "AWS::EFS::MountTarget"):
         left = fewer.of_type(kind)
         assert left
@@ -111,20 +120,3 @@ def test_removing_a_zone_moves_no_other_one(synth, service_tree, template):
 def test_interfaces_go_with_the_stack_so_that_their_vpc_can_go(any_template):
     for interface in any_template.of_type(INTERFACE).values():
         assert "DeletionPolicy" not in interface
-
-
-def test_an_existing_vpcs_own_subnets_and_zones_are_used_everywhere(synth, service_tree):
-    template = synth(service_tree("existing vpc"))
-    given = ["subnet-00000000000000000", "subnet-00000000000000001"]
-    assert template.properties("AWS::AutoScaling::AutoScalingGroup")["VPCZoneIdentifier"] == given
-    targets = [each["Properties"]["SubnetId"] for each in template.of_type("AWS::EFS::MountTarget").values()]
-    assert targets == given
-    interfaces = template.of_type(INTERFACE).values()
-    assert [tags(each)["soloist:zone"] for each in interfaces] == ["us-east-1a", "us-east-1b"]
-
-
-@pytest.mark.parametrize("name", ["existing vpc", "existing everything"])
-def test_nothing_of_an_existing_vpc_is_looked_up(synth, service_tree, name):
-    body = json.dumps(synth(service_tree(name)).body)  # synth refuses a manifest with `missing`
-    for look_up in ("Fn::GetAZs", "AWS::SSM::Parameter::Value", "Fn::ImportValue", "dummy"):
-        assert look_up not in body

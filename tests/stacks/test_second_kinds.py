@@ -3,8 +3,6 @@
 The kinds are made up here; what they need is what stacks.connection, stacks.storage and services say a newcomer adds.
 """
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -86,7 +84,7 @@ class Rfc2136Record(Connection):
 
 
 class Volume(Storage):
-    def __init__(self, scope, construct_id, *, section, service, network, role) -> None:
+    def __init__(self, scope, construct_id, *, section, service, network) -> None:
         super().__init__(scope, construct_id)
         self._section = section
         self._id = cdk.CfnResource(

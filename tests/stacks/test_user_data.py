@@ -1,15 +1,14 @@
-"""The user data, resolved as CloudFormation would, is a boot document the agent reads back."""
-
-from __future__ import annotations
+"""The user data and the site, resolved as CloudFormation would, are what the agent reads back."""
 
 import dataclasses
 
 import pytest
 
 from bootstrap.base.document import parse_user_data
+from bootstrap.base.site import at_site
 from bootstrap.base.timing import LeaseTiming
 from bootstrap.run.kinds import KINDS
-from tests.stacks.templates import user_data
+from tests.stacks.templates import resolve, user_data
 
 
 def document(template):
@@ -32,15 +31,25 @@ def test_the_agent_reads_back_what_the_stack_wrote(any_template):
     assert read.state_parameter == "/soloist/monitor/state"
 
 
+def test_the_site_says_of_a_deployment_what_its_boot_document_says(any_template):
+    parameter = any_template.resources["Site"]["Properties"]
+    assert parameter["Name"] == "/soloist/monitor/site"
+    assert at_site(document(any_template), resolve(parameter["Value"], any_template), KINDS) == document(any_template)
+
+
+def test_the_largest_site_fits_into_a_standard_parameter(synth):
+    """4096 characters, as PutParameter says of the standard tier. Ids are as long here as on AWS, or longer."""
+    record = ".".join(["x" * 63] * 3) + ".example.internal"
+    template = synth(zones=[f"us-east-1{letter}" for letter in "abcdef"], dns={"record": record})
+    assert len(resolve(template.resources["Site"]["Properties"]["Value"], template)) < 4096
+
+
 @pytest.mark.parametrize("policy", ["proof", "proof-or-lease"])
-def test_the_fence_policy_and_the_timings_of_the_service_file_reach_the_instance(synth, service_tree, policy):
-    tree = service_tree("three zones")
+def test_the_fence_policy_and_the_timings_of_the_service_file_reach_the_instance(synth, policy):
     changed = {field.name: field.default + 1.0 for field in dataclasses.fields(LeaseTiming)}
     changed["lease_duration_s"] += 10.0  # its parts have grown, too
     changed["takeover_deadline_s"] += 20.0
-    tree["lease"] = {"fence": policy, **changed}
-    tree["deadlines"] = {"boot_s": 1500.0}
-    read = document(synth(tree)).lease
+    read = document(synth(lease={"fence": policy, **changed}, deadlines={"boot_s": 1500.0})).lease
     assert read.fence == policy
     assert dataclasses.asdict(read.timing) == changed
 
@@ -69,8 +78,8 @@ def test_access_points_are_not_mixed_up(template):
         assert template.resources[name]["Properties"]["RootDirectory"]["Path"] == f"/monitor/{use}"
 
 
-def test_an_existing_file_systems_mount_targets_are_told_by_zone(synth, service_tree):
-    read = document(synth(service_tree("existing everything")))
+def test_an_existing_file_systems_mount_targets_are_told_by_zone(synth):
+    read = document(synth("existing everything"))
     assert read.file_system.id == "fs-0123456789abcdef0"
     assert [each.address for each in read.file_system.mount_targets] == ["172.16.100.4", "172.16.101.4"]
 
@@ -88,7 +97,6 @@ def test_an_existing_file_systems_mount_targets_are_told_by_zone(synth, service_
         "%s \\n",
     ],
 )
-def test_any_printable_text_of_the_service_file_survives(synth, service_tree, argument):
-    tree = service_tree("three zones")
-    tree["service"]["hooks"] = {"before_start": [["/usr/bin/printf", argument]]}
-    assert document(synth(tree)).service.hooks.before_start == (("/usr/bin/printf", argument),)
+def test_any_printable_text_of_the_service_file_survives(synth, argument):
+    hooks = {"before_start": [["/usr/bin/printf", argument]]}
+    assert document(synth(service={"hooks": hooks})).service.hooks.before_start == (("/usr/bin/printf", argument),)

@@ -1,7 +1,5 @@
 """`make test` (tools/checks.py): every test has its part, a failure is shown with its log, nothing is passed over."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Callable
 from pathlib import Path

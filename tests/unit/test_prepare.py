@@ -1,7 +1,5 @@
 """What stops a run before anything is built: one clear line each, with the remedy."""
 
-from __future__ import annotations
-
 import ast
 import importlib
 import io
@@ -28,11 +26,7 @@ def test_a_python_that_is_too_old_can_read_the_program_that_says_so() -> None:
     ("check", "arguments", "sentence"),
     [
         (prepare.check_python, ((3, 9),), r"Python 3\.9 is too old, 3\.11 or newer is needed: install it"),
-        (
-            prepare.check_machine,
-            ("Linux", "aarch64"),
-            r"User Mode Linux, which runs on Linux on x86-64, not on .*aarch64",
-        ),
+        (prepare.check_machine, ("Linux", "aarch64"), r"User Mode Linux, which runs on Linux on x86-64, not .*aarch64"),
         (prepare.check_space, (100, "here"), r"here has 100 MiB free, 6144 MiB are needed .* make room there"),
     ],
 )
@@ -56,17 +50,20 @@ def test_refused_namespaces_name_the_remedy() -> None:
         prepare.check_namespaces(run)
 
 
-def test_packages_without_root_or_sudo_give_the_line_to_type(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(prepare, "_root_prefix", lambda: None)
-    monkeypatch.setattr(prepare.shutil, "which", lambda name: f"/usr/bin/{name}")
-    missing = [("user-mode-linux", "the machines of the lab")]
-    with pytest.raises(prepare.Refused, match=r"type: sudo apt-get install .* user-mode-linux$"):
-        prepare.install_packages(missing)
-
-
 def test_missing_machine_kernel_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(prepare, "_is_there", lambda proof: proof != "/usr/bin/linux.uml")
     assert prepare.missing_packages() == [("user-mode-linux", "the machines of the lab")]
+
+
+def test_programs_of_the_system_are_found_though_an_ordinary_users_path_leaves_them_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[list[str]] = []
+    monkeypatch.setenv("PATH", "/usr/bin:/bin")
+    monkeypatch.setattr("shutil.which", lambda _, path: asked.append(path.split(":")))
+    needed = {"nft", "ip", "mke2fs", "depmod"} & {proof for _, proof, _ in prepare.PACKAGES}
+    assert [prepare._is_there(program) for program in needed] == [False] * 4
+    assert all({"/usr/sbin", "/sbin"} <= set(path) for path in asked)
 
 
 class FakeMachine:
@@ -151,24 +148,17 @@ def test_without_root_main_ends_in_4_and_the_one_line_to_type(
     assert "environment" not in machine.ran
 
 
-def test_a_machine_that_is_no_debian_is_told_what_it_lacks(
-    machine: FakeMachine, capsys: pytest.CaptureFixture[str]
-) -> None:
-    machine.programs = set()
-    machine.lack("gcc")
-    assert prepare.main() == 4
-    assert capsys.readouterr().err == "prepare: missing: gcc; this is no Debian, so install them by its own means\n"
-
-
-def test_an_apt_get_that_fails_is_one_line_with_its_own_last_words(
+def test_a_machine_that_is_no_debian_or_whose_apt_get_fails_is_told_so_in_one_line(
     machine: FakeMachine, capsys: pytest.CaptureFixture[str]
 ) -> None:
     machine.is_root = True
     machine.lack("gcc")
     machine.results["apt-get"] = (100, b"Reading...\nE: Could not resolve 'deb.debian.org'\n")
-    assert prepare.main() == 4
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line == "prepare: apt-get update failed: Reading... | E: Could not resolve 'deb.debian.org'"
+    failed = "prepare: apt-get update failed: Reading... | E: Could not resolve 'deb.debian.org'\n"
+    assert (prepare.main(), capsys.readouterr().err) == (4, failed)
+    machine.programs = set()
+    foreign = "prepare: missing: gcc; this is no Debian, so install them by its own means\n"
+    assert (prepare.main(), capsys.readouterr().err) == (4, foreign)
 
 
 @pytest.mark.parametrize("check", ["check_python", "check_machine", "check_space", "check_namespaces"])

@@ -1,7 +1,8 @@
 """The connection by a DNS record in Route 53, moved to this zone's address by compare-and-swap.
 
 For: bootstrap.claims.connection. Guarantees: a record that is right is left alone; any other is replaced in one atomic
-batch that names the old values exactly, so that a value written in between is never overwritten unseen; between the
+batch that names the old values exactly, so that a value written in between is never overwritten unseen; a record of
+another kind (an alias, a CNAME, one of a set) is nobody's to replace, and an error that says so; between the
 read and the swap this instance proves that it holds the lease. So a newer holder either published before that proof,
 which then fails, or changes the record after it was read, which makes the swap fail. A request that is still on its way
 when the lease is lost fails, too: each generation's record has another TTL, so that a swap that names an older
@@ -19,7 +20,7 @@ from enum import Enum
 from typing import Protocol
 
 from bootstrap.base.clock import Deadline
-from bootstrap.base.errors import AgentError, NotHolder
+from bootstrap.base.errors import AgentError, NotHolder, RecordOfAnotherKind
 from bootstrap.base.retry import NotYet
 from bootstrap.cloud.clients import passes_with_time
 from bootstrap.cloud.route53 import RecordSet
@@ -35,6 +36,7 @@ class RecordAction(Enum):
     KEEP = "keep"
     CREATE = "create"
     SWAP = "swap"
+    REFUSE = "refuse"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +67,7 @@ class Route53Connection:
     def claim(self, generation: int) -> str:
         wanted = self._wanted(generation)
         found = self._records.address_record(self.name)
-        decision = decide_record(found, wanted)
+        decision = _decided(found, wanted)
         if decision.action is not RecordAction.KEEP:
             try:
                 self._permit()  # after the read and right before the swap
@@ -76,7 +78,7 @@ class Route53Connection:
 
     def verify(self, generation: int) -> str:
         found = self._records.address_record(self.name)
-        decision = decide_record(found, self._wanted(generation))
+        decision = _decided(found, self._wanted(generation))
         return "" if decision.action is RecordAction.KEEP else decision.sentence
 
     def release(self, _deadline: Deadline) -> list[str]:
@@ -95,10 +97,20 @@ def decide_record(seen: RecordSet | None, wanted: RecordSet) -> RecordDecision:
     address = ", ".join(wanted.values)
     if seen is None:
         return RecordDecision(action=RecordAction.CREATE, sentence=f"{wanted.name} is missing: create {address}")
+    if seen.other_kind:
+        return RecordDecision(action=RecordAction.REFUSE, sentence=f"{wanted.name} is {seen.other_kind}")
     if (seen.values, seen.ttl_s) == (wanted.values, wanted.ttl_s):
         return RecordDecision(action=RecordAction.KEEP, sentence=f"{wanted.name} already is {address}")
-    old = ", ".join(seen.values) or "an alias"
-    return RecordDecision(action=RecordAction.SWAP, sentence=f"{wanted.name} moves from {old} to {address}")
+    sentence = f"{wanted.name} moves from {', '.join(seen.values)} to {address}"
+    return RecordDecision(action=RecordAction.SWAP, sentence=sentence)
+
+
+def _decided(seen: RecordSet | None, wanted: RecordSet) -> RecordDecision:
+    """Raises RecordOfAnotherKind where there is nothing that this instance may change."""
+    decision = decide_record(seen, wanted)
+    if decision.action is RecordAction.REFUSE:
+        raise RecordOfAnotherKind(f"{decision.sentence}, so clients do not find this instance")
+    return decision
 
 
 def record_ttl_s(ttl_s: int, generation: int) -> int:

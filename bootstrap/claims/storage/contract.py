@@ -1,8 +1,9 @@
 """What every kind of storage does, and the loop that mounts it.
 
-For: the steps mount-lease and mount-data, and the ordered stop. Guarantees: each attempt is bounded; a storage is
-believed to be mounted only when the kernel says so and what is on it was verified; what could not be verified is taken
-away before the next attempt; safe to repeat. Does not: decide who may mount (the lease does), or write data.
+For: the steps mount-lease and mount-data, the upkeep, and the ordered stop. Guarantees: each attempt is bounded; a
+storage is believed to be mounted only when the kernel says so and what is on it was verified; what could not be
+verified is taken away before the next attempt; safe to repeat. Does not: decide who may mount (the lease does), or
+write data.
 """
 
 from __future__ import annotations
@@ -38,6 +39,12 @@ class Storage(Protocol):
         """Why what is mounted cannot be used now; "" when it is this service's and answers. Raises StopRequested, and
         an AgentError where trying again cannot help."""
 
+    def drift(self) -> str:
+        """Why what is mounted now is not what was mounted, in words; "" when it is. Looks at the kernel's list only."""
+
+    def inspect(self, attempt: Deadline) -> str:
+        """Like `verify`, but writes nothing."""
+
     def sync(self, deadline: Deadline) -> list[str]:
         """Write everything back; what was not done, in words."""
 
@@ -49,11 +56,14 @@ class Storage(Protocol):
 def ensure_mounted(storage: Storage, deadline: Deadline, attempt_s: float) -> str:
     """Mount it by the first way that works, each for at most `attempt_s`; by which, in words.
     Raises DeadlineExceeded, StopRequested, and an AgentError where trying again cannot help."""
+    began_s = deadline.clock.monotonic()
 
     def attempt() -> str:
         seen = ""
         for plan in storage.plan():
             deadline.check(seen)
+            if deadline.clock.monotonic() - began_s < plan.patience_s:
+                continue
             limit = deadline.within(attempt_s, f"mount {plan.target} by {plan.by}")
             seen = storage.mount(plan, limit) or storage.verify(limit)
             if not seen:

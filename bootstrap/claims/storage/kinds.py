@@ -1,6 +1,7 @@
 """Which kind of storage a boot document asks for. Does not: know how a kind works.
 
-A newcomer adds one line to `MAKERS`; the boot document then accepts the kind (bootstrap.run.kinds).
+A newcomer adds one line to `MAKERS`, and one to `SITES` where a deployment changes how the kind is reached; boot
+document and site then accept the kind (bootstrap.run.kinds).
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bootstrap.base.document import EfsSettings, StorageSettings
+from bootstrap.base.site import EfsSite, StorageSite
 from bootstrap.claims.storage.contract import Storage
 from bootstrap.claims.storage.efs import EfsPart
 from bootstrap.machine.file_system import FileSystems
@@ -24,7 +26,8 @@ def storage_of(
 
 
 def _efs(settings: EfsSettings, file_systems: FileSystems, zone: str, root: str, service: str) -> Storage:
-    return EfsPart(file_systems, settings, root, settings.mount_target_address(zone), service)
+    return EfsPart(file_systems, settings, root, settings.mount_targets_from(zone), service)
 
 
 MAKERS: dict[type[StorageSettings], Callable[[Any, FileSystems, str, str, str], Storage]] = {EfsSettings: _efs}
+SITES: tuple[type[StorageSite], ...] = (EfsSite,)

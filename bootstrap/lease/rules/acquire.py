@@ -1,13 +1,17 @@
 """How a newcomer comes to hold the lease: one step from observation to action. Pure.
 
-For: the agent's acquire loop and the simulation (tests/property). In this order:
-released, mine before a reboot, terminated by EC2's word -> publish the next generation at once;
-a holder the group counts and that renews -> surplus: wait for its release, at the deadline end myself, never shoot;
-a holder that is leaving in health and renews -> wait while it drains; any other -> terminate it, first checking that
-the group counts *me*; no proof to be had -> under `proof-or-lease`, unchanged for the holder's own lease duration.
-Guarantees: an unparseable record is held, whatever the policy; without the group's word on me nobody is shot; an
-instance the group is ending shoots nobody; every wait has a deadline (GiveUp) and a sentence.
-Does not: publish (lease_publish judges that) or guard the holder's own deadline (lease_renew, fence_rules).
+For: takeover. The cases, in this order:
+- The record is released, is mine from before a reboot, or EC2 says that its holder is terminated: publish the next
+  generation at once.
+- The group counts the holder, and the holder renews: this instance is surplus. It waits for a release, gives up at the
+  deadline, and never terminates the holder.
+- The holder is leaving, is healthy and renews: wait while it drains.
+- Any other holder: terminate it, if the group counts this instance.
+- EC2 gives no proof: under `proof-or-lease`, publish once the record has not changed for the holder's lease duration.
+Guarantees: an unparseable record counts as held under every policy; nobody is terminated without the group's answer
+about this instance; an instance that the group is ending terminates nobody; every wait has a deadline (GiveUp) and a
+sentence.
+Does not: publish (publish judges that) or guard the holder's deadline (renew and the fence do).
 Sources: EC2 API reference TerminateInstances (Force, SkipOsShutdown), "Eventual consistency"; EC2 user guide
 "Troubleshoot instance termination" (shutting-down may last for hours); Auto Scaling DescribeAutoScalingInstances.
 """
@@ -39,8 +43,8 @@ Step = tuple[AcquireMemory, Action]
 
 
 def must_ask(seen: Seen | NoAnswer, me: Applicant, remains: OwnRemains = NOTHING_LEFT) -> bool:
-    """Whether EC2 and the group have to be asked at all: not for what the lease directory answers by itself, and not
-    while something of an earlier generation is left here, which has to stop whatever they say."""
+    """Whether EC2 and the group have to be asked. They need not be asked if the lease directory alone answers, or while
+    something of an earlier generation is left on this machine: that has to stop first, whatever they say."""
     if isinstance(seen, NoAnswer) or seen.generation == 0:
         return False
     record = seen.record
@@ -58,7 +62,7 @@ def acquire_step(
     policy: FencePolicy,
     now_s: float,
 ) -> Step:
-    """What to remember and what to do now."""
+    """What to remember, and what to do now."""
     memory = remember(memory, observation, now_s)
     seen = observation.seen
     if isinstance(seen, NoAnswer):
@@ -87,7 +91,7 @@ def _is_mine(record: LeaseRecord | None, me: Applicant) -> bool:
 
 
 def _free_at_once(seen: Seen, observation: Observation, me: Applicant, now_s: float) -> Action | None:
-    """What needs nobody's word: no record, released, or mine."""
+    """The cases that the lease directory decides alone: no record, released, or mine."""
     following, record = seen.generation + 1, seen.record
     if seen.generation == 0:
         return Publish(generation=1, ground="first", sentence="no generation yet: publish generation 1")
@@ -122,7 +126,7 @@ def _own_remains(record: LeaseRecord, observation: Observation, following: int, 
 
 
 def _not_current(memory: AcquireMemory, group: GroupAnswer | NoAnswer | None, timing: LeaseTiming) -> Action | None:
-    """An instance the group is ending, or has never heard of, takes nothing from anybody."""
+    """An instance that the group is ending, or does not know, takes nothing from anybody."""
     if not isinstance(group, GroupAnswer):
         return None
     if group.me is None:
@@ -184,8 +188,8 @@ def _why(answer: NoAnswer | object) -> str:
 
 
 def _gone(memory: AcquireMemory, record: LeaseRecord, name: str, timing: LeaseTiming, now_s: float) -> Step:
-    """EC2 does not know the holder. That word alone is weak: EC2 forgets an instance for moments. It counts only with a
-    second witness, the group, all through gone_confirm_s, and after the holder's own lease has run out."""
+    """EC2 does not know the holder. That alone proves little: EC2 forgets an instance for moments. It counts only with
+    a second witness, the group, all through gone_confirm_s, and after the holder's own lease has run out."""
     gone_s, need_s = length_s(memory.gone), record.lease_duration_s
     if memory.gone is None:
         return _patience(memory, timing, now_s, f"{name} is unknown to EC2, but listed by the group: ask again")

@@ -1,6 +1,6 @@
 """What an acquire step may decide.
 
-For: lease_acquire, which decides, and the agent, which does it and looks again. Each action is safe to repeat.
+For: acquire, which decides, and takeover, which acts and looks again. Each action is safe to repeat.
 Guarantees: every action carries the sentence that says why. Does not: act.
 """
 

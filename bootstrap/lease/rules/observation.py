@@ -19,21 +19,25 @@ SHUTTING_DOWN = "shutting-down"
 
 @dataclass(frozen=True, kw_only=True)
 class NoAnswer:
-    """The question was asked and not answered: unreachable, throttled, denied, timed out. `reason` in words."""
+    """The question was asked and not answered: unreachable, throttled, denied, timed out. `reason` in words; `cause`:
+    the stable word of a cause that has one (file-system-full), else ""."""
 
     reason: str
+    cause: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Seen:
     """One fresh look into the lease directory. `generation` 0: no generation file there. `record` None with a
-    generation: unparseable. `text` is the file's content, to see change. The times are the looker's monotonic clock."""
+    generation: unparseable. `text` is the file's content, to see change. The times are the looker's monotonic clock.
+    `is_full`: it was read back after a write into a spare file, because the file system is full."""
 
     generation: int
     record: LeaseRecord | None
     text: str
     sent_s: float
     returned_s: float
+    is_full: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

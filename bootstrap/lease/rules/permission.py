@@ -3,8 +3,8 @@
 For: the steps network-interface and connection, again before every request and every retry of one. Order: read what is
 there, then look into the lease directory, then `may_touch`, then change it. A newer holder either published before that
 look, which refuses, or changes what was read, which makes the change fail.
-Guarantees: an instance that slept through its deadline or its successor's publication touches nothing.
-Does not: help against a request already on its way; for that, each kind of connection has its own means
+Guarantees: an instance that slept past its deadline or past its successor's publication touches nothing.
+Does not: stop a request that is on its way. Each kind of connection has its own means against that
 (bootstrap.claims.connection).
 """
 

@@ -1,10 +1,10 @@
 """Whether a publication was won: judged by what is read back, never by what link() returned. Pure.
 
-For: the agent after it called link() for `generation-N+1`, and again after the settle period. Guarantees: an error of
-link(), EEXIST included, decides nothing, because EFS keeps no persistent reply cache and a repeated request may be
-refused although the first one succeeded; the nonce decides. The first deadline counts from before the link was sent.
-Does not: write. A publication that is not confirmed before its own deadline is worth nothing: it is a generation
-without a holder, whose number is used up.
+For: takeover, after it called link() for `generation-N+1`, and again after the settle period. Guarantees: an error of
+link(), EEXIST included, decides nothing: EFS keeps no persistent reply cache, so a repeated request may fail although
+the first one succeeded. The nonce that is read back decides. The first deadline counts from before the link was sent.
+Does not: write. A publication that is not confirmed before its own deadline makes nobody the holder; its number is
+used up.
 Sources: EFS user guide "Unsupported NFSv4 features" (no persistent reply cache); link(2), rename(2) BUGS (NFS).
 """
 

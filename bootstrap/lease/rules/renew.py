@@ -1,10 +1,11 @@
 """How a holder stays the holder: before and after each renewal. Pure.
 
-For: the agent's renewer. One renewal: t0 = clock; look for a higher generation (`before_renewal`); rewrite the own file
-(temporary file, fsync, rename), read it back; `after_renewal`; the new deadline goes to the fence process by pipe.
-Guarantees: the deadline counts from t0, before anything was sent; a renewal confirmed after its predecessor's deadline
-is discarded, so a generation whose deadline has passed can never come back; a higher generation means lost, at once.
-Does not: stop the service; the fence process does, by the deadline it knows or at once when it is told "lost".
+For: keeper. One renewal: read the clock (t0); look for a higher generation (`before_renewal`); rewrite the own file
+(temporary file, fsync, rename) and read it back; judge (`after_renewal`); send the new deadline to the fence.
+Guarantees: the deadline counts from t0, before anything was sent; a renewal that is confirmed after the deadline before
+it is discarded, so a generation whose deadline has passed never comes back; a higher generation, or an own file that is
+gone, means lost, at once.
+Does not: stop the service. The fence does, at the deadline, or at once when it is told "lost".
 """
 
 from __future__ import annotations
@@ -64,6 +65,9 @@ def after_renewal(
     verdict = _lost_or_expired(hold, read_back, now_s)
     if verdict is not None:
         return verdict
+    if isinstance(read_back, Seen) and read_back.record is None and not read_back.text:
+        # Somebody emptied or restored the directory: a newcomer finds it free, and asks nobody.
+        return RenewalStep(action=Renewal.LOST, hold=hold, sentence=f"{_name(hold)} is lost: its file is gone")
     # An earlier renewal that landed late shows an older number: this one is not confirmed by it.
     if isinstance(read_back, NoAnswer) or read_back.record != hold.record:
         seen = read_back.reason if isinstance(read_back, NoAnswer) else "something else is read back"

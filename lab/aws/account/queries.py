@@ -4,8 +4,6 @@ For: `ControlPlane` and `strict_mock_aws`, which both are a `CloudQueries`. Guar
 answer is of one moment. Does not: serve the AWS API.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -27,12 +25,10 @@ class CloudQueries(Ec2Queries, EfsQueries, Route53Queries, AutoScalingQueries):
 
     @property
     def calls(self) -> CallLog:
-        """The log of every call so far."""
         return self.cloud.calls
 
     @property
     def faults(self) -> Faults:
-        """The faults in force: add, remove, clear."""
         return Faults.of(self.cloud)
 
     def inject(self, name: str, **overrides: Any) -> Fault:

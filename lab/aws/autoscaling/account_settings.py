@@ -6,8 +6,6 @@ Sources: Auto Scaling user guide "Amazon EC2 Auto Scaling account settings" and 
 terminating old ones"; API reference PutAccountSetting, InstanceMaintenancePolicy.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -54,7 +52,6 @@ def put_account_setting(self: Any, cloud: Cloud) -> Any:
 
 @replaces(f"{_RESPONSE}.describe_account_settings", expects=ABSENT, reason="moto does not know account settings")
 def describe_account_settings(self: Any) -> Any:
-    """DescribeAccountSettings: the named setting, or all."""
     name = self._get_param("Name")
     cloud = current()
     with cloud.lock:

@@ -7,8 +7,6 @@ balance). Sources: Auto Scaling user guide "Health checks for instances", "Lifec
 processes", "Instance maintenance policies", "Launch replacement instances before terminating old ones".
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 LEAVING = ("Terminating", "Terminating:Wait", "Terminating:Proceed")
@@ -55,8 +53,6 @@ class MemberSeen:
 
 @dataclass(frozen=True, kw_only=True)
 class GroupSeen:
-    """The group at one moment."""
-
     desired: int
     maximum: int
     grace_s: float
@@ -70,23 +66,19 @@ class GroupSeen:
     launch_allowed_at: float = 0.0  # back-off after a failed launch
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Move:
-    """Change the lifecycle state of an instance."""
-
     instance_id: str
     to: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class MarkUnhealthy:
-    """Note that an instance is unhealthy, and why."""
-
     instance_id: str
     cause: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Retire:
     """Begin to terminate an instance, and why."""
 
@@ -96,24 +88,22 @@ class Retire:
     abandoned: str = ""  # why its launch has failed, when that is the reason
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class CutOut:
     """Have EC2 terminate an instance whose hooks are done."""
 
     instance_id: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Forget:
     """Drop an instance that EC2 has terminated."""
 
     instance_id: str
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True)
 class Launch:
-    """Launch instances."""
-
     count: int
 
 
@@ -142,12 +132,12 @@ def _decide_member(group: GroupSeen, member: MemberSeen, now: float) -> list[Dec
 def _decide_health(group: GroupSeen, member: MemberSeen, now: float) -> list[Decision]:
     if member.health == "Healthy":
         cause = _cause_of_illness(group, member, now)
-        return [MarkUnhealthy(instance_id=member.instance_id, cause=cause)] if cause else []
+        return [MarkUnhealthy(member.instance_id, cause=cause)] if cause else []
     if {"ReplaceUnhealthy", "Terminate"} & group.suspended or member.lifecycle == "Standby":
         return []
     if group.launch_first and member.ec2_state == "running" and not _has_successor(group, member):
         return []
-    return [Retire(instance_id=member.instance_id, cause=member.unhealthy_cause)]
+    return [Retire(member.instance_id, cause=member.unhealthy_cause)]
 
 
 def _cause_of_illness(group: GroupSeen, member: MemberSeen, now: float) -> str:
@@ -180,17 +170,17 @@ def _decide_starting(group: GroupSeen, member: MemberSeen, now: float) -> list[D
     if member.lifecycle == "Pending":
         if member.ec2_state != "running":
             return []
-        return [Move(instance_id=member.instance_id, to="Pending:Wait" if group.launch_hooks else "InService")]
+        return [Move(member.instance_id, "Pending:Wait" if group.launch_hooks else "InService")]
     if member.lifecycle == "Pending:Proceed":
-        return [Move(instance_id=member.instance_id, to="InService")]
+        return [Move(member.instance_id, "InService")]
     results = _results(member.waits, now)
     if "ABANDON" in results:
         if "Terminate" in group.suspended:
             return []
         timed_out = all(wait.result != "ABANDON" for wait in member.waits)
         why = "Heartbeat Timeout" if timed_out else "Lifecycle Action Completed with ABANDON Result"
-        return [Retire(instance_id=member.instance_id, cause=CAUSE_LAUNCH_ABANDONED, abandoned=why)]
-    return [] if "" in results else [Move(instance_id=member.instance_id, to="Pending:Proceed")]
+        return [Retire(member.instance_id, cause=CAUSE_LAUNCH_ABANDONED, abandoned=why)]
+    return [] if "" in results else [Move(member.instance_id, "Pending:Proceed")]
 
 
 def _results(waits: tuple[WaitSeen, ...], now: float) -> list[str]:
@@ -199,19 +189,14 @@ def _results(waits: tuple[WaitSeen, ...], now: float) -> list[str]:
 
 def _decide_leaving(group: GroupSeen, member: MemberSeen, now: float) -> list[Decision]:
     if member.lifecycle == "Terminating":
-        return [
-            Move(
-                instance_id=member.instance_id,
-                to="Terminating:Wait" if group.terminate_hooks else "Terminating:Proceed",
-            )
-        ]
+        return [Move(member.instance_id, "Terminating:Wait" if group.terminate_hooks else "Terminating:Proceed")]
     if member.lifecycle == "Terminating:Wait":
         results = _results(member.waits, now)
         done = "ABANDON" in results or "" not in results  # ABANDON skips the other hooks; both terminate
-        return [Move(instance_id=member.instance_id, to="Terminating:Proceed")] if done else []
+        return [Move(member.instance_id, "Terminating:Proceed")] if done else []
     if member.ec2_state == "terminated":
-        return [Forget(instance_id=member.instance_id)]
-    return [CutOut(instance_id=member.instance_id)] if member.ec2_state != "shutting-down" else []
+        return [Forget(member.instance_id)]
+    return [CutOut(member.instance_id)] if member.ec2_state != "shutting-down" else []
 
 
 def _decide_capacity(group: GroupSeen, now: float) -> list[Decision]:
@@ -221,7 +206,7 @@ def _decide_capacity(group: GroupSeen, now: float) -> list[Decision]:
     if missing > 0 and "Launch" not in group.suspended and now >= group.launch_allowed_at:
         room = group.maximum + (1 if group.launch_first else 0) - len(counted)
         count = min(missing, room)
-        return [Launch(count=count)] if count > 0 else []
+        return [Launch(count)] if count > 0 else []
     if missing < 0 and "Terminate" not in group.suspended:
         surplus = sorted(
             (member for member in lasting if not member.protected),
@@ -231,7 +216,7 @@ def _decide_capacity(group: GroupSeen, now: float) -> list[Decision]:
             "an instance was taken out of service in response to a difference between desired and actual capacity, "
             f"shrinking the capacity from {len(lasting)} to {group.desired}."
         )
-        return [Retire(instance_id=member.instance_id, cause=cause, replace=False) for member in surplus[:-missing]]
+        return [Retire(member.instance_id, cause=cause, replace=False) for member in surplus[:-missing]]
     return []
 
 

@@ -6,9 +6,7 @@ control plane is away, another zone is tried at once (balanced-best-effort), for
 Sources: Auto Scaling user guide "Instance distribution" and "Verify a scaling activity".
 """
 
-from __future__ import annotations
-
-from typing import Any
+import traceback
 
 from moto.core.exceptions import ServiceException
 
@@ -18,8 +16,7 @@ from lab.aws.autoscaling.state import AutoScaling
 from lab.aws.core.cloud import Cloud
 from lab.aws.core.errors import refused
 from lab.aws.faults.codes import Refusal
-from lab.aws.faults.faults import ApiCall
-from lab.aws.faults.strike import refusal, strike
+from lab.aws.faults.faults import ApiCall, refusal, strike
 
 # Failures of one zone: the group tries another one at once.
 _ROLE = "arn:aws:iam::{account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
@@ -45,10 +42,10 @@ def launch(cloud: Cloud, group: Group) -> None:
             return
         try:
             member = _launch_in(cloud, group, zone, cause)
-        except ServiceException as error:
+        except Exception as error:
             _note_failed_launch(cloud, group, zone, cause, error)
             excluded.add(zone)
-            if error.code not in _ZONAL_FAILURES or group.distribution == "balanced-only":
+            if getattr(error, "code", "") not in _ZONAL_FAILURES or group.distribution == "balanced-only":
                 excluded.update(group.record.availability_zones)
             continue
         group.capacity_cause, group.replacing = "", max(0, group.replacing - 1)
@@ -74,16 +71,20 @@ def _instances_per_zone(group: Group) -> dict[str, int]:
     return count
 
 
-def _note_failed_launch(cloud: Cloud, group: Group, zone: str, cause: str, error: Any) -> None:
+def _note_failed_launch(cloud: Cloud, group: Group, zone: str, cause: str, error: Exception) -> None:
+    """A Failed activity; an error of the lab's own is kept as well, and must not stop the other groups."""
+    if not isinstance(error, ServiceException):
+        cloud.note_error(f"a launch of group {group.name}:\n{traceback.format_exc()}")
+    text = str(getattr(error, "message", f"the lab failed: {error!r}")).rstrip(".")
     activity = begin_activity(cloud, group, "Launching a new EC2 instance", cause, zone)
-    activity.end(cloud.now(), "Failed", f"{error.message}. Launching EC2 instance failed.")
-    cloud.event("group", group.name, f"launch in {zone} failed: {error.message}")
+    activity.end(cloud.now(), "Failed", f"{text}. Launching EC2 instance failed.")
+    cloud.event("group", group.name, f"launch in {zone} failed: {text}")
 
 
 def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
     record = group.record
     version = record.ec2_launch_template.get_version(record.launch_template_version)
-    instance_type = _instance_type(record, version)
+    instance_type = version.instance_type or "m1.small"
     struck = _refusal_inside(cloud, zone)
     if struck is not None:
         raise refused(struck.code, struck.message)
@@ -93,6 +94,9 @@ def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
             f"We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested "
             f"({zone}). Our system will be working on provisioning additional capacity",
         )
+    subnet_id = subnet_in(cloud, group, zone)
+    if subnet_id is None and record.vpc_zone_identifier:
+        raise refused("InvalidSubnetID.NotFound", f"The subnet ID '{record.vpc_zone_identifier}' does not exist")
     reservation = cloud.backend("ec2").run_instances(
         image_id_of(cloud, version.image_id),
         1,
@@ -102,7 +106,7 @@ def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
         instance_type=instance_type,
         is_instance_type_default=False,
         region_name=cloud.region,
-        subnet_id=subnet_in(cloud, group, zone),
+        subnet_id=subnet_id,
         associate_public_ip=None,
         tags={"instance": record.get_propagated_tags() | {"aws:autoscaling:groupName": group.name}},
     )
@@ -133,13 +137,6 @@ def _refusal_inside(cloud: Cloud, zone: str) -> Refusal | None:
     if fault is None:
         return None
     return refusal(fault, call) or Refusal("InternalError", 500, "An internal error has occurred")
-
-
-def _instance_type(record: Any, version: Any) -> str:
-    policy = record.mixed_instances_policy or {}
-    overrides = policy.get("LaunchTemplate", {}).get("Overrides") or [{}]
-    chosen: str = overrides[0].get("InstanceType") or version.instance_type or "m1.small"
-    return chosen
 
 
 def image_id_of(cloud: Cloud, image_id: str) -> str:

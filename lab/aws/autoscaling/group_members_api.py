@@ -1,12 +1,10 @@
 """Auto Scaling's API for single instances of a group: health, termination, standby, activities, lifecycle actions.
 
 For: the agent and the operator's command. Guarantees: no call launches or terminates anything by itself; the engine
-does, with time. Does not: support AttachInstances and DetachInstances; those calls are refused.
+does, with time. Does not: support AttachInstances and DetachInstances.
 Sources: Auto Scaling API reference (SetInstanceHealth, TerminateInstanceInAutoScalingGroup, EnterStandby,
 PutLifecycleHook, CompleteLifecycleAction, RecordLifecycleActionHeartbeat).
 """
-
-from __future__ import annotations
 
 from typing import Any
 
@@ -16,17 +14,18 @@ from lab.aws.autoscaling.group_api import group_named, member_of_any
 from lab.aws.autoscaling.group_decisions import CAUSE_USER_HEALTH, LEAVING, respects_grace
 from lab.aws.autoscaling.group_records import Activity, Group, Member, begin_activity
 from lab.aws.autoscaling.groups import observe, retire
-from lab.aws.autoscaling.lifecycle_hooks import beat, find_wait, hook_from
+from lab.aws.autoscaling.lifecycle_hooks import beat, find_wait, hook_from, put_hook
 from lab.aws.autoscaling.state import AutoScaling
 from lab.aws.core.cloud import Cloud, current, under_lock
-from lab.aws.core.errors import validation_error
+from lab.aws.core.errors import bad_group_token, validation_error
+from lab.aws.core.paging import page_of
 from lab.aws.core.patches import ABSENT, replaces
 
 _RESPONSE = "moto.autoscaling.responses:AutoScalingResponse"
 _INSTANT = "moto launches and terminates inside the call"
 
 
-@replaces(f"{_RESPONSE}.set_instance_health", expects=("self",), reason="moto stores the word and replaces nothing")
+@replaces(f"{_RESPONSE}.set_instance_health", reason="moto stores the word and replaces nothing")
 @under_lock
 def set_instance_health(self: Any, cloud: Cloud) -> Any:
     """SetInstanceHealth: respects the grace period unless told otherwise; the engine replaces."""
@@ -46,7 +45,7 @@ def set_instance_health(self: Any, cloud: Cloud) -> Any:
     return EmptyResult()
 
 
-@replaces(f"{_RESPONSE}.terminate_instance_in_auto_scaling_group", expects=("self",), reason=_INSTANT)
+@replaces(f"{_RESPONSE}.terminate_instance_in_auto_scaling_group", reason=_INSTANT)
 @under_lock
 def terminate_instance_in_auto_scaling_group(self: Any, cloud: Cloud) -> Any:
     """TerminateInstanceInAutoScalingGroup: replaced unless the desired capacity is decremented."""
@@ -71,7 +70,19 @@ def refuse_below_minimum(group: Group) -> None:
         )
 
 
-@replaces(f"{_RESPONSE}.enter_standby", expects=("self",), reason=_INSTANT)
+@replaces(f"{_RESPONSE}.set_instance_protection", reason="moto keeps the word where no decision looks at it")
+@under_lock
+def set_instance_protection(self: Any, cloud: Cloud) -> Any:
+    """SetInstanceProtection: a protected instance is not taken when the group shrinks; all else ends it as before."""
+    group = group_named(cloud, self._get_param("AutoScalingGroupName"))
+    for instance_id in self._get_param("InstanceIds", []):
+        if instance_id not in group.members:
+            raise validation_error(f"The instance {instance_id} is not part of Auto Scaling group {group.name}.")
+        group.members[instance_id].protected = bool(self._get_bool_param("ProtectedFromScaleIn"))
+    return EmptyResult()
+
+
+@replaces(f"{_RESPONSE}.enter_standby", reason=_INSTANT)
 @under_lock
 def enter_standby(self: Any, cloud: Cloud) -> Any:
     """EnterStandby: the instance no longer counts; without decrement it is replaced while it runs."""
@@ -84,7 +95,7 @@ def enter_standby(self: Any, cloud: Cloud) -> Any:
     return _moved(cloud, group, members, "to")
 
 
-@replaces(f"{_RESPONSE}.exit_standby", expects=("self",), reason=_INSTANT)
+@replaces(f"{_RESPONSE}.exit_standby", reason=_INSTANT)
 @under_lock
 def exit_standby(self: Any, cloud: Cloud) -> Any:
     """ExitStandby: the desired capacity grows by the number of instances that return, within the maximum."""
@@ -134,7 +145,7 @@ def _members(group: Group, instance_ids: list[str], lifecycle: str) -> list[Memb
     return members
 
 
-@replaces(f"{_RESPONSE}.describe_scaling_activities", expects=("self",), reason="moto's list is always empty")
+@replaces(f"{_RESPONSE}.describe_scaling_activities", reason="moto's list is always empty")
 def describe_scaling_activities(self: Any) -> Any:
     """DescribeScalingActivities, newest first."""
     name, wanted = self._get_param("AutoScalingGroupName"), self._get_param("ActivityIds", [])
@@ -147,31 +158,34 @@ def describe_scaling_activities(self: Any) -> Any:
             for activity in group.activities
             if not wanted or activity.id in wanted
         ]
-    return ActionResult({"Activities": activities[: self._get_int_param("MaxRecords") or 100]})
+    try:
+        page, token = page_of(activities, self._get_int_param("MaxRecords") or 100, self._get_param("NextToken"))
+    except ValueError as error:
+        raise bad_group_token() from error
+    return ActionResult({"Activities": page, "NextToken": token})
 
 
 # -------------------------------------------------------------------- lifecycle hooks
-@replaces(f"{_RESPONSE}.put_lifecycle_hook", expects=("self",), reason="moto's hooks do nothing")
+@replaces(f"{_RESPONSE}.put_lifecycle_hook", reason="moto's hooks do nothing")
 @under_lock
 def put_lifecycle_hook(self: Any, cloud: Cloud) -> Any:
     """PutLifecycleHook: applies to instances that enter the transition from now on."""
     group = group_named(cloud, self._get_param("AutoScalingGroupName"))
     parameters = self._get_params()
     hook = hook_from(parameters, group.hooks.get(parameters["LifecycleHookName"]))
-    group.hooks[hook.name] = hook
+    put_hook(group.hooks, hook)
     return EmptyResult()
 
 
-@replaces(f"{_RESPONSE}.describe_lifecycle_hooks", expects=("self",), reason="moto's hooks do nothing")
+@replaces(f"{_RESPONSE}.describe_lifecycle_hooks", reason="moto's hooks do nothing")
 def describe_lifecycle_hooks(self: Any) -> Any:
-    """DescribeLifecycleHooks."""
     group = group_named(current(), self._get_param("AutoScalingGroupName"))
     wanted = self._get_param("LifecycleHookNames", [])
     hooks = [hook.describe(group.name) for hook in group.hooks.values() if not wanted or hook.name in wanted]
     return ActionResult({"LifecycleHooks": hooks})
 
 
-@replaces(f"{_RESPONSE}.delete_lifecycle_hook", expects=("self",), reason="moto's hooks do nothing")
+@replaces(f"{_RESPONSE}.delete_lifecycle_hook", reason="moto's hooks do nothing")
 @under_lock
 def delete_lifecycle_hook(self: Any, cloud: Cloud) -> Any:
     """DeleteLifecycleHook: outstanding actions of the hook are abandoned for launching, continued for terminating."""
@@ -200,7 +214,6 @@ def _outstanding(self: Any, cloud: Cloud) -> Any:
 @replaces(f"{_RESPONSE}.complete_lifecycle_action", expects=ABSENT, reason="moto answers 500")
 @under_lock
 def complete_lifecycle_action(self: Any, cloud: Cloud) -> Any:
-    """CompleteLifecycleAction by token or instance id."""
     wait = _outstanding(self, cloud)
     result = self._get_param("LifecycleActionResult")
     if result not in ("CONTINUE", "ABANDON"):
@@ -217,7 +230,6 @@ def complete_lifecycle_action(self: Any, cloud: Cloud) -> Any:
 @replaces(f"{_RESPONSE}.record_lifecycle_action_heartbeat", expects=ABSENT, reason="moto answers 500")
 @under_lock
 def record_lifecycle_action_heartbeat(self: Any, cloud: Cloud) -> Any:
-    """RecordLifecycleActionHeartbeat by token or instance id."""
     wait = _outstanding(self, cloud)
     beat(wait, cloud.now())
     cloud.look_again_in(wait.hook.heartbeat_s)

@@ -4,8 +4,6 @@ For: `groups`, `group_launch` and `group_api` share these. Guarantees: each desc
 Does not: change anything by itself.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import uuid
@@ -19,8 +17,6 @@ from lab.aws.core.cloud import Cloud
 
 @dataclass
 class Activity:
-    """A scaling activity."""
-
     group_name: str
     description: str
     cause: str
@@ -54,8 +50,6 @@ class Activity:
 
 @dataclass
 class Member:
-    """An instance of a group."""
-
     instance_id: str
     instance_type: str
     zone: str
@@ -99,6 +93,7 @@ class Group:
     capacity_cause: str = ""
     next_health_at: float = 0.0
     launch_allowed_at: float = 0.0
+    is_deleting: bool = False  # by force: its name is free once its instances are terminated
     replacing: int = 0  # unhealthy instances whose replacement is still to be launched
 
     def launches_first(self, *, by_default: bool) -> bool:
@@ -115,11 +110,10 @@ class Group:
 
 
 def subnet_in(cloud: Cloud, group: Group, zone: str) -> str | None:
-    """The group's subnet in a zone, or None."""
-    for subnet_id in (group.record.vpc_zone_identifier or "").split(","):
-        if subnet_id and cloud.backend("ec2").get_subnet(subnet_id).availability_zone == zone:
-            return subnet_id
-    return None
+    """The group's subnet in a zone, or None: also when it is gone."""
+    in_zone = cloud.backend("ec2").subnets.get(zone, {})
+    named = (group.record.vpc_zone_identifier or "").split(",")
+    return next((subnet_id for subnet_id in named if subnet_id in in_zone), None)
 
 
 def stamp(cloud: Cloud) -> str:

@@ -6,8 +6,6 @@ Does not: answer API calls (`group_api`), or balance zones of running instances.
 Sources: see `group_decisions`; activity texts: Auto Scaling user guide "Verify a scaling activity".
 """
 
-from __future__ import annotations
-
 from lab.aws.autoscaling.group_decisions import (
     CutOut,
     Decision,
@@ -50,10 +48,9 @@ def _run_group(cloud: Cloud, group: Group) -> bool:
 
 
 def observe(cloud: Cloud, group: Group, *, look_at_health: bool = True) -> GroupSeen:
-    """The group as the decisions see it."""
     record = group.record
     return GroupSeen(
-        desired=int(record.desired_capacity or 0),
+        desired=0 if group.is_deleting else int(record.desired_capacity or 0),
         maximum=int(record.max_size or 0),
         grace_s=group.grace_s,
         impaired_replace_s=cloud.timing.impaired_replace_s,
@@ -147,3 +144,11 @@ def _forget(cloud: Cloud, group: Group, member: Member) -> None:
         member.termination.end(cloud.now(), "Successful")
     del group.members[member.instance_id]
     cloud.event("group", group.name, f"{member.instance_id} is gone")
+    remove_when_empty(cloud, group)
+
+
+def remove_when_empty(cloud: Cloud, group: Group) -> None:
+    """End the deletion of a group. No-op while it has instances, or is not being deleted."""
+    if group.is_deleting and not group.members:
+        del AutoScaling.of(cloud).groups[group.name]
+        cloud.backend("autoscaling").autoscaling_groups.pop(group.name, None)

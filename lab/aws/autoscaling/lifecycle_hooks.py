@@ -7,25 +7,24 @@ Sources: Auto Scaling API reference PutLifecycleHook (HeartbeatTimeout 30-7200 s
 ABANDON), CompleteLifecycleAction; error text from aws/aws-cdk#16356.
 """
 
-from __future__ import annotations
-
+import re
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.aws.autoscaling.group_decisions import WaitSeen
-from lab.aws.core.errors import validation_error
+from lab.aws.core.errors import group_refused, validation_error
 
 LAUNCHING = "autoscaling:EC2_INSTANCE_LAUNCHING"
 TERMINATING = "autoscaling:EC2_INSTANCE_TERMINATING"
 _GLOBAL_MAXIMUM_S = 172_800
 _GLOBAL_HEARTBEATS = 100
+_MOST_HOOKS = 50  # Auto Scaling user guide "Quotas for Auto Scaling resources and groups"
+_NAME = re.compile(r"[A-Za-z0-9\-_/]{1,255}")
 
 
 @dataclass
 class Hook:
-    """A lifecycle hook of a group."""
-
     name: str
     transition: str
     heartbeat_s: int = 3600
@@ -60,7 +59,6 @@ class Wait:
     result: str = ""
 
     def seen(self) -> WaitSeen:
-        """The wait as the decisions see it."""
         return WaitSeen(deadline=self.deadline, default_result=self.hook.default_result, result=self.result)
 
 
@@ -70,7 +68,10 @@ def hook_from(specification: dict[str, Any], existing: Hook | None = None) -> Ho
     transition = transition or (existing.transition if existing else None)
     if transition not in (LAUNCHING, TERMINATING):
         raise validation_error(f"LifecycleTransition must be one of {LAUNCHING}, {TERMINATING}: {transition}")
-    heartbeat_s = int(specification.get("HeartbeatTimeout") or (existing.heartbeat_s if existing else 3600))
+    if not _NAME.fullmatch(str(name)):
+        raise validation_error(f"'{name}' at 'lifecycleHookName' must satisfy regular expression {_NAME.pattern}")
+    given = specification.get("HeartbeatTimeout")
+    heartbeat_s = int(given) if given is not None else existing.heartbeat_s if existing else 3600
     if not 30 <= heartbeat_s <= 7200:
         raise validation_error("Heartbeat timeout must be between 30 and 7200 seconds")
     result = specification.get("DefaultResult") or (existing.default_result if existing else "ABANDON")
@@ -85,6 +86,13 @@ def hook_from(specification: dict[str, Any], existing: Hook | None = None) -> Ho
         target_arn=specification.get("NotificationTargetARN"),
         metadata=specification.get("NotificationMetadata"),
     )
+
+
+def put_hook(hooks: dict[str, Hook], hook: Hook) -> None:
+    """Add a hook to a group's, or replace the one of its name. Raises LimitExceeded for the 51st."""
+    if hook.name not in hooks and len(hooks) >= _MOST_HOOKS:
+        raise group_refused("LimitExceeded", f"You have reached the limit of {_MOST_HOOKS} lifecycle hooks per group")
+    hooks[hook.name] = hook
 
 
 def begin_waits(hooks: dict[str, Hook], transition: str, now: float) -> dict[str, Wait]:

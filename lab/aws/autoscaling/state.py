@@ -4,12 +4,10 @@ For: the modules of this room, and CloudFormation's group types. Guarantees: all
 lock. Does not: decide anything.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 from lab.aws.autoscaling.group_records import Group
-from lab.aws.core.cloud import Cloud
+from lab.aws.core.cloud import Room
 
 LAUNCH_FIRST = "launchBeforeTerminate"
 
@@ -24,14 +22,7 @@ class Places:
 
 
 @dataclass
-class AutoScaling:
-    """Auto Scaling of one cloud."""
-
+class AutoScaling(Room):
     groups: dict[str, Group] = field(default_factory=dict)  # by name
     account_settings: dict[str, str] = field(default_factory=lambda: {LAUNCH_FIRST: "disabled"})
     places: Places = field(default_factory=Places)
-
-    @classmethod
-    def of(cls, cloud: Cloud) -> AutoScaling:
-        """The object that this cloud keeps."""
-        return cloud.room(cls, cls)

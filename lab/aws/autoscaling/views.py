@@ -6,8 +6,6 @@ itself decides, such as zones without capacity, is set here.
 Source: EC2 user guide "Instance metadata categories", autoscaling/target-lifecycle-state.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,37 +23,16 @@ class MemberView:
     instance_id: str
     zone: str
     lifecycle_state: str
-    health_status: str
     launch_template_version: str
 
 
 @dataclass(frozen=True, kw_only=True)
-class ActivityView:
-    """One scaling activity, newest first in lists."""
-
-    id: str
-    description: str
-    cause: str
-    status: str
-    status_message: str
-    started_at: float
-    ended_at: float | None
-
-
-@dataclass(frozen=True, kw_only=True)
 class GroupView:
-    """An Auto Scaling group."""
-
     name: str
-    minimum: int
-    maximum: int
-    desired: int
     zones: tuple[str, ...]
     suspended: tuple[str, ...]
-    launch_template_id: str
     launch_template_version: str  # as configured: number, $Default or $Latest
     members: tuple[MemberView, ...]
-    activities: tuple[ActivityView, ...]
 
 
 class AutoScalingQueries:
@@ -64,11 +41,9 @@ class AutoScalingQueries:
     cloud: Cloud
 
     def group(self, name: str) -> GroupView | None:
-        """One group, or None."""
         return next((view for view in self.groups() if view.name == name), None)
 
     def groups(self) -> list[GroupView]:
-        """All groups."""
         with self.cloud.lock:
             return [_group(group) for group in AutoScaling.of(self.cloud).groups.values()]
 
@@ -104,36 +79,18 @@ class AutoScalingQueries:
 
 def _group(group: Group) -> GroupView:
     record = group.record
-    template = record.ec2_launch_template
     return GroupView(
         name=group.name,
-        minimum=int(record.min_size or 0),
-        maximum=int(record.max_size or 0),
-        desired=int(record.desired_capacity or 0),
         zones=tuple(record.availability_zones),
         suspended=tuple(sorted(process["ProcessName"] for process in record.suspended_processes)),
-        launch_template_id=template.id if template is not None else "",
-        launch_template_version=str(record.launch_template_version) if template is not None else "",
+        launch_template_version=str(record.launch_template_version) if record.ec2_launch_template is not None else "",
         members=tuple(
             MemberView(
                 instance_id=member.instance_id,
                 zone=member.zone,
                 lifecycle_state=member.lifecycle,
-                health_status=member.health,
                 launch_template_version=(member.template or {}).get("Version", ""),
             )
             for member in group.members.values()
-        ),
-        activities=tuple(
-            ActivityView(
-                id=activity.id,
-                description=activity.description,
-                cause=activity.cause,
-                status=activity.status,
-                status_message=activity.message,
-                started_at=activity.started_at,
-                ended_at=activity.ended_at,
-            )
-            for activity in group.activities
         ),
     )

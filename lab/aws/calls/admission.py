@@ -1,15 +1,18 @@
-"""What a request is before AWS does its work: the call that faults match, and whether it is one too many.
+"""What a request is before AWS does its work: the call that faults match, whether it is one too many, and a refusal.
 
 For: both doors, HTTP and in process, so that both refuse the same. Guarantees: the same request is the same `ApiCall`
-at both doors. Does not: carry out delays and hang-ups; each door does that in its own way.
+at both doors; botocore reads code and message out of a refusal as out of AWS's. Does not: carry out delays and
+hang-ups; each door does that in its own way. Source: AWS query, EC2, REST-XML and JSON 1.1 protocols.
 """
 
-from __future__ import annotations
-
+import json
 import re
+import uuid
 from typing import Any
 from urllib.parse import unquote
+from xml.sax.saxutils import escape
 
+from lab.aws.calls.modelled import not_modelled
 from lab.aws.calls.request import ApiRequest
 from lab.aws.core.cloud import Cloud
 from lab.aws.ec2.state import Ec2
@@ -19,6 +22,7 @@ from lab.aws.route53.state import Route53
 
 _IDENTIFIERS = re.compile(r"\b(?:i|eni|eni-attach|subnet|fsmt)-[0-9a-f]{8,17}\b")
 _ZONES = re.compile(r"\b[a-z]{2}-[a-z]+-\d[a-f]\b")
+_JSON_SERVICES = ("elasticfilesystem", "lambda")
 _ZONAL_SERVICES = ("ec2", "elasticfilesystem")  # the others are regional or global, whatever they are told
 
 
@@ -62,11 +66,32 @@ def _zone_of(cloud: Cloud, identifier: str) -> str:
     return str(zone)
 
 
-def limit(cloud: Cloud, call: ApiCall) -> Refusal | None:
-    """The refusal of a call that exceeds the request limit, or None."""
+def refused(cloud: Cloud, request: ApiRequest, call: ApiCall) -> Refusal | None:
+    """The refusal of a call for something that the lab does not model, or that exceeds the request limit, or None."""
+    unknown = not_modelled(request)
+    if unknown is not None:
+        cloud.note_error(unknown.message)
+        return unknown
     with cloud.lock:
-        refused = Route53.of(cloud).limits.refuses(call, cloud.timing)
-    if not refused:
+        exceeds = Route53.of(cloud).limits.refuses(call, cloud.timing)
+    if not exceeds:
         return None
     cloud.event("limit", f"{call.service}:{call.action}", "request limit exceeded")
     return words("throttled", call.service, call.action, call.caller)
+
+
+def error_document(service: str, code: str, message: str, *, is_json: bool) -> tuple[dict[str, str], bytes]:
+    """Headers and body of an error. `is_json`: the request was of the JSON protocol."""
+    if is_json or service in _JSON_SERVICES:
+        headers = {"Content-Type": "application/x-amz-json-1.1", "x-amzn-ErrorType": code}
+        return headers, json.dumps({"__type": code, "message": message}).encode()
+    inner = f"<Code>{escape(code)}</Code><Message>{escape(message)}</Message>"
+    request_id = uuid.uuid4()
+    if service == "ec2":
+        text = f"<Response><Errors><Error>{inner}</Error></Errors><RequestID>{request_id}</RequestID></Response>"
+    else:
+        text = (
+            f"<ErrorResponse><Error><Type>Sender</Type>{inner}</Error>"
+            f"<RequestId>{request_id}</RequestId></ErrorResponse>"
+        )
+    return {"Content-Type": "text/xml"}, f'<?xml version="1.0"?>{text}'.encode()

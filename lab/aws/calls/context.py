@@ -8,8 +8,6 @@ Sources: Service Authorization Reference (ARN formats, condition keys of each se
 condition context keys"; Route 53 developer guide "Using IAM policy conditions for fine-grained access control".
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -61,8 +59,8 @@ def principal_arn(caller: Caller) -> str:
 
 
 # -------------------------------------------------------------------- resources, service by service
-def _arn(cloud: Cloud, service: str, rest: str, *, separator: str = ":") -> str:
-    return f"arn:aws:{service}:{cloud.region}:{cloud.account_id}{separator}{rest}"
+def _arn(cloud: Cloud, service: str, rest: str) -> str:
+    return f"arn:aws:{service}:{cloud.region}:{cloud.account_id}:{rest}"
 
 
 def _each(parameters: Mapping[str, Any], *names: str) -> Iterator[str]:
@@ -170,10 +168,6 @@ def _ssm(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
             yield Resource(arn=_arn(cloud, "ssm", f"parameter/{name.partition(':')[0].lstrip('/')}"))
 
 
-def _sns(_cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
-    yield from (Resource(arn=arn) for arn in _each(parameters, "TopicArn", "TargetArn"))
-
-
 def _simple(service: str, **kinds: str) -> Callable[[Cloud, Mapping[str, Any]], Iterator[Resource]]:
     """A reader for resources named by one parameter each; `{}` in a kind stands for the name."""
 
@@ -194,7 +188,7 @@ _READERS: dict[str, Callable[[Cloud, Mapping[str, Any]], Iterator[Resource]]] = 
     "lambda": _simple("lambda", FunctionName="function:{}"),
     "logs": _simple("logs", logGroupName="log-group:{}"),
     "route53": _route53,
-    "sns": _sns,
+    "sns": _simple("sns", TopicArn="{}", TargetArn="{}"),
     "ssm": _ssm,
 }
 
@@ -209,29 +203,16 @@ def _tags_asked_for(parameters: Mapping[str, Any]) -> Keys:
 def _changed_records(parameters: Mapping[str, Any]) -> Keys:
     changes = (parameters.get("ChangeBatch") or {}).get("Changes") or []
     records = [change["ResourceRecordSet"] for change in changes]
-
-    def distinct(values: list[str]) -> list[str]:
-        return list(dict.fromkeys(values))
-
-    return {
-        "route53:ChangeResourceRecordSetsActions": distinct([change["Action"] for change in changes]),
-        "route53:ChangeResourceRecordSetsNormalizedRecordNames": distinct(
-            [record["Name"].lower().rstrip(".") for record in records]
-        ),
-        "route53:ChangeResourceRecordSetsRecordTypes": distinct([record["Type"] for record in records]),
+    asked = {
+        "Actions": [change["Action"] for change in changes],
+        "NormalizedRecordNames": [record["Name"].lower().rstrip(".") for record in records],
+        "RecordTypes": [record["Type"] for record in records],
     }
-
-
-def _put_parameter(parameters: Mapping[str, Any]) -> Keys:
-    return {"ssm:Overwrite": "true" if parameters.get("Overwrite") else "false"}
-
-
-def _put_metric_data(parameters: Mapping[str, Any]) -> Keys:
-    return {"cloudwatch:namespace": str(parameters.get("Namespace", ""))}
+    return {f"route53:ChangeResourceRecordSets{key}": list(dict.fromkeys(values)) for key, values in asked.items()}
 
 
 _OWN_KEYS: dict[str, Callable[[Mapping[str, Any]], Keys]] = {
-    "cloudwatch:PutMetricData": _put_metric_data,
+    "cloudwatch:PutMetricData": lambda parameters: {"cloudwatch:namespace": str(parameters.get("Namespace", ""))},
     "route53:ChangeResourceRecordSets": _changed_records,
-    "ssm:PutParameter": _put_parameter,
+    "ssm:PutParameter": lambda parameters: {"ssm:Overwrite": "true" if parameters.get("Overwrite") else "false"},
 }

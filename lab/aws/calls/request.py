@@ -6,8 +6,6 @@ that no model knows has its operation named by method and path, and no parameter
 Source: Service Authorization Reference (the service prefix of an action, which is not always the signing name).
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -34,7 +32,6 @@ class ApiRequest:
 
     @property
     def action(self) -> str:
-        """Prefix and operation."""
         return f"{self.service}:{self.operation}"
 
 

@@ -8,8 +8,6 @@ Source: CloudFormation user guide "Custom resource request and response objects"
 physical id, PUT to ResponseURL), "Code.ZipFile" (module `index`).
 """
 
-from __future__ import annotations
-
 import json
 import os
 import subprocess
@@ -26,9 +24,12 @@ from lab.aws.cloudformation.stack_resources import (
     NotModelled,
     Properties,
     ResourceFailed,
+    ResourceType,
     StackContext,
+    goes_with_its_owner,
     refuse_changes,
 )
+from lab.aws.cloudformation.stack_tags import FUNCTION_TAGS
 from lab.aws.cloudformation.state import CloudFormation
 from lab.aws.core.call_log import Caller
 from lab.aws.core.credentials import new_credentials
@@ -58,16 +59,12 @@ class LambdaFunctionType(MotoType):
         CloudFormation.of(context.cloud).lambdas[deployed.get_cfn_attribute("Arn")] = deployed
         return deployed
 
-    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
-        """Code and settings change in place, under the same ARN; GetFunction tells the settings."""
-        allowed = ("Code", "Description", "Timeout", "Environment", "MemorySize", "Handler", "LoggingConfig", "Tags")
-        refuse_changes(deployed, changed, allowed)
-        _inline_code(deployed.logical_resource_id, new)
-        settings = {name: new.get(name, _FUNCTION_SETTINGS[name]) for name in changed if name in _FUNCTION_SETTINGS}
-        with context.cloud.call():
-            deployed.record.update_configuration(settings)
-            self._erase_tags(context, deployed, new)
-            self._write_tags(context, deployed, new)
+
+def _change_function(_context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
+    """Code and settings change in place, under the same ARN; GetFunction tells the settings."""
+    _inline_code(deployed.logical_resource_id, new)
+    settings = {name: new.get(name, _FUNCTION_SETTINGS[name]) for name in changed if name in _FUNCTION_SETTINGS}
+    deployed.record.update_configuration(settings)
 
 
 _FUNCTION_SETTINGS: dict[str, Any] = {  # with Lambda's defaults
@@ -77,10 +74,6 @@ _FUNCTION_SETTINGS: dict[str, Any] = {  # with Lambda's defaults
     "MemorySize": 128,
     "Handler": None,
 }
-
-
-def remove_with_its_function(_context: StackContext, _deployed: Deployed) -> None:
-    """A permission goes with its function, which the same stack deletes."""
 
 
 def _inline_code(logical_id: str, properties: Properties) -> str:
@@ -96,7 +89,6 @@ class CustomResourceType:
     """AWS::CloudFormation::CustomResource and Custom::*."""
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """RequestType Create."""
         deployed = Deployed(logical_id, type_name, "", properties=properties)
         answer = _request(context, deployed, "Create", properties)
         _take(deployed, answer)
@@ -114,18 +106,13 @@ class CustomResourceType:
             _request(context, former, "Delete", deployed.properties)
 
     def delete(self, context: StackContext, deployed: Deployed) -> None:
-        """RequestType Delete."""
         _request(context, deployed, "Delete", deployed.properties)
 
 
 def _take(deployed: Deployed, answer: dict[str, Any]) -> None:
     deployed.physical_resource_id = answer["PhysicalResourceId"]
     data = answer.get("Data") or {}
-    deployed.attributes = {key: partial(_same, value) for key, value in data.items()}
-
-
-def _same(value: Any) -> Any:
-    return value
+    deployed.attributes = {key: partial(data.__getitem__, key) for key in data}
 
 
 def stringified(value: Any) -> Any:
@@ -235,3 +222,16 @@ def _environment(context: StackContext, function_name: str, properties: Properti
         "AWS_SESSION_TOKEN": made.token,
         "AWS_EC2_METADATA_DISABLED": "true",
     }
+
+
+CUSTOM_RESOURCE = "AWS::CloudFormation::CustomResource"
+FUNCTION_TYPES: dict[str, ResourceType] = {
+    "AWS::Lambda::Function": LambdaFunctionType(
+        "moto.awslambda.models:LambdaFunction",
+        tags=FUNCTION_TAGS,
+        changes=("Code", "LoggingConfig", *_FUNCTION_SETTINGS),
+        change=_change_function,
+    ),
+    "AWS::Lambda::Permission": MotoType("moto.awslambda.models:Permission", remove=goes_with_its_owner),
+    CUSTOM_RESOURCE: CustomResourceType(),
+}

@@ -1,14 +1,16 @@
-"""What CloudFormation knows of a resource type: AWS's published resource schema, as cfn-lint ships it.
+"""What CloudFormation knows of a resource type's properties: AWS's published resource schema, as cfn-lint ships it.
 
 For: `stack_operations` and `stack_updates`. Guarantees: a property that the schema does not have, at any depth, and a
 required one that is missing, are said as CloudFormation says them; which changes need a replacement is the schema's
-word (createOnlyProperties), not ours. Does not: check values, patterns or types of properties, which cfn-lint does for
-our templates (tests/stacks). Loaded on first use, which takes about a second.
+word (createOnlyProperties), not ours; a property that no resource type looks at is known (`Noticing`). Does not: check
+values, patterns or types of properties, which cfn-lint does for our templates (tests/stacks). Loaded on first use,
+which takes about a second.
 Source: CloudFormation CLI user guide, "Resource type schema"; user guide "Update behaviors of stack resources".
 """
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
@@ -69,9 +71,56 @@ def replacing_properties(type_name: str, old: dict[str, Any], new: dict[str, Any
     return [path for path in paths if _value(old, path) != _value(new, path)]
 
 
+def attribute_names(type_name: str) -> list[str]:
+    """The attributes that AWS gives the resource (readOnlyProperties): what Fn::GetAtt can be asked for."""
+    paths = (_schema(type_name) or {}).get("readOnlyProperties", [])
+    return [path.removeprefix("/properties/").replace("/", ".") for path in paths]
+
+
 def _value(properties: Any, path: str) -> Any:
     for part in path.split("/"):
         if not isinstance(properties, dict):
             return None
         properties = properties.get(part)
     return properties
+
+
+class Noticing(dict[str, Any]):
+    """Properties that remember which of them were looked at, so that none is dropped in silence.
+
+    Whoever goes through all of them, or hands all of them on, has looked at all; copies share the memory.
+    """
+
+    def __init__(self, properties: dict[str, Any], seen: set[str] | None = None) -> None:
+        super().__init__(properties)
+        self._seen: set[str] = set() if seen is None else seen
+
+    def unseen(self) -> list[str]:
+        """The properties that nobody has looked at, sorted."""
+        return sorted(set(super().keys()) - self._seen)
+
+    def __getitem__(self, key: str) -> Any:
+        self._seen.add(key)
+        return super().__getitem__(key)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._seen.add(key)
+        return super().get(key, default)
+
+    def __contains__(self, key: object) -> bool:
+        self._seen.add(str(key))
+        return super().__contains__(key)
+
+    def __iter__(self) -> Iterator[str]:
+        self._seen |= set(super().keys())
+        return super().__iter__()
+
+    def items(self) -> Any:
+        self._seen |= set(super().keys())
+        return super().items()
+
+    def __or__(self, other: Any) -> Any:
+        return Noticing(dict(super().items()) | dict(other), self._seen)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Noticing:
+        return Noticing(copy.deepcopy(dict(super().items()), memo), self._seen)

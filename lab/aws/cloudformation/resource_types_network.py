@@ -1,12 +1,16 @@
-"""CloudFormation's network resource types.
+"""CloudFormation's network and DNS resource types: EC2's networks and Route 53.
 
 For: `resource_types`. Guarantees: everything that is created can be deleted; an interface has its groups, address and
-tags. Does not: model NAT gateways, peering or network ACLs. Source: CloudFormation resource reference AWS::EC2::*.
+tags; a zone with VPCs is private; a record is created, changed and deleted with the template's values, so that deletion
+fails as on AWS once the agent has changed the record. Does not: model NAT gateways, peering, network ACLs or health
+checks. Sources: CloudFormation resource reference AWS::EC2::*, AWS::Route53::*; Route 53 API reference
+ChangeResourceRecordSets (DELETE "must specify all the same values").
 """
 
-from __future__ import annotations
+import uuid
+from typing import Any
 
-from collections.abc import Callable
+from botocore import xform_name
 
 from lab.aws.cloudformation.stack_resources import (
     Deployed,
@@ -15,66 +19,44 @@ from lab.aws.cloudformation.stack_resources import (
     Properties,
     ResourceType,
     StackContext,
+    WrittenType,
+    refuse_unmodelled,
+    removed_by,
+    tag_map,
 )
+from lab.aws.cloudformation.stack_tags import EC2_TAGS
+from lab.aws.route53.changes import submit_changes
+from lab.aws.route53.modelled import RECORD_SET
 
 _MOTO = "moto.ec2.models"
 
 
-class NetworkInterfaceType(MotoType):
-    """AWS::EC2::NetworkInterface: moto ignores GroupSet, the fixed address' reservation and GetAtt Id."""
+def _make_network_interface(context: StackContext, _name: str, properties: Properties) -> Any:
+    """moto's class ignores GroupSet and the fixed address' reservation."""
+    ec2 = context.cloud.backend("ec2")
+    return ec2.create_network_interface(
+        ec2.get_subnet(properties["SubnetId"]),
+        properties.get("PrivateIpAddress"),
+        group_ids=properties.get("GroupSet") or [],
+        description=properties.get("Description"),
+    )
 
-    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """With its security groups, address and tags."""
-        ec2 = context.cloud.backend("ec2")
-        with context.cloud.call():
-            eni = ec2.create_network_interface(
-                ec2.get_subnet(properties["SubnetId"]),
-                properties.get("PrivateIpAddress"),
-                group_ids=properties.get("GroupSet") or [],
-                description=properties.get("Description"),
+
+def _set_vpc_attributes(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    """moto ignores the DNS attributes, without which no private zone answers in a VPC."""
+    for name in ("EnableDnsSupport", "EnableDnsHostnames"):
+        if name in properties:
+            context.cloud.backend("ec2").modify_vpc_attribute(
+                deployed.physical_resource_id, xform_name(name), properties[name]
             )
-            deployed = Deployed(logical_id, type_name, eni.id, record=eni)
-            deployed.attributes = {
-                "Id": lambda: eni.id,
-                "PrimaryPrivateIpAddress": lambda: eni.private_ip_address,
-                "VpcId": lambda: eni.subnet.vpc_id,
-            }
-            self._write_tags(context, deployed, properties)
-        return deployed
-
-    def delete(self, context: StackContext, deployed: Deployed) -> None:
-        """Refused while in use."""
-        context.cloud.backend("ec2").delete_network_interface(deployed.physical_resource_id)
 
 
-class VpcType(MotoType):
-    """AWS::EC2::VPC: moto ignores the DNS attributes, without which no private zone answers in it."""
-
-    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """With its DNS attributes."""
-        deployed = super().create(context, logical_id, type_name, properties)
-        for name, attribute in _VPC_ATTRIBUTES.items():
-            if name in properties:
-                context.cloud.backend("ec2").modify_vpc_attribute(
-                    deployed.physical_resource_id, attribute, properties[name]
-                )
-        return deployed
-
-
-class SubnetType(MotoType):
-    """AWS::EC2::Subnet: moto ignores MapPublicIpOnLaunch."""
-
-    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """With MapPublicIpOnLaunch."""
-        deployed = super().create(context, logical_id, type_name, properties)
-        is_public = str(properties.get("MapPublicIpOnLaunch", False)).lower()
-        context.cloud.backend("ec2").modify_subnet_attribute(
-            deployed.physical_resource_id, "map_public_ip_on_launch", is_public
-        )
-        return deployed
-
-
-_VPC_ATTRIBUTES = {"EnableDnsSupport": "enable_dns_support", "EnableDnsHostnames": "enable_dns_hostnames"}
+def _set_public(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    """moto ignores MapPublicIpOnLaunch."""
+    is_public = str(properties.get("MapPublicIpOnLaunch", False)).lower()
+    context.cloud.backend("ec2").modify_subnet_attribute(
+        deployed.physical_resource_id, "map_public_ip_on_launch", is_public
+    )
 
 
 class SecurityGroupType(MotoType):
@@ -112,31 +94,37 @@ _DEFAULT_RULES: dict[str, list[Properties]] = {
 
 
 def _authorize(context: StackContext, deployed: Deployed, direction: str, rules: list[Properties]) -> None:
-    ec2 = context.cloud.backend("ec2")
     is_egress = direction in _EGRESS
-    authorize = ec2.authorize_security_group_egress if is_egress else ec2.authorize_security_group_ingress
+    _each_rule(
+        context,
+        f"authorize_security_group_{'egress' if is_egress else 'ingress'}",
+        deployed.physical_resource_id,
+        rules,
+    )
+
+
+def _remove_ingress(context: StackContext, deployed: Deployed) -> None:
+    """A rule of its own goes before the group that it names, which could not be deleted otherwise."""
+    properties = deployed.properties
+    _each_rule(context, "revoke_security_group_ingress", properties["GroupId"], [properties])
+
+
+def _each_rule(context: StackContext, method: str, group_id: str, rules: list[Properties]) -> None:
+    ec2, is_egress = context.cloud.backend("ec2"), method.endswith("egress")
     for rule in rules:
         other = rule.get("DestinationSecurityGroupId" if is_egress else "SourceSecurityGroupId")
         cidrs = [{key: rule[key]} for key in ("CidrIp", "CidrIpv6") if key in rule]
         if not other and not cidrs:
             raise NotModelled(f"the lab models security group rules for addresses and groups only: {rule}")
-        authorize(
-            deployed.physical_resource_id,
+        getattr(ec2, method)(
+            group_id,
             str(rule["IpProtocol"]),
             rule.get("FromPort"),
             rule.get("ToPort"),
             cidrs,
             source_groups=[{"GroupId": other}] if other else [],
-            vpc_id=deployed.record.vpc_id,
+            vpc_id=ec2.get_security_group_from_id(group_id).vpc_id,
         )
-
-
-def _call(method: str) -> Callable[[StackContext, Deployed], None]:
-    """Remove by the method of moto's EC2 that takes the physical id."""
-    return lambda context, deployed: getattr(context.cloud.backend("ec2"), method)(deployed.physical_resource_id)
-
-
-_DELETE_TABLE = _call("delete_route_table")
 
 
 def _remove_route(context: StackContext, deployed: Deployed) -> None:
@@ -157,34 +145,70 @@ def _remove_gateway_attachment(context: StackContext, deployed: Deployed) -> Non
     context.cloud.backend("ec2").detach_internet_gateway(properties["InternetGatewayId"], properties["VpcId"])
 
 
-def _remove_endpoint(context: StackContext, deployed: Deployed) -> None:
-    context.cloud.backend("ec2").delete_vpc_endpoints([deployed.physical_resource_id])
+def _put_zone(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    """Private when it has VPCs; moto's own class makes every zone public."""
+    route53 = context.cloud.backend("route53")
+    if deployed.record is None:
+        name, vpcs = properties["Name"].rstrip(".") + ".", properties.get("VPCs") or []
+        reference = f"{context.stack_id}/{deployed.logical_resource_id}/{uuid.uuid4()}"  # a replacement is another one
+        zone = route53.create_hosted_zone(name, bool(vpcs), caller_reference=reference)
+        for vpc in vpcs:
+            zone.add_vpc(vpc["VPCId"], vpc.get("VPCRegion", context.cloud.region))
+        deployed.record, deployed.physical_resource_id = zone, zone.resource_id
+        deployed.attributes = {"Id": lambda: zone.resource_id, "NameServers": lambda: zone.delegation_set.name_servers}
+    tags = tag_map(properties.get("HostedZoneTags"))
+    gone = sorted(set(tag_map(deployed.properties.get("HostedZoneTags"))) - set(tags))
+    listed = [{"Key": key, "Value": value} for key, value in tags.items()]
+    route53.change_tags_for_resource("hostedzone", deployed.physical_resource_id, listed, gone)
 
 
-def _remove_with_its_group(context: StackContext, deployed: Deployed) -> None:
-    """The rule goes with its security group, which the same stack deletes."""
+def _put_record(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    """A new one, which has no properties yet, fails when the record exists; a changed one overwrites what is there."""
+    _submit(context, "UPSERT" if deployed.properties else "CREATE", properties)
+    deployed.physical_resource_id = properties["Name"].rstrip(".")
+
+
+def _remove_record(context: StackContext, deployed: Deployed) -> None:
+    """Fails when somebody has changed the value."""
+    _submit(context, "DELETE", deployed.properties)
+
+
+def _submit(context: StackContext, action: str, properties: Properties) -> None:
+    own = {name: value for name, value in properties.items() if name != "HostedZoneId"}
+    refuse_unmodelled("AWS::Route53::RecordSet", RECORD_SET, own)
+    submit_changes(context.cloud, properties["HostedZoneId"], [{"Action": action, "ResourceRecordSet": properties}])
 
 
 NETWORK_TYPES: dict[str, ResourceType] = {
-    "AWS::EC2::VPC": VpcType(f"{_MOTO}.vpcs:VPC", ec2_tags=True),
-    "AWS::EC2::Subnet": SubnetType(f"{_MOTO}.subnets:Subnet", ec2_tags=True),
-    "AWS::EC2::RouteTable": MotoType(f"{_MOTO}.route_tables:RouteTable", ec2_tags=True, remove=_DELETE_TABLE),
+    "AWS::EC2::VPC": MotoType(f"{_MOTO}.vpcs:VPC", tags=EC2_TAGS, complete=_set_vpc_attributes),
+    "AWS::EC2::Subnet": MotoType(f"{_MOTO}.subnets:Subnet", tags=EC2_TAGS, complete=_set_public),
+    "AWS::EC2::RouteTable": MotoType(
+        f"{_MOTO}.route_tables:RouteTable", tags=EC2_TAGS, remove=removed_by("ec2", "delete_route_table")
+    ),
     "AWS::EC2::Route": MotoType(f"{_MOTO}.route_tables:Route", remove=_remove_route),
     "AWS::EC2::SubnetRouteTableAssociation": MotoType(
         f"{_MOTO}.subnets:SubnetRouteTableAssociation", remove=_remove_association
     ),
     "AWS::EC2::InternetGateway": MotoType(
-        f"{_MOTO}.internet_gateways:InternetGateway", ec2_tags=True, remove=_call("delete_internet_gateway")
+        f"{_MOTO}.internet_gateways:InternetGateway", tags=EC2_TAGS, remove=removed_by("ec2", "delete_internet_gateway")
     ),
     "AWS::EC2::VPCGatewayAttachment": MotoType(
         f"{_MOTO}.vpn_gateway:VPCGatewayAttachment", remove=_remove_gateway_attachment
     ),
-    "AWS::EC2::VPCEndpoint": MotoType(f"{_MOTO}.vpcs:VPCEndPoint", ec2_tags=True, remove=_remove_endpoint),
-    "AWS::EC2::SecurityGroup": SecurityGroupType(f"{_MOTO}.security_groups:SecurityGroup", ec2_tags=True),
-    "AWS::EC2::SecurityGroupIngress": MotoType(
-        f"{_MOTO}.security_groups:SecurityGroupIngress", remove=_remove_with_its_group
+    "AWS::EC2::VPCEndpoint": MotoType(
+        f"{_MOTO}.vpcs:VPCEndPoint", tags=EC2_TAGS, remove=removed_by("ec2", "delete_vpc_endpoints", listed=True)
     ),
-    "AWS::EC2::NetworkInterface": NetworkInterfaceType(
-        f"{_MOTO}.elastic_network_interfaces:NetworkInterface", ec2_tags=True
+    "AWS::EC2::SecurityGroup": SecurityGroupType(f"{_MOTO}.security_groups:SecurityGroup", tags=EC2_TAGS),
+    "AWS::EC2::SecurityGroupIngress": MotoType(f"{_MOTO}.security_groups:SecurityGroupIngress", remove=_remove_ingress),
+    "AWS::EC2::NetworkInterface": MotoType(
+        f"{_MOTO}.elastic_network_interfaces:NetworkInterface",
+        tags=EC2_TAGS,
+        make=_make_network_interface,
+        attributes={"Id": "id", "PrimaryPrivateIpAddress": "private_ip_address", "VpcId": "subnet.vpc_id"},
+        remove=removed_by("ec2", "delete_network_interface"),
     ),
+    "AWS::Route53::HostedZone": WrittenType(  # its removal is refused while it has records (HostedZoneNotEmpty)
+        _put_zone, removed_by("route53", "delete_hosted_zone"), ("HostedZoneTags",)
+    ),
+    "AWS::Route53::RecordSet": WrittenType(_put_record, _remove_record, ("TTL", "ResourceRecords")),
 }

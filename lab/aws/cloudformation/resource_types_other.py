@@ -1,183 +1,55 @@
-"""CloudFormation's IAM, SSM, SNS and CloudWatch Logs resource types.
+"""CloudFormation's other resource types: IAM, Logs, SNS, SSM, EFS and CloudWatch.
 
-For: `resource_types`. Guarantees: updates change in place what AWS changes in place. Does not: evaluate policies.
+For: `resource_types`. Guarantees: updates change in place what AWS changes in place; the file system keeps its policy
+and has an ARN, access points have ids, mount targets have addresses; alarms and dashboards are really there for
+DescribeAlarms and GetDashboard. Does not: evaluate policies or alarms (moto does not either).
 Source: CloudFormation resource reference.
 """
 
-from __future__ import annotations
-
 import json
-from dataclasses import dataclass
 from typing import Any
+
+from botocore import xform_name
 
 from lab.aws.cloudformation.stack_resources import (
     Deployed,
     MotoType,
+    NotModelled,
     Properties,
+    ResourceFailed,
     ResourceType,
     StackContext,
+    WrittenType,
+    goes_with_its_owner,
     physical_name,
-    refuse_changes,
+    removed_by,
     tag_map,
 )
-from lab.aws.cloudformation.stack_tags import PARAMETER_TAGS, ROLE_TAGS, TOPIC_TAGS
+from lab.aws.cloudformation.stack_tags import EFS_TAGS, PARAMETER_TAGS, ROLE_TAGS, TOPIC_TAGS
 
 
-class RoleType(MotoType):
-    """AWS::IAM::Role: moto cannot update inline policies, and answers with a Python repr where they are not text."""
-
-    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """With its inline policies as text."""
-        deployed = super().create(context, logical_id, type_name, properties)
-        with context.cloud.call():
-            _put_inline_policies(deployed.record, properties)
-        return deployed
-
-    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
-        """Inline policies, trust policy, description and tags change in place."""
-        refuse_changes(deployed, changed, ("Policies", "AssumeRolePolicyDocument", "Description", "Tags"))
-        with context.cloud.call():
-            role = deployed.record
-            for policy in deployed.properties.get("Policies", []):
-                role.policies.pop(policy["PolicyName"], None)
-            _put_inline_policies(role, new)
-            role.assume_role_policy_document = json.dumps(new["AssumeRolePolicyDocument"])
-            role.description = new.get("Description", "")
-            self._erase_tags(context, deployed, new)
-            self._write_tags(context, deployed, new)
-
-
-def _put_inline_policies(role: Any, properties: Properties) -> None:
+def _put_inline_policies(_context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    """moto would answer with a Python repr where they are not text."""
     for policy in properties.get("Policies", []):
-        role.put_policy(policy["PolicyName"], json.dumps(policy["PolicyDocument"]))
+        deployed.record.put_policy(policy["PolicyName"], json.dumps(policy["PolicyDocument"]))
 
 
-class InlinePolicyType(MotoType):
-    """AWS::IAM::Policy."""
-
-    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
-        """The document changes in place."""
-        refuse_changes(deployed, changed, ("PolicyDocument",))
-        with context.cloud.call():
-            deployed.record = self._model().update_from_cloudformation_json(
-                deployed.record,
-                deployed.physical_resource_id,
-                {"Properties": new},
-                context.cloud.account_id,
-                context.cloud.region,
-            )
+def _change_role(context: StackContext, deployed: Deployed, new: Properties, _changed: list[str]) -> None:
+    for policy in deployed.properties.get("Policies", []):
+        deployed.record.policies.pop(policy["PolicyName"], None)
+    _put_inline_policies(context, deployed, new)
+    deployed.record.assume_role_policy_document = json.dumps(new["AssumeRolePolicyDocument"])
+    deployed.record.description = new.get("Description", "")
 
 
-class ParameterType(MotoType):
-    """AWS::SSM::Parameter: moto deletes and recreates on update, and expects tags in the API's shape."""
-
-    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """Tags are a map in templates."""
-        tags = [{"Key": key, "Value": value} for key, value in tag_map(properties.get("Tags")).items()]
-        return super().create(context, logical_id, type_name, properties | {"Tags": tags})
-
-    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
-        """Value, description and tags change in place; the version counts on."""
-        refuse_changes(deployed, changed, ("Value", "Description", "Tags"))
-        with context.cloud.call():
-            context.cloud.backend("ssm").put_parameter(
-                name=deployed.physical_resource_id,
-                description=new.get("Description", ""),
-                value=new["Value"],
-                parameter_type=new["Type"],
-                allowed_pattern=new.get("AllowedPattern"),
-                keyid=None,
-                overwrite=True,
-                tags=[],  # PutParameter takes none when it overwrites
-                data_type=new.get("DataType", "text"),
-                tier=new.get("Tier"),
-                policies=None,
-            )
-            self._erase_tags(context, deployed, new)
-            self._write_tags(context, deployed, new)
-
-
-@dataclass(frozen=True)
-class SnsSubscriptionType:
-    """AWS::SNS::Subscription, which moto lacks."""
-
-    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """Ref is the subscription's ARN."""
-        with context.cloud.call():
-            subscription = context.cloud.backend("sns").subscribe(
-                properties["TopicArn"], properties.get("Endpoint", ""), properties["Protocol"]
-            )
-        return Deployed(logical_id, type_name, subscription.arn, record=subscription)
-
-    def update(
-        self,
-        context: StackContext,  # noqa: ARG002
-        deployed: Deployed,
-        new: Properties,  # noqa: ARG002
-        changed: list[str],
-    ) -> None:
-        """Everything needs replacement."""
-        refuse_changes(deployed, changed, ())
-
-    def delete(self, context: StackContext, deployed: Deployed) -> None:
-        """Unsubscribe."""
-        with context.cloud.call():
-            context.cloud.backend("sns").unsubscribe(deployed.physical_resource_id)
-
-
-@dataclass(frozen=True)
-class TopicPolicyType:
-    """AWS::SNS::TopicPolicy, which moto lacks: the topics' policy attribute."""
-
-    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """Writes the policy."""
-        self._write(context, properties)
-        return Deployed(logical_id, type_name, physical_name(context, logical_id, type_name, properties))
-
-    def _write(self, context: StackContext, properties: Properties) -> None:
-        with context.cloud.call():
-            for arn in properties["Topics"]:
-                context.cloud.backend("sns").set_topic_attribute(arn, "_policy_json", properties["PolicyDocument"])
-
-    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
-        """The document changes in place."""
-        refuse_changes(deployed, changed, ("PolicyDocument",))
-        self._write(context, new)
-
-    def delete(self, context: StackContext, deployed: Deployed) -> None:
-        """Do nothing: the policy goes with its topics."""
-
-
-@dataclass(frozen=True)
-class LogGroupType:
-    """AWS::Logs::LogGroup."""
-
-    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """With retention and tags."""
-        name = physical_name(context, logical_id, type_name, properties)
-        with context.cloud.call():
-            group = context.cloud.backend("logs").create_log_group(name, tag_map(properties.get("Tags")))
-            self._set_retention(context, name, properties)
-        deployed = Deployed(logical_id, type_name, name, record=group)
-        deployed.attributes = {
-            "Arn": lambda: f"arn:aws:logs:{context.cloud.region}:{context.cloud.account_id}:log-group:{name}:*"
-        }
-        return deployed
-
-    def _set_retention(self, context: StackContext, name: str, properties: Properties) -> None:
-        context.cloud.backend("logs").put_retention_policy(name, properties.get("RetentionInDays"))
-
-    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
-        """Retention and tags."""
-        refuse_changes(deployed, changed, ("RetentionInDays", "Tags"))
-        with context.cloud.call():
-            self._set_retention(context, deployed.physical_resource_id, new)
-            context.cloud.backend("logs").groups[deployed.physical_resource_id].tags = tag_map(new.get("Tags"))
-
-    def delete(self, context: StackContext, deployed: Deployed) -> None:
-        """Delete."""
-        with context.cloud.call():
-            context.cloud.backend("logs").delete_log_group(deployed.physical_resource_id)
+def _change_inline_policy(context: StackContext, deployed: Deployed, new: Properties, _changed: list[str]) -> None:
+    deployed.record = type(deployed.record).update_from_cloudformation_json(
+        deployed.record,
+        deployed.physical_resource_id,
+        {"Properties": new},
+        context.cloud.account_id,
+        context.cloud.region,
+    )
 
 
 def _remove_managed_policy(context: StackContext, deployed: Deployed) -> None:
@@ -187,14 +59,174 @@ def _remove_managed_policy(context: StackContext, deployed: Deployed) -> None:
     iam.delete_policy(deployed.physical_resource_id)
 
 
+class ParameterType(MotoType):
+    """AWS::SSM::Parameter: tags are a map in templates, and moto expects them in the API's shape."""
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        tags = [{"Key": key, "Value": value} for key, value in tag_map(properties.get("Tags")).items()]
+        own = {"Tags": tags, "Name": physical_name(context, logical_id, type_name, properties)}
+        return super().create(context, logical_id, type_name, properties | own)
+
+
+def _change_parameter(context: StackContext, deployed: Deployed, new: Properties, _changed: list[str]) -> None:
+    """moto would delete and recreate it; the version counts on."""
+    context.cloud.backend("ssm").put_parameter(
+        name=deployed.physical_resource_id,
+        description=new.get("Description", ""),
+        value=new["Value"],
+        parameter_type=new["Type"],
+        allowed_pattern=new.get("AllowedPattern"),
+        keyid=None,
+        overwrite=True,
+        tags=[],  # PutParameter takes none when it overwrites
+        data_type=new.get("DataType", "text"),
+        tier=new.get("Tier"),
+        policies=None,
+    )
+
+
+def _put_subscription(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    """moto lacks the type. Ref is the subscription's ARN."""
+    deployed.record = context.cloud.backend("sns").subscribe(
+        properties["TopicArn"], properties.get("Endpoint", ""), properties["Protocol"]
+    )
+    deployed.physical_resource_id = deployed.record.arn
+
+
+def _put_topic_policy(context: StackContext, _deployed: Deployed, properties: Properties) -> None:
+    """moto lacks the type: the policy is an attribute of the topics."""
+    for arn in properties["Topics"]:
+        context.cloud.backend("sns").set_topic_attribute(arn, "_policy_json", properties["PolicyDocument"])
+
+
+def _put_log_group(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    logs, cloud, name = context.cloud.backend("logs"), context.cloud, deployed.physical_resource_id
+    tags = tag_map(properties.get("Tags"))
+    if deployed.record is None:
+        deployed.record = logs.create_log_group(name, tags)
+        arn = f"arn:aws:logs:{cloud.region}:{cloud.account_id}:log-group:{name}:*"
+        deployed.attributes = {"Arn": lambda: arn}
+    deployed.record.tags = tags
+    logs.put_retention_policy(name, properties.get("RetentionInDays"))
+
+
+def _complete_file_system(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    _write_policy(deployed, properties)
+    context.cloud.event("file-system", deployed.physical_resource_id, "created")
+
+
+def _write_policy(deployed: Deployed, properties: Properties) -> None:
+    policy = properties.get("FileSystemPolicy")
+    deployed.record.file_system_policy = json.dumps(policy) if policy else None
+
+
+def _change_file_system(_context: StackContext, deployed: Deployed, new: Properties, _changed: list[str]) -> None:
+    _write_policy(deployed, new)
+    deployed.record.throughput_mode = new.get("ThroughputMode", "bursting")
+    deployed.record._backup = new.get("BackupPolicy", {}).get("Status") == "ENABLED"
+    deployed.record.lifecycle_policies = new.get("LifecyclePolicies", [])
+
+
+def _make_access_point(context: StackContext, name: str, properties: Properties) -> Any:
+    point = context.cloud.backend("efs").create_access_point(
+        name,
+        file_system_id=properties["FileSystemId"],
+        posix_user=properties.get("PosixUser", {}),
+        root_directory=properties.get("RootDirectory", {}),
+        tags=properties.get("AccessPointTags", []),
+    )
+    context.cloud.event("file-system", point.file_system_id, f"access point {point.access_point_id} created")
+    return point
+
+
+def _complete_mount_target(context: StackContext, deployed: Deployed, _properties: Properties) -> None:
+    record = deployed.record
+    context.cloud.event("file-system", record.file_system_id, f"mount target {record.ip_address} created")
+
+
+# Properties of the template; moto's put_metric_alarm has them in snake case, and calls the description by one word.
+_ALARM: tuple[str, ...] = ("Namespace", "MetricName", "ComparisonOperator", "EvaluationPeriods", "DatapointsToAlarm")
+_ALARM += ("Period", "Threshold", "Statistic", "ExtendedStatistic", "AlarmDescription", "Unit", "TreatMissingData")
+_ALARM_LISTS = ("Dimensions", "AlarmActions", "OKActions", "InsufficientDataActions")
+_NUMBERS = {"EvaluationPeriods": int, "DatapointsToAlarm": int, "Period": int, "Threshold": float}
+
+
+def _put_alarm(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    """Alarms over metric maths are not modelled."""
+    known = {*_ALARM, *_ALARM_LISTS, "AlarmName", "ActionsEnabled", "Tags"}
+    for unknown in set(properties) - known:
+        raise NotModelled(f"the lab does not model {unknown} of AWS::CloudWatch::Alarm")
+    values: dict[str, Any] = {key: properties.get(key) for key in _ALARM}
+    values |= {key: number(values[key]) for key, number in _NUMBERS.items() if values[key] is not None}
+    values |= {key: properties.get(key, []) for key in _ALARM_LISTS}
+    parameters = {xform_name(key.replace("AlarmDescription", "Description")): one for key, one in values.items()}
+    enabled = str(properties.get("ActionsEnabled", True)).lower() == "true"
+    alarm = context.cloud.backend("cloudwatch").put_metric_alarm(
+        name=deployed.physical_resource_id, actions_enabled=enabled, tags=properties.get("Tags"), **parameters
+    )
+    deployed.record = alarm
+    deployed.attributes = {"Arn": lambda: alarm.alarm_arn}
+
+
+def _put_dashboard(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    """Refused where the body is not JSON, as PutDashboard does."""
+    body = properties["DashboardBody"]
+    try:
+        json.loads(body)
+    except ValueError as error:
+        raise ResourceFailed(f"The field DashboardBody must be a valid JSON object: {error}") from error
+    deployed.record = context.cloud.backend("cloudwatch").put_dashboard(deployed.physical_resource_id, body)
+
+
 OTHER_TYPES: dict[str, ResourceType] = {
-    "AWS::IAM::Role": RoleType("moto.iam.models:Role", tags=ROLE_TAGS),
-    "AWS::IAM::Policy": InlinePolicyType("moto.iam.models:InlinePolicy"),
+    "AWS::IAM::Role": MotoType(
+        "moto.iam.models:Role",
+        tags=ROLE_TAGS,
+        complete=_put_inline_policies,
+        changes=("Policies", "AssumeRolePolicyDocument", "Description"),
+        change=_change_role,
+    ),
+    "AWS::IAM::Policy": MotoType(
+        "moto.iam.models:InlinePolicy", changes=("PolicyDocument",), change=_change_inline_policy
+    ),
     "AWS::IAM::ManagedPolicy": MotoType("moto.iam.models:ManagedPolicy", remove=_remove_managed_policy),
     "AWS::IAM::InstanceProfile": MotoType("moto.iam.models:InstanceProfile"),
-    "AWS::Logs::LogGroup": LogGroupType(),
+    "AWS::Logs::LogGroup": WrittenType(
+        _put_log_group, removed_by("logs", "delete_log_group"), ("RetentionInDays", "Tags")
+    ),
     "AWS::SNS::Topic": MotoType("moto.sns.models:Topic", tags=TOPIC_TAGS),
-    "AWS::SNS::Subscription": SnsSubscriptionType(),
-    "AWS::SNS::TopicPolicy": TopicPolicyType(),
-    "AWS::SSM::Parameter": ParameterType("moto.ssm.models:Parameter", tags=PARAMETER_TAGS),
+    "AWS::SNS::Subscription": WrittenType(_put_subscription, removed_by("sns", "unsubscribe"), ()),
+    "AWS::SNS::TopicPolicy": WrittenType(_put_topic_policy, goes_with_its_owner, ("PolicyDocument",)),
+    "AWS::SSM::Parameter": ParameterType(
+        "moto.ssm.models:Parameter",
+        tags=PARAMETER_TAGS,
+        changes=("Value", "Description"),
+        change=_change_parameter,
+    ),
+    "AWS::EFS::FileSystem": MotoType(
+        "moto.efs.models:FileSystem",
+        "FileSystemTags",
+        tags=EFS_TAGS,
+        attributes={"Arn": "file_system_arn", "FileSystemId": "file_system_id"},
+        complete=_complete_file_system,
+        changes=("FileSystemPolicy", "ThroughputMode", "BackupPolicy", "LifecyclePolicies"),
+        change=_change_file_system,
+    ),
+    "AWS::EFS::AccessPoint": MotoType(
+        "moto.efs.models:AccessPoint",
+        "AccessPointTags",
+        tags=EFS_TAGS,
+        make=_make_access_point,
+        ref="access_point_id",
+        attributes={"Arn": "access_point_arn", "AccessPointId": "access_point_id"},
+    ),
+    "AWS::EFS::MountTarget": MotoType(
+        "moto.efs.models:MountTarget",
+        attributes={"IpAddress": "ip_address", "Id": "mount_target_id"},
+        complete=_complete_mount_target,
+    ),
+    "AWS::CloudWatch::Alarm": WrittenType(_put_alarm, removed_by("cloudwatch", "delete_alarms", listed=True)),
+    "AWS::CloudWatch::Dashboard": WrittenType(
+        _put_dashboard, removed_by("cloudwatch", "delete_dashboards", listed=True)
+    ),
 }

@@ -5,8 +5,6 @@ final states; a failure names the resource; what was done before it is undone. D
 `stack_updates` does. Source: CloudFormation user guide "Stack status codes", "DeletionPolicy attribute".
 """
 
-from __future__ import annotations
-
 import copy
 import traceback
 from collections.abc import Callable
@@ -17,17 +15,10 @@ from moto.cloudformation.models import Event as StackEvent
 from moto.cloudformation.parsing import clean_json
 from moto.core.exceptions import ServiceException
 
-from lab.aws.cloudformation.resource_schemas import property_findings
+from lab.aws.cloudformation.resource_schemas import Noticing, attribute_names, property_findings
 from lab.aws.cloudformation.resource_types import is_custom, type_named
-from lab.aws.cloudformation.stack_resources import (
-    Deployed,
-    Noticing,
-    NotModelled,
-    ResourceFailed,
-    ResourceType,
-    StackContext,
-)
-from lab.aws.cloudformation.stack_templates import creation_order
+from lab.aws.cloudformation.stack_resources import Deployed, NotModelled, ResourceFailed, ResourceType, StackContext
+from lab.aws.cloudformation.stack_templates import creation_order, explicit_dependencies
 from lab.aws.core.call_log import OK, Call, Caller, Resource
 from lab.aws.core.cloud import Cloud
 
@@ -52,7 +43,6 @@ class StackOperation:
         self.cloud.event("stack", self.stack.name, f"{status}{': ' + reason if reason else ''}")
 
     def note(self, name: str, type_name: str, status: str, physical_id: str = "", reason: str = "") -> None:
-        """An event of one resource."""
         self.stack.events.append(
             StackEvent(
                 stack_id=self.stack.stack_id,
@@ -74,11 +64,7 @@ class StackOperation:
                     caller=Caller(kind="cloudformation", arn="cloudformation.amazonaws.com"),
                     action=f"cloudformation:{verb.capitalize()}Resource",
                     resources=(Resource(arn=self.stack.stack_id),),
-                    keys={
-                        "cloudformation:ResourceTypes": [type_name],
-                        "logical-id": name,
-                        "physical-id": physical_id,
-                    },
+                    keys={"cloudformation:ResourceTypes": [type_name], "logical-id": name, "physical-id": physical_id},
                     outcome=reason or OK,
                 )
             )
@@ -101,6 +87,7 @@ class StackOperation:
             for name in creation_order(resources):
                 if self.is_wanted(resources[name]):
                     self.create_one(name, resources[name])
+            self.read_outputs()
         except Stop as stop:
             self.set_status(
                 "ROLLBACK_IN_PROGRESS", f"The following resource(s) failed to create: [{stop.name}]. {stop.reason}"
@@ -109,6 +96,10 @@ class StackOperation:
             self.set_status("ROLLBACK_FAILED" if failed else "ROLLBACK_COMPLETE")
             return
         self.set_status("CREATE_COMPLETE")
+
+    def read_outputs(self) -> None:
+        """Raises Stop for an output whose value cannot be had; AWS refuses such a template from the start."""
+        self.attempt("Outputs", lambda: list(self.stack.output_map.values()))
 
     def is_wanted(self, definition: dict[str, Any]) -> bool:
         """True unless its Condition is false."""
@@ -148,6 +139,7 @@ class StackOperation:
 
         deployed: Deployed = self.attempt(name, work)
         deployed.properties = properties
+        deployed.record_attributes(attribute_names(type_name))
         ignored = noticing.unseen()
         if ignored and not is_custom(type_name):
             self.delete_one(deployed, is_kept=False)
@@ -246,6 +238,4 @@ def resource_type(type_name: str) -> ResourceType:
 
 
 def _without_absent(definition: dict[str, Any], present: dict[str, Any]) -> dict[str, Any]:
-    explicit = definition.get("DependsOn") or []
-    explicit = [explicit] if isinstance(explicit, str) else explicit
-    return definition | {"DependsOn": [name for name in explicit if name in present]}
+    return definition | {"DependsOn": [name for name in explicit_dependencies(definition) if name in present]}

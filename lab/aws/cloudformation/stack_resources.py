@@ -5,12 +5,12 @@ does not have, and a change that a type does not model, are errors that name res
 Does not: contain any resource type. Source: CloudFormation resource reference, "Return values" and "Update requires".
 """
 
-from __future__ import annotations
-
-import copy
+import contextlib
 import importlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
+from operator import attrgetter
 from typing import Any, Protocol
 
 from moto.cloudformation.exceptions import UnformattedGetAttTemplateException
@@ -18,51 +18,9 @@ from moto.cloudformation.parsing import generate_resource_name, resource_name_pr
 
 from lab.aws.cloudformation.stack_tags import TagWriter
 from lab.aws.core.cloud import Cloud
+from lab.aws.core.modelled import Shape, unmodelled
 
 Properties = dict[str, Any]
-
-
-class Noticing(dict[str, Any]):
-    """Properties that remember which of them were looked at, so that none is dropped in silence.
-
-    Whoever goes through all of them, or hands all of them on, has looked at all; copies share the memory.
-    """
-
-    def __init__(self, properties: Properties, seen: set[str] | None = None) -> None:
-        super().__init__(properties)
-        self._seen: set[str] = set() if seen is None else seen
-
-    def unseen(self) -> list[str]:
-        """The properties that nobody has looked at, sorted."""
-        return sorted(set(super().keys()) - self._seen)
-
-    def __getitem__(self, key: str) -> Any:
-        self._seen.add(key)
-        return super().__getitem__(key)
-
-    def get(self, key: str, default: Any = None) -> Any:
-        """As of any dict."""
-        self._seen.add(key)
-        return super().get(key, default)
-
-    def __contains__(self, key: object) -> bool:
-        self._seen.add(str(key))
-        return super().__contains__(key)
-
-    def __iter__(self) -> Iterator[str]:
-        self._seen |= set(super().keys())
-        return super().__iter__()
-
-    def items(self) -> Any:
-        """As of any dict."""
-        self._seen |= set(super().keys())
-        return super().items()
-
-    def __or__(self, other: Any) -> Any:
-        return Noticing(dict(super().items()) | dict(other), self._seen)
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Noticing:
-        return Noticing(copy.deepcopy(dict(super().items()), memo), self._seen)
 
 
 class NotModelled(Exception):
@@ -109,9 +67,23 @@ class Deployed:
     definition: dict[str, Any] = field(default_factory=dict)
     record: Any = None  # moto's object, where there is one
     attributes: dict[str, Callable[[], Any]] = field(default_factory=dict)
+    recorded: dict[str, Any] = field(default_factory=dict)  # what Fn::GetAtt gives until the next update of this one
 
     def get_cfn_attribute(self, name: str) -> Any:
-        """The value of Fn::GetAtt. Raises moto's exception, which becomes a ValidationError, when there is none."""
+        """The value of Fn::GetAtt, as it was when this resource was made or last updated: what others change meanwhile
+        is not seen (aws-cloudformation/cloudformation-coverage-roadmap#68). Raises moto's exception, which becomes a
+        ValidationError, when there is none."""
+        return self.recorded[name] if name in self.recorded else self._read(name)
+
+    def record_attributes(self, names: Iterable[str]) -> None:
+        """Read the attributes of these names, where there are any. To be called whenever the resource has changed."""
+        self.recorded = {}
+        for name in {*names, *self.attributes}:
+            # A name that this type does not have is an error only where a template uses it: get_cfn_attribute raises.
+            with contextlib.suppress(UnformattedGetAttTemplateException, NotImplementedError):
+                self.recorded[name] = self._read(name)
+
+    def _read(self, name: str) -> Any:
         if name in self.attributes:
             return self.attributes[name]()
         reader = getattr(self.record, "get_cfn_attribute", None)
@@ -158,8 +130,14 @@ def physical_name(context: StackContext, logical_id: str, type_name: str, proper
     return name
 
 
+def refuse_unmodelled(what: str, shape: Shape, properties: Any) -> None:
+    """Raise NotModelled for properties at any depth that the table of the API's parameters does not have."""
+    unknown = list(unmodelled(shape, properties))
+    if unknown:
+        raise NotModelled(f"the lab does not model {', '.join(unknown)} of {what}, and drops nothing in silence")
+
+
 def refuse_changes(deployed: Deployed, changed: list[str], allowed: tuple[str, ...]) -> None:
-    """Raise NotModelled when a changed property is not among the allowed ones."""
     for name in changed:
         if name not in allowed:
             raise NotModelled(
@@ -169,20 +147,72 @@ def refuse_changes(deployed: Deployed, changed: list[str], allowed: tuple[str, .
 
 
 def tag_map(tags: Any) -> dict[str, str]:
-    """Tags of a template, list or map, as a map."""
     if isinstance(tags, dict):
         return dict(tags)
     return {tag["Key"]: tag["Value"] for tag in tags or []}
 
 
+def removed_by(service: str, method: str, *, listed: bool = False) -> Callable[[StackContext, Deployed], None]:
+    """Remove by the method of moto's backend that takes the physical id, or a list of ids."""
+
+    def remove(context: StackContext, deployed: Deployed) -> None:
+        name = deployed.physical_resource_id
+        getattr(context.cloud.backend(service), method)([name] if listed else name)
+
+    return remove
+
+
+def goes_with_its_owner(_context: StackContext, _deployed: Deployed) -> None:
+    """A part of another resource, which the same stack deletes."""
+
+
+@dataclass(frozen=True)
+class WrittenType:
+    """A type that is written alike when it is new and when it changes: by `put`, under the lock.
+
+    `changes` are the properties that may change in place; None: all that the schema does not call for a replacement.
+    """
+
+    put: Callable[[StackContext, Deployed, Properties], None]
+    remove: Callable[[StackContext, Deployed], None]
+    changes: tuple[str, ...] | None = None
+
+    def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
+        """Ref is the name, unless `put` says otherwise."""
+        deployed = Deployed(logical_id, type_name, physical_name(context, logical_id, type_name, properties))
+        with context.cloud.call():
+            self.put(context, deployed, properties)
+        return deployed
+
+    def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
+        if self.changes is not None:
+            refuse_changes(deployed, changed, self.changes)
+        with context.cloud.call():
+            self.put(context, deployed, new)
+
+    def delete(self, context: StackContext, deployed: Deployed) -> None:
+        with context.cloud.call():
+            self.remove(context, deployed)
+
+
 @dataclass(frozen=True)
 class MotoType:
-    """A type that moto creates well. `path` is `module:Class`; `tag_property` may change, for `tags` writes it."""
+    """A type of which moto keeps the record. `path` is `module:Class`; `tag_property` may change, for `tags` writes it.
+
+    `make` makes the record where moto's class does it wrong, and `complete` adds what it leaves out. `ref` and
+    `attributes` name the record's attributes that Ref and GetAtt give, where moto's class does not know.
+    `change` writes those of `changes`, the properties that change in place besides the tags.
+    """
 
     path: str
     tag_property: str = "Tags"
-    ec2_tags: bool = False
     tags: TagWriter | None = None
+    make: Callable[[StackContext, str, Properties], Any] | None = None
+    ref: str = "physical_resource_id"
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    complete: Callable[[StackContext, Deployed, Properties], None] | None = None
+    changes: tuple[str, ...] = ()
+    change: Callable[[StackContext, Deployed, Properties, list[str]], None] | None = None
     remove: Callable[[StackContext, Deployed], None] | None = None  # for classes of moto that cannot delete
 
     def _model(self) -> Any:
@@ -190,43 +220,47 @@ class MotoType:
         return getattr(importlib.import_module(module), name)
 
     def create(self, context: StackContext, logical_id: str, type_name: str, properties: Properties) -> Deployed:
-        """As moto does; EC2 resources get the template's and CloudFormation's tags."""
+        """With the template's and CloudFormation's tags, where `tags` writes them."""
         cloud = context.cloud
         with cloud.call():
-            record = self._model().create_from_cloudformation_json(
-                physical_name(context, logical_id, type_name, properties),
-                {"Type": type_name, "Properties": properties},
-                cloud.account_id,
-                cloud.region,
-                LogicalId=logical_id,
-                StackId=context.stack_id,
-                ResourceType=type_name,
-            )
-            deployed = Deployed(logical_id, type_name, record.physical_resource_id, record=record)
+            name = physical_name(context, logical_id, type_name, properties)
+            if self.make is not None:
+                record = self.make(context, name, properties)
+            else:
+                record = self._model().create_from_cloudformation_json(
+                    name,
+                    {"Type": type_name, "Properties": properties},
+                    cloud.account_id,
+                    cloud.region,
+                    LogicalId=logical_id,
+                    StackId=context.stack_id,
+                    ResourceType=type_name,
+                )
+            deployed = Deployed(logical_id, type_name, attrgetter(self.ref)(record), record=record)
+            deployed.attributes = {name: partial(attrgetter(path), record) for name, path in self.attributes.items()}
             self._write_tags(context, deployed, properties)
+            if self.complete is not None:
+                self.complete(context, deployed, properties)
         return deployed
 
     def _write_tags(self, context: StackContext, deployed: Deployed, properties: Properties) -> None:
-        if not self.ec2_tags and self.tags is None:
+        if self.tags is None:
             return  # tags in the template stay unread, and fail by name
         tags = context.tags_of(deployed.logical_resource_id) | tag_map(properties.get(self.tag_property))
-        if self.ec2_tags:
-            context.cloud.backend("ec2").create_tags([deployed.physical_resource_id], tags)
-        elif self.tags is not None:
-            self.tags.write(context.cloud, deployed.physical_resource_id, tags)
+        self.tags.write(context.cloud, deployed.physical_resource_id, tags)
 
     def _erase_tags(self, context: StackContext, deployed: Deployed, new: Properties) -> None:
         before, after = tag_map(deployed.properties.get(self.tag_property)), tag_map(new.get(self.tag_property))
         gone = sorted(set(before) - set(after))
-        if self.ec2_tags and gone:
-            context.cloud.backend("ec2").delete_tags([deployed.physical_resource_id], dict.fromkeys(gone))
-        elif self.tags is not None and gone:
+        if self.tags is not None and gone:
             self.tags.erase(context.cloud, deployed.physical_resource_id, gone)
 
     def update(self, context: StackContext, deployed: Deployed, new: Properties, changed: list[str]) -> None:
-        """Tags only."""
-        refuse_changes(deployed, changed, (self.tag_property,) if self.ec2_tags or self.tags else ())
+        """What `changes` names, and tags."""
+        refuse_changes(deployed, changed, self.changes + ((self.tag_property,) if self.tags else ()))
         with context.cloud.call():
+            if self.change is not None:
+                self.change(context, deployed, new, changed)
             self._erase_tags(context, deployed, new)
             self._write_tags(context, deployed, new)
 

@@ -6,8 +6,6 @@ Does not: resolve functions to values (moto's `clean_json` does), expand transfo
 Source: CloudFormation user guide "DependsOn", "Update behaviors of stack resources".
 """
 
-from __future__ import annotations
-
 import re
 from typing import Any
 
@@ -43,12 +41,17 @@ def _substituted_names(value: Any) -> set[str]:
     return names | referenced_names(given)
 
 
+def explicit_dependencies(resource: dict[str, Any]) -> list[str]:
+    """DependsOn, which is one name or a list of them."""
+    explicit = resource.get("DependsOn") or []
+    return [explicit] if isinstance(explicit, str) else explicit
+
+
 def dependencies(resources: dict[str, Any]) -> dict[str, set[str]]:
     """For each resource the resources it needs."""
     found = {}
     for name, resource in resources.items():
-        explicit = resource.get("DependsOn") or []
-        explicit = [explicit] if isinstance(explicit, str) else explicit
+        explicit = explicit_dependencies(resource)
         unknown = [other for other in explicit if other not in resources]
         if unknown:
             raise BadTemplate(

@@ -1,14 +1,12 @@
 """Updating a stack: what differs is changed in place or replaced, and changed back when something fails.
 
 For: `cloudformation`. Guarantees: an update touches only resources whose resolved properties differ, and re-resolves
-those that mention a changed one, as CloudFormation does (that is how the group gets the promoted version when a new one
-is staged). Where the schema says so a resource is replaced: the new one first, then everything that refers to it, the
-old one only in the clean-up; a failure before that brings the old one back. Does not: continue a failed rollback.
+those that mention a changed one, as CloudFormation does. Where the schema says so a resource is replaced: the new one
+first, then everything that refers to it, the old one only in the clean-up; a failure before that brings the old one
+back, with the properties that were recorded. Does not: continue a failed rollback.
 Sources: CloudFormation user guide "Update behaviors of stack resources", "Stack status codes", "UpdateReplacePolicy
 attribute"; "Troubleshooting CloudFormation" for custom-named resources that would need replacing.
 """
-
-from __future__ import annotations
 
 import copy
 from collections.abc import Callable
@@ -16,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from lab.aws.cloudformation.resource_schemas import replacing_properties
+from lab.aws.cloudformation.resource_schemas import attribute_names, replacing_properties
 from lab.aws.cloudformation.stack_operations import StackOperation, Stop, resource_type
 from lab.aws.cloudformation.stack_resources import Deployed, name_property
 from lab.aws.cloudformation.stack_templates import changed_properties, changed_text, creation_order, referenced_names
@@ -35,8 +33,6 @@ class _Change:
 
 
 class StackUpdate:
-    """One update of one stack."""
-
     def __init__(self, operation: StackOperation) -> None:
         self._operation = operation
         self._stack = operation.stack
@@ -55,6 +51,7 @@ class StackUpdate:
             for name in creation_order(new):
                 if operation.is_wanted(new[name]) and self._bring_up_to_date(name, new[name], touched):
                     touched.add(name)
+            operation.read_outputs()
         except Stop as stop:
             self._roll_back(stop, undo)
             return
@@ -107,11 +104,14 @@ class StackUpdate:
     def _change(
         self, name: str, definition: dict[str, Any], deployed: Deployed, new: dict[str, Any], changed: list[str]
     ) -> None:
-        update = resource_type(definition["Type"]).update
-        context = self._operation.context
-        self._operation.attempt(name, lambda: update(context, deployed, copy.deepcopy(new), changed))
+        self._operation.attempt(name, partial(self._write, deployed, new, changed))
         self._changes.append(_Change(deployed, deployed.properties, deployed.definition))
         deployed.properties, deployed.definition = new, definition
+
+    def _write(self, deployed: Deployed, new: dict[str, Any], changed: list[str]) -> None:
+        type_name = deployed.cf_resource_type
+        resource_type(type_name).update(self._operation.context, deployed, copy.deepcopy(new), changed)
+        deployed.record_attributes(attribute_names(type_name))
 
     def _replace(self, name: str, definition: dict[str, Any], former: Deployed, new: dict[str, Any]) -> None:
         type_name = definition["Type"]
@@ -155,8 +155,5 @@ class StackUpdate:
             replaced.append(deployed)
             return
         changed = changed_properties(deployed.properties, change.before)
-        update = resource_type(deployed.cf_resource_type).update
-        self._operation.attempt(
-            name, partial(update, self._operation.context, deployed, copy.deepcopy(change.before), changed)
-        )
+        self._operation.attempt(name, partial(self._write, deployed, change.before, changed))
         deployed.properties, deployed.definition = change.before, change.definition_before

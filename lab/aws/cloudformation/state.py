@@ -4,15 +4,13 @@ For: the modules of this room; the HTTP server puts answers on the desk. Guarant
 those are moto's.
 """
 
-from __future__ import annotations
-
 import json
 import threading
 import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.aws.core.cloud import Cloud
+from lab.aws.core.cloud import Room
 
 _FINISH_S = 10.0
 
@@ -50,18 +48,11 @@ class ResponseDesk:
 
 
 @dataclass
-class CloudFormation:
-    """CloudFormation of one cloud."""
-
+class CloudFormation(Room):
     desk: ResponseDesk = field(default_factory=ResponseDesk)
     lambdas: dict[str, Any] = field(default_factory=dict)  # function ARN to its deployed resource
     template_hashes: dict[str, str] = field(default_factory=dict)  # stack name to SHA-256 of what was received
     operations: list[threading.Thread] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, cloud: Cloud) -> CloudFormation:
-        """The object that this cloud keeps."""
-        return cloud.room(cls, cls)
 
     def finish(self) -> None:
         """Wait for every operation to end, at most 10 s each."""

@@ -79,12 +79,10 @@ class CallLog:
             self._path = path
 
     def calls(self) -> list[Call]:
-        """Everything so far."""
         with self._lock:
             return list(self._calls)
 
     def add(self, call: Call) -> None:
-        """Add a call."""
         with self._lock:
             self._calls.append(call)
             if self._path is not None:

@@ -5,8 +5,6 @@ Guarantees: `advance` visits every moment at which something is due, so that the
 far it jumps. Does not: know what is due.
 """
 
-from __future__ import annotations
-
 import threading
 import time
 import traceback
@@ -68,7 +66,6 @@ class Ticker:
         self._thread = threading.Thread(target=self._run, name="control-plane-clockwork", daemon=True)
 
     def start(self) -> None:
-        """Start ticking."""
         self._thread.start()
 
     def stop(self, timeout_s: float = 10.0) -> None:

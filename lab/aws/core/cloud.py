@@ -6,8 +6,6 @@ Does not: know a single AWS rule or service. What a service keeps beyond moto's 
 room, such as `lab.aws.ec2.state.Ec2`; `room` keeps the one object of that class.
 """
 
-from __future__ import annotations
-
 import functools
 import heapq
 import itertools
@@ -17,7 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from moto.backends import get_backend
 
@@ -160,7 +158,6 @@ class Cloud:
 
     # ---------------------------------------------------------------- events
     def subscribe(self, callback: Callable[[Event], None]) -> None:
-        """Call `callback` with every event from now on, from the control plane's threads."""
         self._subscribers.append(callback)
 
     def event(self, kind: str, subject: str, text: str) -> None:
@@ -172,6 +169,15 @@ class Cloud:
     def note_error(self, text: str) -> None:
         """Keep an error of the lab itself for tests and the demo to print."""
         self.errors.append(text)
+
+
+class Room:
+    """The base of what a service keeps in a cloud, such as `lab.aws.ec2.state.Ec2`."""
+
+    @classmethod
+    def of(cls, cloud: Cloud) -> Self:
+        """The one object of this class in `cloud`."""
+        return cloud.room(cls, cls)
 
 
 _current: list[Cloud] = []
@@ -206,6 +212,5 @@ def activate(cloud: Cloud) -> None:
 
 
 def deactivate(cloud: Cloud) -> None:
-    """End what `activate` began."""
     if cloud in _current:
         _current.remove(cloud)

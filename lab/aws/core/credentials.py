@@ -5,20 +5,16 @@ access key belongs to one role session for the life of the control plane. Does n
 Source: IAM user guide, "Unique identifiers" (ASIA = temporary); EC2 user guide "Retrieve security credentials".
 """
 
-from __future__ import annotations
-
 import base64
 import secrets
 import string
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from lab.aws.core.call_log import Caller
 from lab.aws.core.cloud import Cloud, current
 from lab.aws.core.patches import original, replaces
 
-_LIFETIME = timedelta(hours=6)
 _STS = "moto.sts.models:STSBackend.get_caller_identity"
 _ALPHABET = string.ascii_uppercase + string.digits
 
@@ -30,29 +26,20 @@ class RoleCredentials:
     access_key_id: str
     secret_access_key: str
     token: str
-    expiration: str  # ISO 8601, UTC, e.g. "2026-11-20T18:00:00Z"
-    last_updated: str
 
 
 def new_credentials(cloud: Cloud, caller: Caller) -> RoleCredentials:
     """Make credentials and remember whose they are."""
-    now = datetime.fromtimestamp(cloud.now(), UTC)
     made = RoleCredentials(
         access_key_id="ASIA" + "".join(secrets.choice(_ALPHABET) for _ in range(16)),
         secret_access_key=base64.b64encode(secrets.token_bytes(30)).decode(),
         token=base64.b64encode(secrets.token_bytes(96)).decode(),
-        expiration=(now + _LIFETIME).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        last_updated=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
     )
     cloud.callers[made.access_key_id] = caller
     return made
 
 
-@replaces(
-    _STS,
-    expects=("self", "access_key_id", "region"),
-    reason="GetCallerIdentity must know the roles of instances",
-)
+@replaces(_STS, expects="self, access_key_id, region", reason="GetCallerIdentity must know the roles of instances")
 def get_caller_identity(self: Any, access_key_id: str, region: str) -> tuple[str, str, str]:
     """GetCallerIdentity: the assumed role for keys issued here."""
     caller = current().callers.get(access_key_id)

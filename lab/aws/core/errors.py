@@ -5,8 +5,6 @@ anything. Sources: each service's API reference, "Error codes" or "Common errors
 code is certain and the text is ours.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from moto.autoscaling.exceptions import AutoscalingClientError
@@ -26,14 +24,23 @@ def validation_error(message: str) -> Exception:
     return group_refused("ValidationError", message)
 
 
-def file_system_refused(code: str, message: str) -> Exception:
-    """A conflict (409) of EFS."""
+def bad_group_token() -> Exception:
+    """Auto Scaling's refusal of a NextToken."""
+    return group_refused("InvalidNextToken", "The NextToken value is not valid.")
+
+
+def bad_token() -> Exception:
+    """EC2's refusal of a NextToken."""
+    return refused("InvalidPaginationToken", "The specified pagination token is not valid or is expired.")
+
+
+def file_system_refused(code: str, message: str, status: int = 409) -> Exception:
+    """A conflict of EFS, or another refusal by its HTTP status."""
     error: Exception = EFSError(code, message)
-    error.code = 409  # type: ignore[attr-defined]  # moto takes the HTTP status from here
+    error.code = status  # type: ignore[attr-defined]  # moto takes the HTTP status from here
     return error
 
 
 def stack_refused(message: str, code: str = "ValidationError") -> Exception:
-    """An error of CloudFormation."""
     error: Exception = CloudFormationError(code, message)
     return error

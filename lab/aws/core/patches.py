@@ -6,8 +6,6 @@ Guarantees: nothing of moto is changed outside this registry; applying twice is 
 as it was. Does not: judge behaviour; tests/contract does.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.metadata
 import inspect
@@ -16,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 MOTO_VERSION = "5.2.5"
-PROPERTY = ("<property>",)
-ABSENT = ("<absent>",)
+PROPERTY = "<property>"
+ABSENT = "<absent>"
 
 _Replacement = TypeVar("_Replacement")
 _MISSING = object()
@@ -28,7 +26,7 @@ class Patch:
     """One changed symbol. `target` is `module:Class.attribute`; `expects` names the parameters of the original."""
 
     target: str
-    expects: tuple[str, ...]
+    expects: str
     reason: str
     replacement: Any
 
@@ -37,11 +35,11 @@ _declared: dict[str, Patch] = {}
 _originals: dict[str, Any] = {}
 
 
-def replaces(target: str, *, expects: tuple[str, ...], reason: str) -> Callable[[_Replacement], _Replacement]:
+def replaces(target: str, *, reason: str, expects: str = "self") -> Callable[[_Replacement], _Replacement]:
     """Declare the decorated function or property as replacement of `target`.
 
-    `expects` is the parameter list that the original has in the pinned moto, `PROPERTY` for a property, `ABSENT` for
-    something moto does not have. Raises ValueError when the target is declared twice.
+    `expects` names the parameters that the original has in the pinned moto, such as "self, name"; it is `PROPERTY` for
+    a property, `ABSENT` for something moto does not have. Raises ValueError when the target is declared twice.
     """
 
     def declare(replacement: _Replacement) -> _Replacement:
@@ -75,7 +73,7 @@ def _locate(target: str) -> tuple[Any, str]:
     return owner, name
 
 
-def _signature_of(target: str) -> tuple[str, ...]:
+def _signature_of(target: str) -> str:
     owner, name = _locate(target)
     found = _originals[target] if target in _originals else inspect.getattr_static(owner, name, _MISSING)
     if found is _MISSING:
@@ -83,7 +81,7 @@ def _signature_of(target: str) -> tuple[str, ...]:
     if isinstance(found, property):
         return PROPERTY
     function = found.__func__ if isinstance(found, classmethod | staticmethod) else found
-    return tuple(inspect.signature(function).parameters)
+    return ", ".join(inspect.signature(function).parameters)
 
 
 def verify() -> list[str]:
@@ -101,7 +99,9 @@ def verify() -> list[str]:
             findings.append(f"{patch.target} is gone ({error}); needed because {patch.reason}")
             continue
         if found != patch.expects:
-            findings.append(f"{patch.target} takes {found}, expected {patch.expects}; needed because {patch.reason}")
+            findings.append(
+                f"{patch.target} takes ({found}), expected ({patch.expects}); needed because {patch.reason}"
+            )
     return findings
 
 
@@ -117,7 +117,6 @@ def apply() -> None:
 
 
 def revert() -> None:
-    """Undo `apply`."""
     for target, found in list(_originals.items()):
         owner, name = _locate(target)
         if found is _MISSING:

@@ -13,8 +13,6 @@ a DNS name" (90 s until a mount target's name resolves); Route 53 API reference 
 seconds"). Where a line below says that no number is published, the value is our estimate.
 """
 
-from __future__ import annotations
-
 import math
 import random
 from dataclasses import dataclass, replace
@@ -36,7 +34,6 @@ class Spread:
             raise ValueError(f"{self}: least, median and 99th percentile must grow")
 
     def draw(self, source: random.Random) -> float:
-        """One delay in seconds."""
         median, p99 = self.median_s - self.least_s, self.p99_s - self.least_s
         return self.least_s + source.lognormvariate(math.log(median), math.log(p99 / median) / _Z99)
 

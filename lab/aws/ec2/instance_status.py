@@ -5,8 +5,6 @@ after `impaired_after_s` and its instance stays `running`. Does not: tell system
 Source: EC2 user guide "Status checks for your instances" (they run every minute).
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from lab.aws.core.cloud import Cloud, current
@@ -62,30 +60,25 @@ replaces(f"{_INSTANCE}.instance_status", expects=PROPERTY, reason="moto's checks
 
 
 # -------------------------------------------------------------------- instances without interfaces
-def _first_nic(instance: Any) -> Any:
-    return instance.nics.get(0)
+_TERMINATED = "DescribeInstances of a terminated instance must not fail for want of an interface"
 
 
-def _address(instance: Any) -> str | None:
-    nic = _first_nic(instance)
-    return nic.private_ip_address if nic is not None else None
+def _of_first_nic(attribute: str) -> property:
+    return property(lambda instance: getattr(instance.nics.get(0), attribute, None))
 
 
 def _dns_name(instance: Any) -> str:
-    if _first_nic(instance) is None:
+    if 0 not in instance.nics:
         return ""
     name: str = original(f"{_INSTANCE}.private_dns_name").fget(instance)
     return name
 
 
-def _public_address(instance: Any) -> str | None:
-    nic = _first_nic(instance)
-    return nic.public_ip if nic is not None else None
-
-
-_TERMINATED = "DescribeInstances of a terminated instance must not fail for want of an interface"
-replaces(f"{_INSTANCE}.private_ip", expects=PROPERTY, reason=_TERMINATED)(property(_address))
-replaces(f"{_INSTANCE}.private_ip_address", expects=PROPERTY, reason=_TERMINATED)(property(_address))
 replaces(f"{_INSTANCE}.private_dns_name", expects=PROPERTY, reason=_TERMINATED)(property(_dns_name))
-replaces(f"{_INSTANCE}.public_ip", expects=PROPERTY, reason=_TERMINATED)(property(_public_address))
-replaces(f"{_INSTANCE}.public_ip_address", expects=PROPERTY, reason=_TERMINATED)(property(_public_address))
+for _name, _attribute in {
+    "private_ip": "private_ip_address",
+    "private_ip_address": "private_ip_address",
+    "public_ip": "public_ip",
+    "public_ip_address": "public_ip",
+}.items():
+    replaces(f"{_INSTANCE}.{_name}", expects=PROPERTY, reason=_TERMINATED)(_of_first_nic(_attribute))

@@ -8,8 +8,6 @@ Sources: EC2 user guide "Instance lifecycle", "Status checks for your instances"
 scripts may be cut off); API reference TerminateInstances (SkipOsShutdown, Force).
 """
 
-from __future__ import annotations
-
 import copy
 from datetime import UTC, datetime
 from typing import Any
@@ -17,10 +15,10 @@ from typing import Any
 from moto.core.responses import ActionResult
 
 from lab.aws.core.cloud import Cloud, current, under_lock
-from lab.aws.core.errors import refused
+from lab.aws.core.errors import bad_token, refused
+from lab.aws.core.paging import refuses_bad_tokens
 from lab.aws.core.patches import original, replaces
-from lab.aws.ec2 import instance_credentials
-from lab.aws.ec2.launch_rules import apply_launch_template, default_subnet, refuse_image, refuse_profile
+from lab.aws.ec2.launch_rules import apply_launch_template, default_subnet, issue, refuse_image, refuse_profile
 from lab.aws.ec2.machines import MachineOrder
 from lab.aws.ec2.network_interfaces import nic_of, release_all
 from lab.aws.ec2.state import Ec2, Life
@@ -28,6 +26,7 @@ from lab.aws.ec2.state import Ec2, Life
 _INSTANCE = "moto.ec2.models.instances:Instance"
 _BACKEND = "moto.ec2.models.instances:InstanceBackend"
 _RESPONSE = "moto.ec2.responses.instances:InstanceResponse"
+_BY_USER = "Client.UserInitiatedShutdown: User initiated shutdown"
 _CODES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopping": 64, "stopped": 80}
 
 
@@ -38,9 +37,19 @@ def set_state(cloud: Cloud, instance: Any, name: str, text: str) -> None:
 
 
 # -------------------------------------------------------------------- launch
+@replaces(f"{_RESPONSE}.run_instances", reason="moto launches the minimum")
+def run_as_many_as_asked_for(self: Any) -> Any:
+    """RunInstances: MaxCount instances, because the lab always has room for them."""
+    least, most = self._get_int_param("MinCount"), self._get_int_param("MaxCount")
+    if not 1 <= least <= most:
+        raise refused("InvalidParameterValue", f"minCount {least} must be at least 1, and at most maxCount {most}")
+    self.params["MinCount"] = most
+    return original(f"{_RESPONSE}.run_instances")(self)
+
+
 @replaces(
     f"{_BACKEND}.run_instances",
-    expects=("self", "image_id", "count", "user_data", "security_group_names", "kwargs"),
+    expects="self, image_id, count, user_data, security_group_names, kwargs",
     reason="moto's instances run at once, from any image, without profile and metadata options of the launch template",
 )
 @under_lock
@@ -54,9 +63,14 @@ def run_instances(
     refuse_profile(self, chosen.get("IamInstanceProfile") or {})
     if not kwargs.get("subnet_id") and not any("SubnetId" in nic for nic in kwargs.get("nics") or []):
         kwargs["subnet_id"] = default_subnet(self, kwargs.get("placement"))
-    reservation = original(f"{_BACKEND}.run_instances")(
-        self, image_id, count, user_data, security_group_names, **kwargs
-    )
+    before = dict(self.reservations)
+    try:
+        reservation = original(f"{_BACKEND}.run_instances")(
+            self, image_id, count, user_data, security_group_names, **kwargs
+        )
+    except Exception:
+        self.reservations = before
+        raise
     profile = chosen.get("IamInstanceProfile") or {}
     for instance in reservation.instances:
         if profile:
@@ -74,7 +88,7 @@ def begin_launch(cloud: Cloud, instance: Any) -> None:
     life = Life(instance_id=instance.id)
     instance.launch_time = datetime.fromtimestamp(cloud.now(), UTC)
     Ec2.of(cloud).lives[instance.id] = life
-    instance_credentials.issue(cloud, instance, life)
+    issue(cloud, instance, life)
     _switch_on(cloud, instance, life, f"{instance.image_id} in {instance.placement.zone}")
 
 
@@ -106,31 +120,34 @@ def _switch_on(cloud: Cloud, instance: Any, life: Life, text: str) -> None:
 
 
 # -------------------------------------------------------------------- termination
-@replaces(f"{_INSTANCE}.terminate", expects=("self",), reason="moto terminates at once and keeps secondary interfaces")
+@replaces(f"{_INSTANCE}.terminate", reason="moto terminates at once and keeps secondary interfaces")
 def terminate(self: Any) -> Any:
     """Terminate as TerminateInstances does; returns the previous state."""
     return begin_termination(current(), self)
 
 
-def begin_termination(cloud: Cloud, instance: Any, *, cut_power: bool = False, reason: str = "") -> Any:
+def begin_termination(cloud: Cloud, instance: Any, *, cut_power: bool = False) -> Any:
     """Begin shutting down: press the power button, or cut the power. No-op for a terminated instance."""
     with cloud.call():
         previous = copy.copy(instance._state)
-        life = Ec2.of(cloud).lives[instance.id]
         if instance.state == "terminated":
             return previous
         if instance.state != "shutting-down":
-            life.asked_off, life.becomes = True, "terminated"
-            life.power_cut_at = cloud.now() + cloud.timing.shutdown_deadline_s
-            message = reason or "Client.UserInitiatedShutdown: User initiated shutdown"
-            instance.state_reason.message, instance.state_reason.code = message, message.partition(":")[0]
-            set_state(cloud, instance, "shutting-down", message)
-            cloud.effect(lambda: Ec2.of(cloud).machines.press_power_button(instance.id))
+            instance.state_reason.message, instance.state_reason.code = _BY_USER, _BY_USER.partition(":")[0]
+            _press_power_button(cloud, instance, "shutting-down", becomes="terminated")
         if cut_power:
-            life.power_cut_at = cloud.now()
+            Ec2.of(cloud).lives[instance.id].power_cut_at = cloud.now()
             cloud.effect(lambda: Ec2.of(cloud).machines.power_off(instance.id))
         cloud.later(0.0, lambda: _watch_power(cloud, instance))
         return previous
+
+
+def _press_power_button(cloud: Cloud, instance: Any, state: str, *, becomes: str) -> None:
+    life = Ec2.of(cloud).lives[instance.id]
+    life.asked_off, life.becomes = True, becomes
+    life.power_cut_at = cloud.now() + cloud.timing.shutdown_deadline_s
+    set_state(cloud, instance, state, _BY_USER)
+    cloud.effect(lambda: Ec2.of(cloud).machines.press_power_button(instance.id))
 
 
 def _watch_power(cloud: Cloud, instance: Any) -> None:
@@ -174,9 +191,7 @@ def _forget(cloud: Cloud, instance: Any) -> None:
 
 
 @replaces(
-    f"{_RESPONSE}.terminate_instances",
-    expects=("self",),
-    reason="moto tells the group at once and ignores SkipOsShutdown and Force",
+    f"{_RESPONSE}.terminate_instances", reason="moto tells the group at once and ignores SkipOsShutdown and Force"
 )
 @under_lock
 def terminate_instances(self: Any, cloud: Cloud) -> Any:
@@ -205,39 +220,39 @@ def terminate_instances(self: Any, cloud: Cloud) -> Any:
     return ActionResult({"TerminatingInstances": changes})
 
 
+refuses_bad_tokens(f"{_RESPONSE}.describe_instances", bad_token)
+
+
 # -------------------------------------------------------------------- stop and start
-@replaces(f"{_INSTANCE}.stop", expects=("self",), reason="moto stops at once")
+@replaces(f"{_INSTANCE}.stop", reason="moto stops at once")
 @under_lock
 def stop(self: Any, cloud: Cloud) -> Any:
     """StopInstances: stopping while the machine shuts down, then stopped."""
     previous = copy.copy(self._state)
     if self.state in ("stopped", "stopping"):
         return previous
-    if self.state != "running":
-        raise refused(
-            "IncorrectInstanceState", f"The instance '{self.id}' is not in a state from which it can be stopped."
-        )
-    life = Ec2.of(cloud).lives[self.id]
-    life.asked_off, life.becomes = True, "stopped"
-    life.power_cut_at = cloud.now() + cloud.timing.shutdown_deadline_s
-    set_state(cloud, self, "stopping", "Client.UserInitiatedShutdown: User initiated shutdown")
-    cloud.effect(lambda: Ec2.of(cloud).machines.press_power_button(self.id))
+    _refuse_unless(self, "running", "stopped")
+    _press_power_button(cloud, self, "stopping", becomes="stopped")
     cloud.later(0.0, lambda: _watch_power(cloud, self))
     return previous
 
 
-@replaces(f"{_INSTANCE}.start", expects=("self",), reason="moto starts at once")
+@replaces(f"{_INSTANCE}.start", reason="moto starts at once")
 @under_lock
 def start(self: Any, cloud: Cloud) -> Any:
     """StartInstances: a stopped instance is pending, then running, on the same record."""
     previous = copy.copy(self._state)
     if self.state in ("running", "pending"):
         return previous
-    if self.state != "stopped":
-        raise refused(
-            "IncorrectInstanceState", f"The instance '{self.id}' is not in a state from which it can be started."
-        )
+    _refuse_unless(self, "stopped", "started")
     life = Ec2.of(cloud).lives[self.id]
     life.asked_off, life.off_seen_at, life.power_cut_at = False, None, None
     _switch_on(cloud, self, life, "started")
     return previous
+
+
+def _refuse_unless(instance: Any, state: str, done: str) -> None:
+    if instance.state != state:
+        raise refused(
+            "IncorrectInstanceState", f"The instance '{instance.id}' is not in a state from which it can be {done}."
+        )

@@ -1,11 +1,12 @@
 """What RunInstances checks and completes before anything is launched: template, subnet, image, instance profile.
 
-For: `instances`. Guarantees: a launch that is refused has made nothing. Does not: launch, or check quotas.
+For: `instances`, and the views that the metadata service reads. Guarantees: a launch that is refused has made nothing;
+the role's credentials are issued once per instance, as soon as it has a profile with a role. Does not: launch, check
+quotas, or let credentials expire.
 Sources: EC2 API reference RunInstances, LaunchTemplateSpecification; API error codes (InvalidAMIID.NotFound,
-InvalidAMIID.Unavailable, MissingInput); the text on profiles as seen in hashicorp/terraform-provider-aws#15341.
+InvalidAMIID.Unavailable, MissingInput); the text on profiles as seen in hashicorp/terraform-provider-aws#15341;
+EC2 user guide "IAM roles for Amazon EC2".
 """
-
-from __future__ import annotations
 
 import copy
 from typing import Any
@@ -13,8 +14,12 @@ from typing import Any
 from moto.core.exceptions import ServiceException
 from moto.ec2.utils import filter_iam_instance_profiles
 
+from lab.aws.core.call_log import Caller
+from lab.aws.core.cloud import Cloud
+from lab.aws.core.credentials import new_credentials
 from lab.aws.core.errors import refused
 from lab.aws.core.patches import replaces
+from lab.aws.ec2.state import Life
 
 _FILTER = "moto.ec2.responses.instances:filter_iam_instance_profiles"
 
@@ -46,7 +51,6 @@ def default_subnet(ec2: Any, zone: str | None) -> str:
 
 
 def refuse_image(ec2: Any, image_id: str) -> None:
-    """Raise when the image does not exist, or is not available any more."""
     if image_id.startswith("resolve:ssm:"):
         return
     image = ec2.amis.get(image_id)
@@ -58,7 +62,7 @@ def refuse_image(ec2: Any, image_id: str) -> None:
 
 @replaces(
     _FILTER,
-    expects=("account_id", "partition", "iam_instance_profile_arn", "iam_instance_profile_name"),
+    expects="account_id, partition, iam_instance_profile_arn, iam_instance_profile_name",
     reason="moto answers IAM's NoSuchEntity",
 )
 def instance_profile(
@@ -81,3 +85,19 @@ def refuse_profile(ec2: Any, of_template: dict[str, str]) -> None:
     """Raise when the launch template names a profile that does not exist."""
     if of_template:
         instance_profile(ec2.account_id, ec2.partition, of_template.get("Arn"), of_template.get("Name"))
+
+
+def profile_of(cloud: Cloud, instance_id: str) -> Any:
+    """The instance profile of an instance, moto's record, or None."""
+    association = cloud.backend("ec2").iam_instance_profile_associations.get(instance_id)
+    return association.iam_instance_profile if association is not None else None
+
+
+def issue(cloud: Cloud, instance: Any, life: Life) -> None:
+    """Give the instance credentials of the role in its profile. No-op without a profile, or with credentials."""
+    profile = profile_of(cloud, instance.id)
+    if profile is None or not profile.roles or life.credentials is not None:
+        return
+    life.role_name = profile.roles[0].name
+    arn = f"arn:aws:sts::{cloud.account_id}:assumed-role/{life.role_name}/{instance.id}"
+    life.credentials = new_credentials(cloud, Caller(kind="instance-role", arn=arn, instance_id=instance.id))

@@ -5,8 +5,6 @@ real
 machines, `NoMachines` in unit tests). Guarantees: calls return at once and are safe to repeat. Does not: know AWS.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

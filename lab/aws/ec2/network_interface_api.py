@@ -5,8 +5,6 @@ attachments that `network_interfaces` keeps. Does not: attach or detach.
 Source: EC2 API reference DescribeNetworkInterfaces (filters), ModifyNetworkInterfaceAttribute.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 from moto.core.responses import EmptyResult
@@ -32,7 +30,7 @@ replaces(f"{_ENI}.attachment", expects=PROPERTY, reason="attachments have a stat
 
 @replaces(
     f"{_ENI}.get_filter_value",
-    expects=("self", "filter_name", "method_name"),
+    expects="self, filter_name, method_name",
     reason="moto answers 500 to the attachment filters",
 )
 def get_filter_value(self: Any, filter_name: str, method_name: str | None = None) -> Any:
@@ -47,11 +45,7 @@ def get_filter_value(self: Any, filter_name: str, method_name: str | None = None
     return str(value).lower() if isinstance(value, bool | int) else value
 
 
-@replaces(
-    f"{_RESPONSE}.modify_network_interface_attribute",
-    expects=("self",),
-    reason="moto ignores Attachment.DeleteOnTermination",
-)
+@replaces(f"{_RESPONSE}.modify_network_interface_attribute", reason="moto ignores Attachment.DeleteOnTermination")
 @under_lock
 def modify_network_interface_attribute(self: Any, cloud: Cloud) -> Any:
     """ModifyNetworkInterfaceAttribute with Attachment={AttachmentId, DeleteOnTermination}."""

@@ -7,13 +7,11 @@ Sources: EC2 API reference (AttachNetworkInterface, DetachNetworkInterface, Dele
 EC2 user guide "Elastic network interfaces"; refusals as seen in int128/terraform-aws-nat-instance#57.
 """
 
-from __future__ import annotations
-
-import ipaddress
 from datetime import UTC, datetime
 from typing import Any
 
 from moto.ec2.exceptions import InvalidInstanceIdError
+from moto.ec2.models.instance_types import INSTANCE_TYPES
 from moto.ec2.utils import random_eni_attach_id
 
 from lab.aws.core.cloud import Cloud, under_lock
@@ -23,25 +21,13 @@ from lab.aws.ec2.machines import Nic
 from lab.aws.ec2.state import Attachment, Ec2
 
 _BACKEND = "moto.ec2.models.elastic_network_interfaces:NetworkInterfaceBackend"
-_CREATE_PARAMETERS = (
-    "self",
-    "subnet",
-    "private_ip_address",
-    "private_ip_addresses",
-    "group_ids",
-    "description",
-    "tags",
-    "delete_on_termination",
-    "kwargs",
-)
 
-# Maximum number of network interfaces per type: EC2 user guide, "IP addresses per network interface per instance type".
-MAXIMUM_INTERFACES = {"t3.nano": 2, "t3.micro": 2, "t3.small": 3, "t3.medium": 3, "t3.large": 3, "t3.xlarge": 4}
+# Maximum number of network interfaces per type, as DescribeInstanceTypes of AWS said it (NetworkInfo), kept by moto.
+MAXIMUM_INTERFACES = {name: one["NetworkInfo"]["MaximumNetworkInterfaces"] for name, one in INSTANCE_TYPES.items()}
 _MAXIMUM_OTHERWISE = 15
 
 
 def nic_of(eni: Any, device_index: int) -> Nic:
-    """The interface as a machine sees it."""
     return Nic(
         id=eni.id,
         mac=eni.mac_address,
@@ -53,28 +39,21 @@ def nic_of(eni: Any, device_index: int) -> Nic:
 
 # -------------------------------------------------------------------- creation and deletion
 def reserve_address(subnet: Any, wanted: str | None, holder: Any) -> str:
-    """Reserve `wanted`, or the next free address, in the subnet. AWS keeps the first four addresses and the last."""
+    """Reserve `wanted`, or the next free address, in the subnet. Raises what `subnets` raises."""
     if not wanted:
         address: str = subnet.get_available_subnet_ip(holder)
         return address
-    network = ipaddress.ip_network(subnet.cidr_block)
-    parsed = ipaddress.ip_address(wanted)
-    if parsed not in network:
-        raise refused("InvalidParameterValue", "Address does not fall within the subnet's address range")
-    if int(parsed) - int(network.network_address) < 4 or parsed == network.broadcast_address:
-        raise refused("InvalidParameterValue", "Address is in subnet's reserved address range")
     present = subnet._subnet_ips.get(wanted)
-    if type(present).__name__ == "NetworkInterface":
-        raise refused("InvalidIPAddress.InUse", f"Address {wanted} is in use.")
-    if present is not None:  # an instance or mount target that is making its own interface
-        subnet.del_subnet_ip(wanted)
+    if present is not None and type(present).__name__ != "NetworkInterface":
+        subnet.del_subnet_ip(wanted)  # an instance or mount target that is making its own interface
     subnet.request_ip(wanted, holder)
     return wanted
 
 
 @replaces(
     f"{_BACKEND}.create_network_interface",
-    expects=_CREATE_PARAMETERS,
+    expects="self, subnet, private_ip_address, private_ip_addresses, group_ids, description, tags, "
+    "delete_on_termination, kwargs",
     reason="moto neither reserves nor checks private addresses, so two interfaces can share one",
 )
 @under_lock
@@ -86,6 +65,9 @@ def create_network_interface(
         subnet = self.get_subnet(subnet)
     wanted = private_ip_address[0] if isinstance(private_ip_address, list) and private_ip_address else None
     wanted = wanted or (private_ip_address if isinstance(private_ip_address, str) else None)
+    for group_id in args[1] if len(args) > 1 else kwargs.get("group_ids") or []:
+        if self.get_security_group_from_id(group_id) is None:
+            raise refused("InvalidGroup.NotFound", f"The security group '{group_id}' does not exist")
     address = reserve_address(subnet, wanted, object())
     macs = {eni.mac_address for eni in self.enis.values()}
     eni = original(f"{_BACKEND}.create_network_interface")(self, subnet, address, *args, **kwargs)
@@ -101,15 +83,13 @@ def _next_mac(mac: str) -> str:
 
 
 @replaces(
-    f"{_BACKEND}.delete_network_interface",
-    expects=("self", "eni_id"),
-    reason="moto deletes interfaces that are in use",
+    f"{_BACKEND}.delete_network_interface", expects="self, eni_id", reason="moto deletes interfaces that are in use"
 )
 @under_lock
 def delete_network_interface(self: Any, cloud: Cloud, eni_id: str) -> None:
     """DeleteNetworkInterface: refused while in use; the address is free afterwards."""
     eni = self.get_network_interface(eni_id)
-    if eni_id in Ec2.of(cloud).attachments:
+    if eni_id in Ec2.of(cloud).attachments or eni.requester_managed:
         raise refused("InvalidParameterValue", f"Network interface '{eni_id}' is currently in use.")
     original(f"{_BACKEND}.delete_network_interface")(self, eni_id)
     eni.subnet.del_subnet_ip(eni.private_ip_address)
@@ -118,7 +98,7 @@ def delete_network_interface(self: Any, cloud: Cloud, eni_id: str) -> None:
 # -------------------------------------------------------------------- attach
 @replaces(
     f"{_BACKEND}.attach_network_interface",
-    expects=("self", "eni_id", "instance_id", "device_index"),
+    expects="self, eni_id, instance_id, device_index",
     reason="moto steals attached interfaces, crosses zones and overwrites device indexes",
 )
 @under_lock
@@ -137,11 +117,8 @@ def attach_network_interface(
 
 def refuse_attachment(cloud: Cloud, eni: Any, instance: Any, index: int) -> None:
     """Raise AWS's error when the interface may not go to this instance at this index."""
-    if eni.id in Ec2.of(cloud).attachments:
-        raise refused(
-            "InvalidNetworkInterface.InUse",
-            f"Interface: [{eni.id}] in use.",
-        )
+    if eni.id in Ec2.of(cloud).attachments or eni.requester_managed:
+        raise refused("InvalidNetworkInterface.InUse", f"Interface: [{eni.id}] in use.")
     if instance.state not in ("running", "stopped"):
         raise refused(
             "IncorrectState", f"Instance '{instance.id}' is not 'running' or 'stopped': it is {instance.state}."
@@ -203,7 +180,7 @@ def record_attachment(cloud: Cloud, eni: Any, instance: Any, index: int, *, stat
 
 @replaces(
     "moto.ec2.models.instances:Instance.attach_eni",
-    expects=("self", "eni", "device_index"),
+    expects="self, eni, device_index",
     reason="interfaces given at launch must appear in the same book of attachments",
 )
 @under_lock
@@ -220,7 +197,7 @@ def attach_eni(self: Any, cloud: Cloud, eni: Any, device_index: int) -> str:
 # -------------------------------------------------------------------- detach
 @replaces(
     f"{_BACKEND}.detach_network_interface",
-    expects=("self", "attachment_id"),
+    expects="self, attachment_id",
     reason="moto detaches at once and detaches the primary interface",
 )
 @under_lock

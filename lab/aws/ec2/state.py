@@ -4,12 +4,10 @@ For: the modules of this room, and `autoscaling`, which looks at `lives`. Guaran
 cloud's lock, the machines outside of it. Does not: decide anything.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 from typing import Any
 
-from lab.aws.core.cloud import DEFAULT_ACCOUNT, Cloud
+from lab.aws.core.cloud import DEFAULT_ACCOUNT, Cloud, Room
 from lab.aws.core.credentials import RoleCredentials
 from lab.aws.ec2.machines import Machines, NoMachines
 
@@ -50,17 +48,10 @@ class Attachment:
 
 
 @dataclass
-class Ec2:
-    """EC2 of one cloud."""
-
+class Ec2(Room):
     machines: Machines = field(default_factory=NoMachines)
     lives: dict[str, Life] = field(default_factory=dict)  # by instance id
     attachments: dict[str, Attachment] = field(default_factory=dict)  # by network interface id
-
-    @classmethod
-    def of(cls, cloud: Cloud) -> Ec2:
-        """The object that this cloud keeps."""
-        return cloud.room(cls, cls)
 
 
 def observe_machines(cloud: Cloud) -> None:

@@ -5,16 +5,13 @@ copy taken under the lock at one moment and never changes; times are seconds of 
 Does not: change AWS; the API does.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.aws.core.cloud import Cloud
 from lab.aws.core.credentials import RoleCredentials
-from lab.aws.ec2.instance_credentials import instance_profile, issue
-from lab.aws.ec2.instance_status import status_check
+from lab.aws.ec2.launch_rules import issue, profile_of
 from lab.aws.ec2.state import Ec2
 
 
@@ -33,22 +30,18 @@ class NetworkInterfaceView:
     attachment_id: str
     instance_id: str
     device_index: int | None
-    delete_on_termination: bool
     tags: dict[str, str] = field(default_factory=dict)
     metadata_lag_s: float = 0.0  # this attachment's, until IMDS shows it in full
 
 
 @dataclass(frozen=True, kw_only=True)
 class InstanceView:
-    """An instance as EC2 knows it."""
-
     id: str
     image_id: str
     instance_type: str
     zone: str
     region: str
     state: str  # pending | running | shutting-down | terminated | stopping | stopped
-    state_reason: str
     address: str  # primary private address; "" once terminated
     hostname: str  # e.g. ip-10-0-0-5
     subnet_id: str
@@ -58,7 +51,6 @@ class InstanceView:
     tags: dict[str, str]
     user_data: str  # decoded text; "" when none
     launched_at: float
-    status_check: str  # not-applicable | initializing | ok | impaired
     http_tokens: str  # required | optional
     instance_metadata_tags: str  # enabled | disabled
     role_name: str  # "" without an instance profile
@@ -78,7 +70,6 @@ class SubnetView:
 
 
 def tags_of(record: Any) -> dict[str, str]:
-    """The tags of moto's record of an EC2 resource."""
     return {tag["key"]: tag["value"] for tag in record.get_tags()}
 
 
@@ -94,7 +85,6 @@ class Ec2Queries:
             return [_instance(self.cloud, one) for reservation in reservations for one in reservation.instances]
 
     def instance(self, instance_id: str) -> InstanceView | None:
-        """One instance, or None."""
         with self.cloud.lock:
             found = self.cloud.backend("ec2").get_instance_by_id(instance_id)
             return None if found is None else _instance(self.cloud, found)
@@ -104,7 +94,6 @@ class Ec2Queries:
         return next((view for view in self.instances() if view.address == ip), None)
 
     def network_interfaces(self) -> list[NetworkInterfaceView]:
-        """All network interfaces, primary ones included."""
         with self.cloud.lock:
             return [_network_interface(self.cloud, eni) for eni in self.cloud.backend("ec2").enis.values()]
 
@@ -132,7 +121,7 @@ class Ec2Queries:
 
 def _instance(cloud: Cloud, record: Any) -> InstanceView:
     nics = {index: _network_interface(cloud, eni) for index, eni in sorted(record.nics.items())}
-    profile = instance_profile(cloud, record.id)
+    profile = profile_of(cloud, record.id)
     life = Ec2.of(cloud).lives.get(record.id)
     if life is not None:
         issue(cloud, record, life)
@@ -143,7 +132,6 @@ def _instance(cloud: Cloud, record: Any) -> InstanceView:
         zone=record.placement.zone,
         region=cloud.region,
         state=record.state,
-        state_reason=record.state_reason.message,
         address=record.private_ip or "",
         hostname=(record.private_dns_name or "").split(".")[0],
         subnet_id=record.subnet_id or "",
@@ -153,7 +141,6 @@ def _instance(cloud: Cloud, record: Any) -> InstanceView:
         tags=tags_of(record),
         user_data=record.user_data.decode() if record.user_data is not None else "",
         launched_at=record.launch_time.timestamp(),
-        status_check=status_check(cloud, record),
         http_tokens=record.metadata_options.http_tokens,
         instance_metadata_tags=record.metadata_options.instance_metadata_tags,
         role_name=life.role_name if life is not None else "",
@@ -176,7 +163,6 @@ def _network_interface(cloud: Cloud, eni: Any) -> NetworkInterfaceView:
         attachment_id=held.attachment_id if held is not None else "",
         instance_id=held.instance_id if held is not None else "",
         device_index=held.device_index if held is not None else None,
-        delete_on_termination=held.delete_on_termination if held is not None else False,
         tags=tags_of(eni),
         metadata_lag_s=held.metadata_lag_s if held is not None else 0.0,
     )

@@ -4,8 +4,6 @@ For: the lab's file server and DNS. Guarantees: a view is a copy taken under the
 Does not: change AWS; the API does.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,7 +40,6 @@ class EfsQueries:
     cloud: Cloud
 
     def mount_targets(self) -> list[MountTargetView]:
-        """All mount targets."""
         with self.cloud.lock:
             return [
                 MountTargetView(

@@ -7,8 +7,6 @@ Sources: EC2 API reference "Error codes" (RequestLimitExceeded, UnauthorizedOper
 "Throttling for Amazon Route 53 API requests".
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 KINDS = ("throttled", "denied", "unavailable", "internal-error")

@@ -7,8 +7,6 @@ For: chaos runs in other processes and on other machines of the lab:
 Guarantees: a fault that makes no sense is refused with 400 and the reason. Does not: ask who you are.
 """
 
-from __future__ import annotations
-
 import json
 from typing import Any
 

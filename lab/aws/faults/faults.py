@@ -3,8 +3,9 @@
 For: tests, chaos runs and the demo say `control_plane.faults.add(...)`, over HTTP `POST /_lab/faults`
 (`endpoint`); ready-made ones are in `presets`. The same book serves `strict_mock_aws`.
 Guarantees: a fault hits only calls that match all it says, at most `count` of them, only inside its time window; of
-several that match, the oldest one applies; `clear` also releases calls that a fault is holding back.
-Does not: touch a machine's network (`lab.hardware.network_cuts` does), or the answers of IMDS and DNS.
+several that match, the oldest one applies; each hit is counted and told as an event; `clear` also releases calls that a
+fault is holding back. Does not: delay or hang up, which each door does in its own way; touch a machine's network
+(`lab.hardware.network_cuts` does), or the answers of IMDS and DNS.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from lab.aws.core.cloud import Cloud
-from lab.aws.faults.codes import KINDS
+from lab.aws.faults.codes import KINDS, Refusal, words
 
 _SERVICES = {"efs": "elasticfilesystem", "monitoring": "cloudwatch"}
 
@@ -177,3 +178,19 @@ class Faults:
         now = self._now()
         with self._lock:
             return next((fault for fault in self._faults if fault.takes(call, now)), None)
+
+
+def strike(cloud: Cloud, call: ApiCall) -> Fault | None:
+    """The fault that hits this call, counted and told as an event, or None."""
+    fault = Faults.of(cloud).take(call)
+    if fault is not None:
+        who = f" from {call.caller}" if call.caller else ""
+        cloud.event("fault", f"{call.service}:{call.action}", f"{fault.outcome}{who}")
+    return fault
+
+
+def refusal(fault: Fault, call: ApiCall) -> Refusal | None:
+    """The error answer that a fault gives, or None when it gives none."""
+    if fault.kind:
+        return words(fault.kind, call.service, call.action, call.caller)
+    return Refusal(fault.code, fault.status, fault.message) if fault.code else None

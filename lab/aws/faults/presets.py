@@ -5,8 +5,6 @@ Guarantees: every preset says what it means in one sentence, and takes any field
 Does not: cut machines from the network or from EFS; that is the network's (`lab.hardware.network_cuts`).
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -4,9 +4,7 @@ For: `lab.play`, the metadata service, the DNS server, tests. Guarantees: `stop`
 happened; only one control plane runs in a process. Does not: run machines; `Machines` does.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from typing import Self
 
@@ -14,7 +12,6 @@ from moto.core.base_backend import BackendDict
 
 from lab.aws.account.queries import CloudQueries
 from lab.aws.account.rules import in_force
-from lab.aws.autoscaling.state import AutoScaling
 from lab.aws.cloudformation.state import CloudFormation
 from lab.aws.core.clockwork import ManualClock, SteadyClock, Ticker, advance
 from lab.aws.core.cloud import Cloud
@@ -23,14 +20,15 @@ from lab.aws.ec2.machines import Machines
 from lab.aws.ec2.state import Ec2
 from lab.aws.http.server import Application, HttpServer
 
+REGION = "us-east-1"
+
 
 class ControlPlane(CloudQueries):
     """EC2, Auto Scaling, Route 53, EFS, SSM, SNS, IAM and CloudFormation over HTTP at `endpoint_url`.
 
-    `zones` are the zones in the order in which groups with equal zones are served; empty for AWS's order. With a
-    `ManualClock` nothing happens by itself: call `advance`. `seed` fixes the delays that are drawn. Raises OSError when
-    the address or port is not free, RulesDoNotFit when another moto is installed, RuntimeError when another control
-    plane runs in this process.
+    With a `ManualClock` nothing happens by itself: call `advance`. `seed` fixes the delays that are drawn.
+    Raises OSError when the address or port is not free, RulesDoNotFit when another moto is installed, RuntimeError when
+    another control plane runs in this process.
     """
 
     def __init__(
@@ -40,16 +38,13 @@ class ControlPlane(CloudQueries):
         *,
         address: str = "169.254.169.252",
         port: int = 4566,
-        region: str = "us-east-1",
-        zones: Sequence[str] = (),
         clock: Callable[[], float] | None = None,
         seed: int = 1,
     ) -> None:
         self._address, self._wanted_port = address, port
         self._clock = clock or SteadyClock()
-        super().__init__(Cloud(timing=timing, now=self._clock, region=region, seed=seed))
+        super().__init__(Cloud(timing=timing, now=self._clock, region=REGION, seed=seed))
         Ec2.of(self.cloud).machines = machines
-        AutoScaling.of(self.cloud).places.preferred = tuple(zones)
         self._application = Application(self.cloud)
         self._running = ExitStack()
 

@@ -6,8 +6,6 @@ moto or in the lab is kept with its traceback and answered as an error that SDKs
 Does not: check signatures. Source for error documents: AWS query, EC2, REST-XML and JSON 1.1 protocols.
 """
 
-from __future__ import annotations
-
 import io
 import json
 import os
@@ -23,15 +21,14 @@ from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoReque
 from werkzeug.serving import make_server
 
 from lab.aws.calls import admission
-from lab.aws.calls.error_documents import error_document
 from lab.aws.calls.recording import recording
+from lab.aws.calls.request import ApiRequest
 from lab.aws.cloudformation.custom_resources import RESPONSE_PATH
 from lab.aws.cloudformation.state import CloudFormation
 from lab.aws.core.cloud import Cloud
 from lab.aws.faults.codes import Refusal
 from lab.aws.faults.endpoint import FAULTS_PATH, answer_faults
-from lab.aws.faults.faults import ApiCall, Fault, Faults
-from lab.aws.faults.strike import refusal, strike
+from lab.aws.faults.faults import ApiCall, Fault, Faults, refusal, strike
 
 _Environ = dict[str, Any]
 _StartResponse = Callable[..., Any]
@@ -66,15 +63,16 @@ def _moto() -> Any:
 
 
 class Application:
-    """The WSGI application."""
-
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self._moto = _moto()
 
     def __call__(self, environ: _Environ, start_response: _StartResponse) -> Iterable[bytes]:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        body = environ["wsgi.input"].read(length) if length else b""
+        length = environ.get("CONTENT_LENGTH") or "0"
+        if not length.isdecimal():
+            text = f"Content-Length must be a number of bytes: {length}"
+            return _answer(start_response, "400 BAD REQUEST", "text/plain", text.encode())
+        body = environ["wsgi.input"].read(int(length)) if int(length) else b""
         environ["wsgi.input"] = io.BytesIO(body)
         path = environ.get("PATH_INFO", "")
         if path.startswith(RESPONSE_PATH):
@@ -85,13 +83,15 @@ class Application:
             return _answer(start_response, status, "application/json", json.dumps(document).encode())
         method, url, headers = _line_and_headers(environ)
         with recording(self._cloud, method, url, headers, body) as answer:
-            call = admission.identify(self._cloud, answer.request, url, body)
-            return answer.overhear(self._attend(environ, answer.listen(start_response), call))
+            return answer.overhear(self._attend(environ, answer.listen(start_response), answer.request, url, body))
 
-    def _attend(self, environ: _Environ, start_response: _StartResponse, call: ApiCall) -> Iterable[bytes]:
-        refused = admission.limit(self._cloud, call)
+    def _attend(
+        self, environ: _Environ, start_response: _StartResponse, request: ApiRequest, url: str, body: bytes
+    ) -> Iterable[bytes]:
+        call = admission.identify(self._cloud, request, url, body)
+        refused = admission.refused(self._cloud, request, call)
         if refused is not None:
-            return _refuse(environ, start_response, call, refused)
+            return _refuse(environ, start_response, call.service, refused)
         fault = strike(self._cloud, call)
         if fault is not None:
             answer = self._suffer(fault, call, environ, start_response)
@@ -109,7 +109,7 @@ class Application:
         if fault.lose_answer or fault.drop:
             raise ConnectionLost
         refused = refusal(fault, call)
-        return None if refused is None else _refuse(environ, start_response, call, refused)
+        return None if refused is None else _refuse(environ, start_response, call.service, refused)
 
     def _serve(self, environ: _Environ, start_response: _StartResponse, service: str) -> Iterable[bytes]:
         try:
@@ -119,16 +119,12 @@ class Application:
                 return list(self._moto(environ, start_response))
         except NotImplementedError as error:
             self._cloud.note_error(f"{service}: {error}")
-            return error_answer(environ, start_response, service, "NotModelledByTheLab", str(error), 400)
+            return _refuse(environ, start_response, service, Refusal("NotModelledByTheLab", 400, str(error)))
         except Exception as error:
             self._cloud.note_error(traceback.format_exc())
             self._cloud.event("error", service, f"{type(error).__name__}: {error}")
             text = f"the lab failed: {type(error).__name__}: {error}; see control_plane.errors"
-            return error_answer(environ, start_response, service, "LabFailure", text, 400)
-
-
-def _refuse(environ: _Environ, start_response: _StartResponse, call: ApiCall, refused: Refusal) -> list[bytes]:
-    return error_answer(environ, start_response, call.service, refused.code, refused.message, refused.status)
+            return _refuse(environ, start_response, service, Refusal("LabFailure", 400, text))
 
 
 def _line_and_headers(environ: _Environ) -> tuple[str, str, dict[str, str]]:
@@ -143,12 +139,11 @@ def _answer(start_response: _StartResponse, status: str, content_type: str, body
     return [body]
 
 
-def error_answer(
-    environ: _Environ, start_response: _StartResponse, service: str, code: str, message: str, status: int
-) -> list[bytes]:
+def _refuse(environ: _Environ, start_response: _StartResponse, service: str, refused: Refusal) -> list[bytes]:
     """An error document in the protocol of the service."""
-    headers, body = error_document(service, code, message, is_json=bool(environ.get("HTTP_X_AMZ_TARGET")))
-    status_line = f"{status} {'ERROR' if status >= 500 else 'BAD REQUEST'}"
+    is_json = bool(environ.get("HTTP_X_AMZ_TARGET"))
+    headers, body = admission.error_document(service, refused.code, refused.message, is_json=is_json)
+    status_line = f"{refused.status} {'ERROR' if refused.status >= 500 else 'BAD REQUEST'}"
     start_response(status_line, [*headers.items(), ("Content-Length", str(len(body)))])
     return [body]
 
@@ -173,7 +168,6 @@ class HttpServer:
         )
 
     def start(self) -> None:
-        """Begin to answer."""
         self._thread.start()
 
     def stop(self) -> None:

@@ -5,8 +5,6 @@ boto3 sees is what it would see on a wire: an error document, or a closed connec
 passes on the test's own clock, at once. Does not: exist over HTTP; there the server is the door.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -16,34 +14,25 @@ from botocore.exceptions import ConnectionClosedError
 from moto.core.botocore_stubber import MockRawResponse
 
 from lab.aws.calls import admission
-from lab.aws.calls.error_documents import error_document
 from lab.aws.calls.recording import recording
 from lab.aws.calls.request import read_request
-from lab.aws.core.cloud import Cloud, current
+from lab.aws.core.cloud import Room, current
 from lab.aws.core.patches import original, replaces
 from lab.aws.faults.codes import Refusal
-from lab.aws.faults.faults import ApiCall
-from lab.aws.faults.strike import refusal, strike
+from lab.aws.faults.faults import ApiCall, refusal, strike
 
 _STUBBER = "moto.core.botocore_stubber:BotocoreStubber"
 
 
 @dataclass
-class Waits:
+class Waits(Room):
     """How a delay passes in process: the test's clock moves, nothing sleeps."""
 
     pass_time: Callable[[float], None] = lambda _seconds: None
 
-    @classmethod
-    def of(cls, cloud: Cloud) -> Waits:
-        """The object that this cloud keeps."""
-        return cloud.room(cls, cls)
-
 
 @replaces(
-    f"{_STUBBER}.__call__",
-    expects=("self", "event_name", "request", "kwargs"),
-    reason="in-process calls must meet faults too",
+    f"{_STUBBER}.__call__", expects="self, event_name, request, kwargs", reason="in-process calls must meet faults too"
 )
 def answer(self: Any, event_name: str, request: Any, **kwargs: Any) -> Any:
     """What botocore's before-send event gets: moto's answer, or what a limit or a fault makes of it."""
@@ -51,8 +40,9 @@ def answer(self: Any, event_name: str, request: Any, **kwargs: Any) -> Any:
         return None
     cloud = current()
     headers, body = _headers_and_body(request)
-    call = admission.identify(cloud, read_request(request.method, request.url, headers, body), request.url, body)
-    refused = admission.limit(cloud, call)
+    asked = read_request(request.method, request.url, headers, body)
+    call = admission.identify(cloud, asked, request.url, body)
+    refused = admission.refused(cloud, asked, call)
     if refused is not None:
         return _refuse(request, headers, call, refused)
     fault = strike(cloud, call)
@@ -76,13 +66,11 @@ def _headers_and_body(request: Any) -> tuple[dict[str, str], bytes]:
 
 def _refuse(request: Any, headers: dict[str, str], call: ApiCall, refused: Refusal) -> Any:
     is_json = "x-amz-target" in {name.lower() for name in headers}
-    shown, body = error_document(call.service, refused.code, refused.message, is_json=is_json)
+    shown, body = admission.error_document(call.service, refused.code, refused.message, is_json=is_json)
     return AWSResponse(request.url, refused.status, shown, MockRawResponse(body))
 
 
-@replaces(
-    f"{_STUBBER}.process_request", expects=("self", "request"), reason="in-process calls belong into the call log"
-)
+@replaces(f"{_STUBBER}.process_request", expects="self, request", reason="in-process calls belong into the call log")
 def process_request(self: Any, request: Any) -> Any:
     """moto's in-process answer, recorded in the call log."""
     headers, body = _headers_and_body(request)

@@ -11,16 +11,13 @@ unless `timing` has them. Does not: deploy templates or run machines (`ControlPl
             yield aws
 """
 
-from __future__ import annotations
-
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from moto import mock_aws
 
 from lab.aws.account.queries import CloudQueries
-from lab.aws.account.rules import in_force
+from lab.aws.account.rules import environment, in_force
 from lab.aws.core.clockwork import ManualClock, advance, tick
 from lab.aws.core.cloud import Cloud
 from lab.aws.core.timing import BY_HAND, INSTANT, Timing
@@ -38,7 +35,6 @@ class StrictAws(CloudQueries):
         Waits.of(cloud).pass_time = self.advance
 
     def advance(self, seconds: float) -> None:
-        """Let time pass for AWS."""
         advance(self.cloud, self._clock, seconds)
 
     def settle(self) -> None:
@@ -66,13 +62,5 @@ def strict_mock_aws(
     clock = ManualClock()
     cloud = Cloud(timing=INSTANT if instant else timing, now=clock, region=region, instant=instant)
     Ec2.of(cloud).machines = machines or NoMachines()
-    before = os.environ.get("AWS_DEFAULT_REGION")
-    os.environ["AWS_DEFAULT_REGION"] = region
-    try:
-        with in_force(cloud), mock_aws():
-            yield StrictAws(cloud, clock)
-    finally:
-        if before is None:
-            del os.environ["AWS_DEFAULT_REGION"]
-        else:
-            os.environ["AWS_DEFAULT_REGION"] = before
+    with environment("AWS_DEFAULT_REGION", region), in_force(cloud), mock_aws():
+        yield StrictAws(cloud, clock)

@@ -2,12 +2,10 @@
 
 For: the agent's compare-and-swap and the record's custom resource. Guarantees: batches are atomic and serialised;
 records made by CloudFormation and by the API are the same; change ids are unique and tell the truth.
-Does not: limit the request rate (`limits`) or host public resolvers. DNS answers come from `hosted_zone_records`, at
-once.
+Does not: limit the request rate (`state.Limits`) or host public resolvers. DNS answers come from `hosted_zone_records`,
+at once.
 Sources: see `record_rules`; GetChange: Route 53 API reference.
 """
-
-from __future__ import annotations
 
 import secrets
 import string
@@ -24,6 +22,20 @@ from lab.aws.route53.state import Change, Route53
 _BACKEND = "moto.route53.models:Route53Backend"
 _RESPONSE = "moto.route53.responses:Route53"
 _LETTERS = string.ascii_uppercase + string.digits
+_FIELDS = {  # the API's name of each part of a record set, and moto's
+    "Name": "name",
+    "Type": "type",
+    "TTL": "ttl",
+    "ResourceRecords": "records",
+    "SetIdentifier": "set_identifier",
+    "AliasTarget": "alias_target",
+    "Weight": "weight",
+    "Region": "region",
+    "Failover": "failover",
+    "HealthCheckId": "health_check_id",
+    "MultiValueAnswer": "multi_value_answer",
+    "GeoLocation": "geo_location",
+}
 
 
 def submit_changes(cloud: Cloud, zone_id: str, changes: list[dict[str, Any]]) -> Change:
@@ -55,32 +67,8 @@ def new_change(cloud: Cloud) -> Change:
 
 def records_of(zone: Any) -> dict[RecordKey, Record]:
     """The zone's records, whoever made them."""
-    found = {}
-    for rrset in zone.rrsets:
-        record = record_from(
-            {
-                "Name": rrset.name,
-                "Type": rrset.type,
-                "TTL": rrset.ttl,
-                "ResourceRecords": rrset.records,
-                "SetIdentifier": rrset.set_identifier,
-                **_extras(rrset),
-            }
-        )
-        found[record.key] = record
-    return found
-
-
-def _extras(rrset: Any) -> dict[str, Any]:
-    return {
-        "AliasTarget": rrset.alias_target,
-        "Weight": rrset.weight,
-        "Region": rrset.region,
-        "Failover": rrset.failover,
-        "HealthCheckId": rrset.health_check_id,
-        "MultiValueAnswer": rrset.multi_value_answer,
-        "GeoLocation": rrset.geo_location,
-    }
+    shown = ({name: getattr(rrset, attribute) for name, attribute in _FIELDS.items()} for rrset in zone.rrsets)
+    return {record.key: record for record in map(record_from, shown)}
 
 
 def _write(zone: Any, after: dict[RecordKey, Record]) -> None:
@@ -96,6 +84,7 @@ def _write(zone: Any, after: dict[RecordKey, Record]) -> None:
             "TTL": record.ttl,
             "ResourceRecords": list(record.values),
             "SetIdentifier": key.set_identifier or None,
+            **dict(record.rest),
         }
         zone.add_rrset({name: value for name, value in document.items() if value is not None})
 
@@ -106,29 +95,27 @@ def _key_of(rrset: Any) -> RecordKey:
 
 @replaces(
     f"{_BACKEND}.change_resource_record_sets",
-    expects=("self", "zoneid", "change_list"),
+    expects="self, zoneid, change_list",
     reason="moto accepts duplicates, bad values and clashes, and batches are not atomic",
 )
 @under_lock
 def change_resource_record_sets(_self: Any, cloud: Cloud, zoneid: str, change_list: list[dict[str, Any]]) -> Change:
-    """ChangeResourceRecordSets on the backend."""
     return submit_changes(cloud, zoneid, change_list)
 
 
-@replaces(
-    f"{_RESPONSE}.change_resource_record_sets",
-    expects=("self",),
-    reason="moto's change ids are all the same and INSYNC",
-)
+@replaces(f"{_RESPONSE}.change_resource_record_sets", reason="moto's change ids are all the same and INSYNC")
 def change_resource_record_sets_response(self: Any) -> Any:
-    """ChangeResourceRecordSets."""
     cloud = current()
     changes = self._get_param("ChangeBatch.Changes") or []
     if not changes:
         raise record_refused(
             "InvalidInput", "1 validation error detected: 'changeBatch.changes' must have at least 1 element"
         )
-    if sum(len(change["ResourceRecordSet"].get("ResourceRecords") or []) for change in changes) > 1000:
+    weights = {"UPSERT": 2}  # an UPSERT counts twice
+    counted = (
+        len(one["ResourceRecordSet"].get("ResourceRecords") or []) * weights.get(one["Action"], 1) for one in changes
+    )
+    if sum(counted) > 1000:
         raise record_refused("InvalidChangeBatch", "[Number of records limit of 1000 exceeded.]")
     zone_id = self._get_param("HostedZoneId").rpartition("/")[2]
     with cloud.call():
@@ -138,11 +125,12 @@ def change_resource_record_sets_response(self: Any) -> Any:
                 "The request was rejected because Route 53 was still processing a prior request.",
             )
         change = self.backend.change_resource_record_sets(zone_id, changes)
+        change.comment = self._get_param("ChangeBatch.Comment")
         Route53.of(cloud).busy_zones[zone_id] = cloud.now() + cloud.timing.change_busy_s
     return ActionResult({"ChangeInfo": change.describe(cloud.now())})
 
 
-@replaces(f"{_RESPONSE}.get_change", expects=("self",), reason="moto says INSYNC to every id")
+@replaces(f"{_RESPONSE}.get_change", reason="moto says INSYNC to every id")
 def get_change(self: Any) -> Any:
     """GetChange: PENDING, later INSYNC; NoSuchChange for an id that was never given out."""
     cloud = current()
@@ -155,21 +143,19 @@ def get_change(self: Any) -> Any:
 
 @replaces(
     f"{_BACKEND}.create_hosted_zone",
-    expects=(
-        "self",
-        "name",
-        "private_zone",
-        "caller_reference",
-        "vpcid",
-        "vpcregion",
-        "comment",
-        "delegation_set_id",
-    ),
+    expects="self, name, private_zone, caller_reference, vpcid, vpcregion, comment, delegation_set_id",
     reason="moto writes the SOA value as a Python dictionary",
 )
 @under_lock
 def create_hosted_zone(self: Any, _cloud: Cloud, name: str, private_zone: Any, *args: Any, **kwargs: Any) -> Any:
-    """CreateHostedZone: lower-case name, readable SOA."""
+    """CreateHostedZone: lower-case name, readable SOA; once for a caller reference, and for a VPC and name."""
+    reference, vpc_id = kwargs.get("caller_reference"), kwargs.get("vpcid")
+    for other in self.zones.values():
+        if reference and other.caller_reference == reference:
+            raise record_refused("HostedZoneAlreadyExists", f"A hosted zone has been created with {reference} already.")
+        if vpc_id and other.name == name.lower() and vpc_id in [vpc["vpc_id"] for vpc in other.vpcs]:
+            text = f"The VPC {vpc_id} has already been associated with the hosted zone {other.resource_id}"
+            raise record_refused("ConflictingDomainExists", f"{text} with the same domain name.")
     zone = original(f"{_BACKEND}.create_hosted_zone")(self, name.lower(), private_zone, *args, **kwargs)
     for rrset in zone.rrsets:
         rrset.records = [value["Value"] if isinstance(value, dict) else value for value in rrset.records]

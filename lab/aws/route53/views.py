@@ -4,8 +4,6 @@ For: the lab's DNS server and checkers. Guarantees: a view is a copy taken under
 changes. Does not: change AWS; the API does.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from lab.aws.core.cloud import Cloud
@@ -31,7 +29,6 @@ class Route53Queries:
     cloud: Cloud
 
     def hosted_zone_records(self) -> list[RecordView]:
-        """All records of all zones."""
         with self.cloud.lock:
             return [
                 RecordView(

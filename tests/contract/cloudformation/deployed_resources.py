@@ -4,8 +4,6 @@ For: test_cdk_cli. Guarantees: an id that the stack made is replaced by its logi
 a placeholder; nothing else is left out but what a running instance changes. User data is compared as text.
 """
 
-from __future__ import annotations
-
 import base64
 import json
 import re
@@ -30,8 +28,8 @@ def described(client: Callable[[str], Any], stack: str) -> dict[str, Any]:
     names = {one["PhysicalResourceId"]: f"<{one['LogicalResourceId']}>" for one in made}
     names[resources[0]["StackId"]] = "<stack>"
     found = {
-        name: read(client, [one["PhysicalResourceId"] for one in resources if one["ResourceType"] == kind])
-        for name, (kind, read) in _READERS.items()
+        name: [read(client(service), one["PhysicalResourceId"]) for one in resources if one["ResourceType"] == kind]
+        for name, (kind, service, read) in _READERS.items()
     }
     text = json.dumps(_settled(found), default=str, sort_keys=True)
     for physical in sorted(names, key=len, reverse=True):
@@ -57,107 +55,80 @@ def _in_order(value: Any) -> Any:
     return value
 
 
-Client = Callable[[str], Any]
+def _interface(ec2: Any, one: str) -> Any:
+    (found,) = ec2.describe_network_interfaces(NetworkInterfaceIds=[one])["NetworkInterfaces"]
+    return {key: value for key, value in found.items() if key not in _CHANGED_BY_THE_INSTANCE}
 
 
-def _group(client: Client, ids: list[str]) -> Any:
-    return client("autoscaling").describe_auto_scaling_groups(AutoScalingGroupNames=ids)["AutoScalingGroups"]
+def _launch_template(ec2: Any, one: str) -> Any:
+    versions = ec2.describe_launch_template_versions(LaunchTemplateId=one)["LaunchTemplateVersions"]
+    return [ec2.describe_launch_templates(LaunchTemplateIds=[one])["LaunchTemplates"], versions]
 
 
-def _hooks(client: Client, ids: list[str]) -> Any:
-    return [client("autoscaling").describe_lifecycle_hooks(AutoScalingGroupName=one)["LifecycleHooks"] for one in ids]
-
-
-def _notifications(client: Client, ids: list[str]) -> Any:
-    found = client("autoscaling").describe_notification_configurations(AutoScalingGroupNames=ids)
-    return found["NotificationConfigurations"]
-
-
-def _launch_templates(client: Client, ids: list[str]) -> Any:
-    ec2 = client("ec2")
-    versions = [ec2.describe_launch_template_versions(LaunchTemplateId=one)["LaunchTemplateVersions"] for one in ids]
-    return [ec2.describe_launch_templates(LaunchTemplateIds=ids)["LaunchTemplates"], versions]
-
-
-def _interfaces(client: Client, ids: list[str]) -> Any:
-    found = client("ec2").describe_network_interfaces(NetworkInterfaceIds=ids)["NetworkInterfaces"]
-    return [{key: value for key, value in one.items() if key not in _CHANGED_BY_THE_INSTANCE} for one in found]
-
-
-def _security_groups(client: Client, ids: list[str]) -> Any:
-    return client("ec2").describe_security_groups(GroupIds=ids)["SecurityGroups"]
-
-
-def _subnets(client: Client, ids: list[str]) -> Any:
-    return client("ec2").describe_subnets(SubnetIds=ids)["Subnets"]
-
-
-def _file_systems(client: Client, ids: list[str]) -> Any:
-    efs = client("efs")
+def _file_system(efs: Any, one: str) -> Any:
     return [
-        [
-            efs.describe_file_systems(FileSystemId=one)["FileSystems"],
-            json.loads(efs.describe_file_system_policy(FileSystemId=one)["Policy"]),
-            efs.describe_backup_policy(FileSystemId=one)["BackupPolicy"],
-            efs.describe_mount_targets(FileSystemId=one)["MountTargets"],
-            efs.describe_access_points(FileSystemId=one)["AccessPoints"],
-        ]
-        for one in ids
+        efs.describe_file_systems(FileSystemId=one)["FileSystems"],
+        json.loads(efs.describe_file_system_policy(FileSystemId=one)["Policy"]),
+        efs.describe_backup_policy(FileSystemId=one)["BackupPolicy"],
+        efs.describe_mount_targets(FileSystemId=one)["MountTargets"],
+        efs.describe_access_points(FileSystemId=one)["AccessPoints"],
     ]
 
 
-def _zones(client: Client, ids: list[str]) -> Any:
-    route53 = client("route53")
-    return [
-        [route53.get_hosted_zone(Id=one), route53.list_resource_record_sets(HostedZoneId=one)["ResourceRecordSets"]]
-        for one in ids
-    ]
+def _zone(route53: Any, one: str) -> Any:
+    records = route53.list_resource_record_sets(HostedZoneId=one)["ResourceRecordSets"]
+    return [route53.get_hosted_zone(Id=one), records]
 
 
-def _roles(client: Client, ids: list[str]) -> Any:
-    iam = client("iam")
-    return [
-        [
-            iam.get_role(RoleName=one)["Role"],
-            [
-                [policy, iam.get_role_policy(RoleName=one, PolicyName=policy)["PolicyDocument"]]
-                for policy in iam.list_role_policies(RoleName=one)["PolicyNames"]
-            ],
-            iam.list_attached_role_policies(RoleName=one)["AttachedPolicies"],
-        ]
-        for one in ids
-    ]
+def _role(iam: Any, one: str) -> Any:
+    names = iam.list_role_policies(RoleName=one)["PolicyNames"]
+    policies = [[name, iam.get_role_policy(RoleName=one, PolicyName=name)["PolicyDocument"]] for name in names]
+    attached = iam.list_attached_role_policies(RoleName=one)["AttachedPolicies"]
+    return [iam.get_role(RoleName=one)["Role"], policies, attached]
 
 
-def _topics(client: Client, ids: list[str]) -> Any:
-    sns = client("sns")
-    return [
-        [sns.get_topic_attributes(TopicArn=one)["Attributes"], sns.list_tags_for_resource(ResourceArn=one)["Tags"]]
-        for one in ids
-    ]
+def _topic(sns: Any, one: str) -> Any:
+    tags = sns.list_tags_for_resource(ResourceArn=one)["Tags"]
+    return [sns.get_topic_attributes(TopicArn=one)["Attributes"], tags]
 
 
-def _log_groups(client: Client, ids: list[str]) -> Any:
-    return [client("logs").describe_log_groups(logGroupNamePrefix=one)["logGroups"] for one in ids]
+def _answer(operation: str, parameter: str, key: str) -> Callable[[Any, str], Any]:
+    """What one call answers about an id below `key`; a parameter in the plural takes a list."""
+
+    def ask(client: Any, one: str) -> Any:
+        found = getattr(client, operation)(**{parameter: [one] if parameter.endswith("s") else one})[key]
+        assert found, f"{operation} tells nothing of {one}"
+        return found
+
+    return ask
 
 
-def _parameters(client: Client, ids: list[str]) -> Any:
-    return client("ssm").get_parameters(Names=ids)["Parameters"]
-
-
-# By what is compared: the type of the stack's resources that it is asked about, and how.
-_READERS: dict[str, tuple[str, Callable[[Client, list[str]], Any]]] = {
-    "group": ("AWS::AutoScaling::AutoScalingGroup", _group),
-    "hooks": ("AWS::AutoScaling::AutoScalingGroup", _hooks),
-    "notifications": ("AWS::AutoScaling::AutoScalingGroup", _notifications),
-    "launch templates": ("AWS::EC2::LaunchTemplate", _launch_templates),
-    "network interfaces": ("AWS::EC2::NetworkInterface", _interfaces),
-    "security groups": ("AWS::EC2::SecurityGroup", _security_groups),
-    "subnets": ("AWS::EC2::Subnet", _subnets),
-    "file systems": ("AWS::EFS::FileSystem", _file_systems),
-    "zones": ("AWS::Route53::HostedZone", _zones),
-    "roles": ("AWS::IAM::Role", _roles),
-    "topics": ("AWS::SNS::Topic", _topics),
-    "log groups": ("AWS::Logs::LogGroup", _log_groups),
-    "parameters": ("AWS::SSM::Parameter", _parameters),
+# By what is compared: the type of the stack's resources that it is asked about, whom, and how.
+_GROUP = "AWS::AutoScaling::AutoScalingGroup"
+_READERS: dict[str, tuple[str, str, Callable[[Any, str], Any]]] = {
+    "group": (
+        _GROUP,
+        "autoscaling",
+        _answer("describe_auto_scaling_groups", "AutoScalingGroupNames", "AutoScalingGroups"),
+    ),
+    "hooks": (_GROUP, "autoscaling", _answer("describe_lifecycle_hooks", "AutoScalingGroupName", "LifecycleHooks")),
+    "notifications": (
+        _GROUP,
+        "autoscaling",
+        _answer("describe_notification_configurations", "AutoScalingGroupNames", "NotificationConfigurations"),
+    ),
+    "launch templates": ("AWS::EC2::LaunchTemplate", "ec2", _launch_template),
+    "network interfaces": ("AWS::EC2::NetworkInterface", "ec2", _interface),
+    "security groups": (
+        "AWS::EC2::SecurityGroup",
+        "ec2",
+        _answer("describe_security_groups", "GroupIds", "SecurityGroups"),
+    ),
+    "subnets": ("AWS::EC2::Subnet", "ec2", _answer("describe_subnets", "SubnetIds", "Subnets")),
+    "file systems": ("AWS::EFS::FileSystem", "efs", _file_system),
+    "zones": ("AWS::Route53::HostedZone", "route53", _zone),
+    "roles": ("AWS::IAM::Role", "iam", _role),
+    "topics": ("AWS::SNS::Topic", "sns", _topic),
+    "log groups": ("AWS::Logs::LogGroup", "logs", _answer("describe_log_groups", "logGroupNamePrefix", "logGroups")),
+    "parameters": ("AWS::SSM::Parameter", "ssm", _answer("get_parameters", "Names", "Parameters")),
 }

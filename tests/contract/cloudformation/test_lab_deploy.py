@@ -1,7 +1,5 @@
 """`make lab-deploy`: what the first deployment makes, that the second changes nothing, and that a change would show."""
 
-from __future__ import annotations
-
 import json
 import subprocess
 from collections.abc import Callable
@@ -12,7 +10,8 @@ from lab.aws import FAST, ControlPlane, NoMachines
 from lab.base.checkout import CHECKOUT
 from lab.play.synthesis import Template
 from lab.redeployment import deploy_noting
-from tests.contract.deployed_account import ONE, client
+from tests.contract.deployed_account import ONE
+from tests.kit.lab_clients import client
 
 
 def test_make_lab_deploy_twice_changes_nothing() -> None:

@@ -1,52 +1,26 @@
 """An operator and two instances with a role, over HTTP as the agent uses it: whom faults are tried on."""
 
-from __future__ import annotations
-
 import json
 import urllib.request
-from functools import lru_cache
+from dataclasses import replace
 from typing import Any
 from urllib.error import HTTPError
 
-import boto3
-from botocore.config import Config
+from lab.aws import FAST, ControlPlane, Event
+from tests.kit.lab_clients import client
 
-from lab.aws import ControlPlane, Event, Timing
-
-REGION = "us-east-1"
 IMAGE = "ami-00000000000000001"
-TIMING = Timing(
-    pending_s=1,
-    status_initializing_s=1,
-    shutdown_deadline_s=1,
-    stopping_poll_s=1,
-    release_s=1,
-    terminated_visible_s=3600,
-    attach_s=1,
-    detach_s=1,
-    insync_s=1,
-    impaired_after_s=1,
-    impaired_replace_s=1,
-    group_poll_s=1,
-    launch_retry_s=30,
-    custom_resource_timeout_s=20,
-    stack_settle_s=10,
-)
+TIMING = replace(FAST, launch_retry_s=30)
 
 CALLS = {
-    "ec2": ("describe_vpcs", {}),
-    "autoscaling": ("describe_auto_scaling_groups", {}),
-    "route53": ("list_hosted_zones", {}),
-    "efs": ("describe_file_systems", {}),
-    "ssm": ("describe_parameters", {}),
-    "cloudwatch": ("describe_alarms", {}),
-    "iam": ("list_roles", {}),
+    "ec2": "describe_vpcs",
+    "autoscaling": "describe_auto_scaling_groups",
+    "route53": "list_hosted_zones",
+    "efs": "describe_file_systems",
+    "ssm": "describe_parameters",
+    "cloudwatch": "describe_alarms",
+    "iam": "list_roles",
 }
-
-
-@lru_cache
-def session(key: str, secret: str, token: str | None) -> boto3.session.Session:
-    return boto3.session.Session(key, secret, token, region_name=REGION)
 
 
 class Account:
@@ -82,16 +56,8 @@ class Account:
         plane.advance(5)
 
     def client(self, service: str, *, of: str = "", attempts: int = 1, read_timeout_s: float = 20) -> Any:
-        key, secret, token = "AKIAOPERATOR", "secret", None
-        if of:
-            view = self.plane.instance(self.instances[of])
-            assert view is not None
-            assert view.credentials is not None
-            given = view.credentials
-            key, secret, token = given.access_key_id, given.secret_access_key, given.token
-        config = Config(retries={"total_max_attempts": attempts}, read_timeout=read_timeout_s)
-        made = session(key, secret, token)
-        return made.client(service, endpoint_url=self.plane.endpoint_url, config=config)  # type: ignore[call-overload]
+        instance_id = self.instances[of] if of else ""
+        return client(self.plane, service, of=instance_id, attempts=attempts, read_timeout_s=read_timeout_s)
 
     def control(self, method: str, path: str = "", document: dict[str, Any] | None = None) -> tuple[int, Any]:
         """A call of the control endpoint, as any program can make it."""

@@ -1,8 +1,6 @@
 """What the call log says of calls that a fault met, over HTTP: one entry each, with what the caller saw, not with what
 AWS did."""
 
-from __future__ import annotations
-
 import json
 import time
 from collections.abc import Iterator
@@ -64,9 +62,8 @@ def test_the_outcome_is_what_the_caller_saw(
 )
 def test_the_code_is_read_from_each_protocols_refusal(account: Account, service: str, code: str) -> None:
     account.plane.inject("denied", service=service)
-    operation, arguments = CALLS[service]
     with pytest.raises(ClientError):
-        getattr(account.client(service), operation)(**arguments)
+        getattr(account.client(service), CALLS[service])()
     assert account.plane.calls.calls()[-1].outcome == code
 
 
@@ -77,6 +74,7 @@ def test_each_attempt_of_an_sdk_is_an_entry_and_the_file_has_them_all(account: A
     with pytest.raises(ClientError, match=r"InvalidNetworkInterface\.InUse"):
         account.attach("a", attempts=2)
     outcomes = [call.outcome for call in logged(account, "ec2:AttachNetworkInterface")]
-    assert outcomes == [NO_ANSWER, "InvalidNetworkInterface.InUse"]
+    assert outcomes == [NO_ANSWER, "InvalidNetworkInterface.InUse"], "its own lost success looks like a theft"
+    assert account.is_attached("a")
     written = [json.loads(line) for line in path.read_text().splitlines()]
     assert [one["outcome"] for one in written if one["action"] == "ec2:AttachNetworkInterface"] == outcomes

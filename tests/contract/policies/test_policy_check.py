@@ -1,7 +1,5 @@
 """The policy check itself: its evaluator against AWS's documented examples, and its findings."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 from typing import Any

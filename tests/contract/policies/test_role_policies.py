@@ -4,8 +4,6 @@ as deployed; then the same calls with each role broken on purpose.
 The calls of a full run on real machines are judged in tests/lab/test_scenes.py.
 """
 
-from __future__ import annotations
-
 import copy
 import json
 from collections.abc import Callable, Iterator
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.base.names import site_parameter, state_parameter
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.ec2 import Ec2, NetworkInterface
@@ -28,7 +27,8 @@ from lab.play.synthesis import Template
 from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
-from tests.contract.deployed_account import ONE, client
+from tests.contract.deployed_account import ONE
+from tests.kit.lab_clients import client
 
 REASONS = Path(__file__).parents[3] / "stacks" / "unrehearsed_grants.yaml"
 
@@ -78,7 +78,8 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     old = route53.address_record(record.name)
     assert old is not None
     route53.swap(old, RecordSet(name=record.name, values=(interface.address,), ttl_s=10))
-    state = Parameter(clients, "/soloist/influxdb/state")
+    assert Parameter(clients, site_parameter("influxdb")).read() != ""
+    state = Parameter(clients, state_parameter("influxdb"))
     state.write(state.read())
     Topic(clients, client(plane, "sns").list_topics()["Topics"][0]["TopicArn"]).publish("subject", "text")
     group = AutoScaling(clients, "soloist-influxdb", instance.id)

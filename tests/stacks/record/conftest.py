@@ -1,7 +1,5 @@
 """The custom resource's surroundings: a hosted zone, the answers that CloudFormation gets, waits that do not wait."""
 
-from __future__ import annotations
-
 import io
 import json
 from types import SimpleNamespace
@@ -42,7 +40,7 @@ def answers(monkeypatch):
 def waits(monkeypatch):
     """The waits asked for, in seconds, instead of waiting."""
     asked = []
-    monkeypatch.setattr(handler.time, "sleep", asked.append)
+    monkeypatch.setattr(handler, "time", SimpleNamespace(sleep=asked.append))  # other threads keep theirs
     return asked
 
 

@@ -1,7 +1,5 @@
 """What CloudFormation sends to the record's custom resource, and the record that it is about."""
 
-from __future__ import annotations
-
 from types import SimpleNamespace
 
 NAME = "monitor.example.internal"

@@ -1,9 +1,10 @@
 """The record's custom resource while Route 53 fails: CloudFormation is answered once, nothing foreign is touched."""
 
-from __future__ import annotations
+import urllib.error
 
 import pytest
 
+from lab.aws import Fault
 from stacks import custom_resource_handler as handler
 from stacks.inline_resource import FUNCTION_TIMEOUT_S
 from tests.stacks.record.requests_of_stack import CONTEXT, NAME, event, record_set
@@ -52,16 +53,31 @@ def test_a_deletion_whose_answer_was_lost_is_a_success(zone, answers):
     assert [each["Status"] for each in answers] == ["SUCCESS"] * 2
 
 
+LASTING = [
+    ({"preset": "denied"}, "AccessDenied"),
+    ({"preset": "throttled"}, "Throttling"),
+    ({"preset": "api-away"}, "Connection was closed"),
+    ({"preset": "internal-error"}, "InternalFailure"),
+    ({"code": "PriorRequestNotComplete"}, "PriorRequestNotComplete"),
+    ({"code": "AccessDeniedException"}, "AccessDeniedException"),
+    ({"code": "InvalidInput"}, "InvalidInput"),
+]
+
+
 @pytest.mark.parametrize("action", [LIST, CHANGE])
-@pytest.mark.parametrize("preset", ["denied", "throttled", "api-away", "internal-error"])
+@pytest.mark.parametrize(("fault", "said"), LASTING, ids=[said for _, said in LASTING])
 @pytest.mark.parametrize("kind", ["Create", "Delete"])
-def test_whatever_lasts_is_answered_once_with_its_reason_and_changes_nothing(zone, answers, kind, preset, action):
+def test_whatever_lasts_is_answered_once_with_its_reason_and_changes_nothing(zone, answers, kind, fault, said, action):
     if kind == "Delete":
         zone.change(("CREATE", record_set("10.0.101.10")))
-    zone.aws.inject(preset, service="route53", action=action, count=None)
+    if "preset" in fault:
+        zone.aws.inject(fault["preset"], service="route53", action=action, count=None)
+    else:
+        zone.aws.faults.add(Fault(service="route53", action=action, count=None, **fault))
     handler.on_event(event(kind, zone.id), CONTEXT)
     (answer,) = answers
     assert answer["Status"] == "FAILED"
+    assert said in answer["Reason"]
     assert "(log stream 2026/11/20/stream)" in answer["Reason"]
     assert answer["PhysicalResourceId"] == ("not-created" if kind == "Create" else f"{zone.id}/{NAME}")
     zone.aws.faults.clear()
@@ -85,8 +101,10 @@ def test_the_function_lives_longer_than_its_calls_and_waits_so_that_the_answer_i
     assert total_s < FUNCTION_TIMEOUT_S
 
 
-@pytest.mark.parametrize("error", [TimeoutError("timed out"), ConnectionResetError("reset")])
-def test_an_answer_that_times_out_fails_the_invocation_and_the_repetition_answers(zone, monkeypatch, answers, error):
+@pytest.mark.parametrize(
+    "error", [TimeoutError("timed out"), ConnectionResetError("reset"), urllib.error.URLError("no route")]
+)
+def test_an_undelivered_answer_fails_the_invocation_and_the_repetition_answers(zone, monkeypatch, answers, error):
     delivered = handler.urllib.request.urlopen
 
     def lost(request, timeout):

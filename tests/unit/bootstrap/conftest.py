@@ -1,7 +1,5 @@
 """One strict AWS for every moto-backed test of the agent; switch it here."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from pathlib import Path
 

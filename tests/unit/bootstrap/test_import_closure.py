@@ -4,8 +4,6 @@ The rules of pyproject.toml say who may not import whom. Here is the whole of wh
 inside functions, too, so that one module more is a decision and not an accident.
 """
 
-from __future__ import annotations
-
 import ast
 import sys
 from functools import cache
@@ -20,13 +18,14 @@ FENCE = "bootstrap.fence.__main__"
 # fmt: off
 # Standard library only, and of the agent what the fence shares with it: words, timings, the parser of mountinfo.
 FENCE_OWN = {f"bootstrap.{name}" for name in (
-    "base.paths", "base.timing", "base.values", "fence.__main__", "fence.cgroups", "fence.guard",
+    "base.codec", "base.paths", "base.timing", "base.values", "fence.__main__", "fence.cgroups", "fence.guard",
     "fence.last_resort", "fence.mounts", "fence.protocol", "fence.rules", "fence.run_files", "fence.watchdog",
     "machine.mountinfo",
 )}
 FENCE_STANDARD = {
-    "argparse", "collections", "contextlib", "ctypes", "dataclasses", "enum", "fcntl", "glob", "json",
-    "logging", "os", "pathlib", "re", "select", "signal", "socket", "struct", "sys", "time", "typing",
+    "argparse", "collections", "contextlib", "ctypes", "dataclasses", "enum", "fcntl", "functools", "glob",
+    "json", "logging", "math", "os", "pathlib", "re", "select", "signal", "socket", "struct", "sys", "time", "types",
+    "typing",
 }
 # fmt: on
 

@@ -1,8 +1,6 @@
 """docs/lab-fidelity.md keeps up with the lab: every preset is in it, every file it names exists, and for every area of
 the contract table it says what is faithful, what is approximated and what is not modelled."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """The operator's command: one line for every failure, a documented exit code, a dry run that changes nothing."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 
@@ -9,10 +7,10 @@ import boto3
 import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError, EndpointConnectionError, NoCredentialsError
-from moto import mock_aws
 from typer.testing import CliRunner
 
 from bootstrap.base.names import state_parameter
+from lab.aws import strict_mock_aws
 from rollout.cli import app
 from rollout.observe import observe
 from tests.kit.deployed_group import NEW, Clients, report
@@ -35,7 +33,7 @@ def test_no_region_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_region_of_the_environment_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
-    with mock_aws():
+    with strict_mock_aws(region="eu-west-1"):
         answer = run("status", "demo")
     assert (answer.exit_code, answer.stderr) == (
         4,
@@ -74,9 +72,9 @@ def test_promote_without_replacing_says_each_step_and_leaves_the_instance(client
     assert [line.split(",")[0] for line in answer.stdout.splitlines()] == [
         "version 2 noted in the rollout history",
         "default version 1 -> 2",
-        "group version 1 -> 2",
+        "group version 1 -> 2 by the stack: every launch boots ami-0000000000000002b",
     ]
-    assert (after.group_version, after.instance_ids) == ("2", before.instance_ids)
+    assert (after.group_version, after.members) == ("2", before.members)
     again = run("promote", "demo", "--no-replace")
     assert "nothing to do" in again.stdout
 
@@ -92,32 +90,24 @@ def test_rollback_without_history_changes_nothing(clients: Clients) -> None:
     before = observe(clients, "demo")
     answer = run("rollback", "demo")
     assert answer.exit_code == 4
-    assert "Give --to-version, one of 2" in answer.stderr
+    assert answer.stderr.endswith("the version before it is unknown. Give --to-version, one of 2\n")
     assert observe(clients, "demo") == before
 
 
 def test_rollback_to_a_version_follows_the_remedy(clients: Clients) -> None:
     answer = run("rollback", "demo", "--to-version", "2", "--no-replace")
     assert (answer.exit_code, answer.stderr) == (0, "")
-    assert observe(clients, "demo").default_version == 2
+    seen = observe(clients, "demo")
+    assert (seen.default_version, seen.group_version) == (2, "2")
     back = run("rollback", "demo", "--no-replace")
     assert (back.exit_code, back.stderr) == (0, "")
-    assert observe(clients, "demo").default_version == 1
+    seen = observe(clients, "demo")
+    assert (seen.default_version, seen.group_version) == (1, "1")
 
 
-CALLS = {
-    "status": ["DescribeAutoScalingGroups", "DescribeLaunchTemplateVersions", "GetParameter"],
-    "promote": [
-        "DescribeAutoScalingGroups",
-        "DescribeLaunchTemplateVersions",
-        "GetParameter",
-        "PutParameter",
-        "ModifyLaunchTemplate",
-        "UpdateAutoScalingGroup",
-        "TerminateInstanceInAutoScalingGroup",
-    ],
-    "rollback": ["DescribeAutoScalingGroups", "DescribeLaunchTemplateVersions", "GetParameter"],
-}
+LOOKING = ["DescribeAutoScalingGroups", "DescribeLaunchTemplateVersions", "DescribeStacks", "GetParameter"]
+CHANGING = ["PutParameter", "ModifyLaunchTemplate", "UpdateStack", "TerminateInstanceInAutoScalingGroup"]
+CALLS = {"status": LOOKING, "promote": LOOKING + CHANGING, "rollback": LOOKING}
 FAILURES: list[tuple[Callable[[str], Exception], str]] = [
     (lambda call: ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, call), "Use a role that may call"),
     (lambda call: ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, call), "Try again"),

@@ -1,25 +1,24 @@
 """Every mistake in a service file is found, at once, with path, value, problem and remedy."""
 
-from __future__ import annotations
-
 import copy
 import random
 
 import pytest
 
+from services.across import clashes, oddities
+from services.exposure import warnings
 from services.findings import Finding, ServiceFileError
 from services.load import LONGEST_DOCUMENT, parse_service
+from services.timing import boot_need_s, stop_need_s
 
 GOOD = {
     "name": "monitor",
     "region": "us-east-1",
+    "zones": ["us-east-1a", "us-east-1b", "us-east-1c"],
     "instance": {"type": "t3.small", "ami": "ami-0123456789abcdef0"},
     "dns": {"zone": "example.internal", "record": "monitor.example.internal"},
     "file_system": {
-        "directories": [
-            {"source": "lib", "target": "/var/lib/monitor"},
-            {"source": "etc", "target": "/etc/monitor"},
-        ]
+        "directories": [{"source": s, "target": t} for s, t in (("lib", "/var/lib/monitor"), ("etc", "/etc/monitor"))]
     },
     "service": {
         "units": ["monitor.service"],
@@ -30,16 +29,12 @@ GOOD = {
 VPC = {
     "id": "vpc-0123456789abcdef0",
     "zones": {
-        "us-east-1a": {
-            "instance_subnet_id": "subnet-0000000a",
-            "service_subnet_id": "subnet-0000000b",
-            "service_subnet_cidr": "172.16.0.0/26",
-        },
-        "us-east-1b": {
-            "instance_subnet_id": "subnet-0000000c",
-            "service_subnet_id": "subnet-0000000d",
-            "service_subnet_cidr": "172.16.1.0/26",
-        },
+        f"us-east-1{letter}": {
+            "instance_subnet_id": f"subnet-0000000{2 * n:x}",
+            "service_subnet_id": f"subnet-0000000{2 * n + 1:x}",
+            "service_subnet_cidr": f"172.16.{n}.0/26",
+        }
+        for n, letter in enumerate("ab")
     },
 }
 EXISTING = {
@@ -47,7 +42,12 @@ EXISTING = {
     "mount_targets": {"us-east-1a": "172.16.8.4", "us-east-1b": "172.16.9.4"},
     "security_group_id": "sg-0123456789abcdef0",
 }
+
+
+BEAT = "lifecycle_hooks.boot_heartbeat_s"
+TARGETS = "file_system.existing.mount_targets"
 ABSENT = object()
+IN_VPC = (("existing_vpc", VPC), ("zones", ABSENT))
 
 
 def changed(*changes):
@@ -75,8 +75,20 @@ def findings(tree) -> list[Finding]:
     return []
 
 
-def test_the_good_file_has_no_findings():
-    assert findings(GOOD) == []
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [],
+        [("file_system.transport", "nfs"), ("for_lab", True)],
+        [("file_system.existing", {"id": EXISTING["id"]})],  # left by a stack that was deleted
+        [*IN_VPC, ("file_system.existing", {"id": EXISTING["id"]})],
+        [*IN_VPC, ("file_system.existing", EXISTING)],
+        [("ports.0.allow_from", ["sg-0123456789abcdef0", "pl-63a5400a", "10.0.0.0/8"])],
+    ],
+)
+def test_a_good_file_has_no_findings(changes):
+    assert findings(changed(*changes)) == []
+    assert list(warnings(parse_service(changed(*changes), source="test.yaml"))) == []
 
 
 # Each row: what is changed, and for each finding its path and words of its problem or remedy.
@@ -92,12 +104,14 @@ ONE_MISTAKE = [
     ([("service.health.checks.0.url", ABSENT)], "service.health.checks[0].url", "Add it. An http or https URL"),
     # wrong types and forms
     ([("name", "Monitor")], "name", "Lower case letters"),
-    ([("name", 5)], "name", "valid string"),
+    ([("name", 5)], "name", "not a text. Lower case"),
     ([("region", "mars")], "region", "An AWS region"),
+    ([("region", "us-east-9")], "region", "Use one of us-east-2, us-east-1"),
+    ([("region", "zz-nowhere-9")], "region", "Use one of af-south-1, "),
     ([("instance.ami", "resolve:ssm:/ami")], "instance.ami", "pinned"),
     ([("instance.type", "big")], "instance.type", "t3.small"),
-    ([("dns.ttl_s", "ten")], "dns.ttl_s", "valid integer"),
-    ([("dns.ttl_s", 0)], "dns.ttl_s", "greater than or equal to 1"),
+    ([("dns.ttl_s", "ten")], "dns.ttl_s", "not a whole number. Seconds from 1"),
+    ([("dns.ttl_s", 0)], "dns.ttl_s", "less than 1"),
     ([("dns.private", "yes")], "dns.private", "true or false"),
     ([("dns.record", "Monitor.example.internal.")], "dns.record", "without a trailing dot"),
     ([("file_system.transport", "smb")], "file_system.transport", "Use one of efs-tls, nfs"),
@@ -108,9 +122,14 @@ ONE_MISTAKE = [
     ([("file_system.directories.0.source", "/lib")], "file_system.directories[0].source", "without leading slash"),
     ([("file_system.directories.0", "lib")], "file_system.directories[0]", "needs source, target"),
     ([("service.units.0", "monitor")], "service.units[0]", "with its suffix"),
+    ([("service.units.0", "monitor.timer")], "service.units[0]", "never a target, socket or timer"),
+    ([("service.units.0", "soloist-agent.service")], "service.units[0]", "is a unit of soloist itself"),
     ([("service.health.checks.0.kind", "ping")], "service.health.checks[0]", "Use one of command, file, http, tcp"),
     ([("service.health.checks.0.url", "ftp://x")], "service.health.checks[0].url", "http or https"),
-    ([("service.health.interval_s", -1)], "service.health.interval_s", "greater than 0"),
+    ([("service.health.checks.0.url", "http://x:99999/")], "service.health.checks[0].url", "port from 1 to 65535"),
+    ([("service.health.checks.0.url", "http://x:65536")], "service.health.checks[0].url", "port from 1 to 65535"),
+    ([("service.health.checks.0.url", "http:///x")], "service.health.checks[0].url", "not of the right form"),
+    ([("service.health.interval_s", -1)], "service.health.interval_s", "not more than 0"),
     ([("service.hooks.before_start", ["ls -l"])], "service.hooks.before_start[0]", "as a list"),
     ([("service.hooks.before_start", [["a\nb"]])], "service.hooks.before_start[0][0]", "line break"),
     ([("service.hooks.before_start", [["a\u2028b"]])], "service.hooks.before_start[0][0]", "control character"),
@@ -125,7 +144,7 @@ ONE_MISTAKE = [
     ([("addresses", {"a": "10.0.100.10"})], "addresses.a", "key"),
     ([("addresses", {"us-east-1a": "10.0.100.999"})], "addresses.us-east-1a", "10.0.100.999"),
     ([("lifecycle_hooks.boot_heartbeat_s", 10000)], "lifecycle_hooks.boot_heartbeat_s", "7200"),
-    ([("deadlines.boot_s", True)], "deadlines.boot_s", "valid number"),
+    ([("deadlines.boot_s", True)], "deadlines.boot_s", "not a number"),
     # clashes
     ([("dns.record", "monitor.example.com")], "dns.record", "not inside the zone example.internal"),
     ([("dns.record", "example.internal")], "dns.record", "not inside"),
@@ -138,6 +157,20 @@ ONE_MISTAKE = [
     ([("file_system.directories.0.target", "/var/lib/../x")], "file_system.directories[0].target", ". or .."),
     ([("file_system.directories.0.target", "/usr/share/x")], "file_system.directories[0].target", "operating system"),
     ([("file_system.directories.1.target", "/etc")], "file_system.directories[1].target", "operating system"),
+    ([("file_system.directories.1.target", "/srv/soloist")], "file_system.directories[1].target", "soloist itself"),
+    ([("file_system.directories.1.target", "/srv/soloist/x")], "file_system.directories[1].target", "soloist itself"),
+    ([("file_system.directories.1.target", "/etc/soloist")], "file_system.directories[1].target", "soloist itself"),
+    ([("file_system.directories.1.target", "/opt/soloist/x")], "file_system.directories[1].target", "soloist itself"),
+    (
+        [("service.health.checks.0", {"kind": "http", "url": "http://127.0.0.1:9480/live"})],
+        "service.health.checks[0]",
+        "asks the agent",
+    ),
+    (
+        [("service.health.checks.0", {"kind": "tcp", "port": 81}), ("state_server", {"port": 81})],
+        "service.health.checks[0]",
+        "give state_server.port another",
+    ),
     ([("ports.1", {"port": 8080, "allow_from": ["10.1.0.0/16"]})], "ports[1].port", "given twice"),
     ([("zones", ["us-west-2a"])], "zones[0]", "not a zone of us-east-1"),
     ([("zones", ["us-east-1a", "us-east-1a"])], "zones[1]", "named twice"),
@@ -145,33 +178,43 @@ ONE_MISTAKE = [
     ([("addresses", {"us-east-1b": "10.0.100.10"})], "addresses.us-east-1b", "between 10.0.101.4 and 10.0.101.254"),
     ([("addresses", {"us-east-1a": "10.0.100.3"})], "addresses.us-east-1a", "not usable"),
     ([("addresses", {"us-east-1a": "10.0.100.255"})], "addresses.us-east-1a", "not usable"),
-    ([("vpc", {}), ("existing_vpc", VPC)], "vpc", "clashes with existing_vpc"),
-    ([("zones", ["us-east-1a"]), ("existing_vpc", VPC)], "zones", "Remove zones"),
+    ([("vpc", {}), *IN_VPC], "vpc", "clashes with existing_vpc"),
+    ([("existing_vpc", VPC)], "zones", "Remove zones"),
+    ([("zones", ABSENT)], "zones", "Run ./soloist zones FILE"),
+    ([("file_system.transport", "nfs")], "file_system.transport", "no instance could boot"),
+    ([("ports.0.allow_from", ["sg-1"])], "ports[0].allow_from[0]", "the id of a security group"),
+    (
+        [*IN_VPC, ("file_system.existing", {**EXISTING, "security_group_id": None})],
+        "file_system.existing",
+        "Give both",
+    ),
+    ([("file_system.existing", {**EXISTING, "mount_targets": {}})], "file_system.existing", "Give both"),
     ([("dns.zone_id", "Z0123456789ABC")], "dns.zone_id", "not associated"),
     ([("file_system.existing", EXISTING)], "file_system.existing", "one VPC only"),
     (
-        [
-            ("existing_vpc", VPC),
-            ("file_system.existing", EXISTING | {"mount_targets": {"us-east-1a": "172.16.8.4"}}),
-        ],
-        "file_system.existing.mount_targets",
+        [*IN_VPC, ("file_system.existing", EXISTING), (f"{TARGETS}.us-east-1b", ABSENT)],
+        TARGETS,
         "see us-east-1b",
     ),
     (
-        [("existing_vpc", VPC), ("existing_vpc.zones.us-east-1b.service_subnet_id", "subnet-0000000a")],
+        [*IN_VPC, ("existing_vpc.zones.us-east-1b.service_subnet_id", "subnet-00000000")],
         "existing_vpc.zones.us-east-1b.service_subnet_id",
         "already used as instance subnet of us-east-1a",
     ),
     (
-        [("existing_vpc", VPC), ("existing_vpc.zones.us-east-1b.service_subnet_cidr", "172.16.0.0/24")],
+        [*IN_VPC, ("existing_vpc.zones.us-east-1b.service_subnet_cidr", "172.16.0.0/24")],
         "existing_vpc.zones.us-east-1b.service_subnet_cidr",
         "overlaps",
     ),
     # impossible timings
     ([("deadlines.boot_s", 1050)], "deadlines.boot_s", "1051 s"),
-    ([("service.start_timeout_s", 500)], "deadlines.boot_s", "at least 1431"),
-    ([("service.units.1", "second.service"), ("lifecycle_hooks.drain_heartbeat_s", 200)], "deadlines.boot_s", "1171 s"),
-    ([("service.hooks.before_start", [["/bin/a"], ["/bin/b"], ["/bin/c"]])], "deadlines.boot_s", "1141 s"),
+    ([("deadlines.boot_s", 1110), ("service.start_timeout_s", 500)], "deadlines.boot_s", "at least 1431"),
+    ([("deadlines.boot_s", 1110), ("service.units.1", "second.service")], "deadlines.boot_s", "1171 s"),
+    (
+        [("deadlines.boot_s", 1110), ("service.hooks.before_start", [["/bin/a"], ["/bin/b"], ["/bin/c"]])],
+        "deadlines.boot_s",
+        "1141 s",
+    ),
     ([("lifecycle_hooks.boot_heartbeat_s", 59)], "lifecycle_hooks.boot_heartbeat_s", "at least 60"),
     (
         [("lifecycle_hooks.boot_heartbeat_s", 60), ("deadlines.boot_s", 6000)],
@@ -179,15 +222,21 @@ ONE_MISTAKE = [
         "above 60",
     ),
     ([("lifecycle_hooks.drain_heartbeat_s", 120)], "lifecycle_hooks.drain_heartbeat_s", "above 120"),
-    ([("service.hooks.before_stop", [["/bin/a"]])], "lifecycle_hooks.drain_heartbeat_s", "150 s"),
+    (
+        [("service.hooks.before_stop", [["/bin/a"]]), ("lifecycle_hooks.drain_heartbeat_s", 150)],
+        "lifecycle_hooks.drain_heartbeat_s",
+        "150 s. Raise it above 150, leave it out",
+    ),
+    ([("service.stop_timeout_s", 7200)], "lifecycle_hooks.drain_heartbeat_s", "7200 s at most. Shorten"),
+    ([("lifecycle_hooks.boot_heartbeat_s", 60), ("service.start_timeout_s", 6000)], BEAT, "own limit, 6991 s"),
     # timings of the lease with which two could write, or none could start
     ([("lease", {"lease_duration_s": 79})], "lease.lease_duration_s", "at least 80"),
     ([("lease", {"renew_deadline_s": 24})], "lease.renew_deadline_s", "at least 25"),
     ([("lease", {"terminate_deadline_s": 120})], "lease.force_deadline_s", "Raise it above 120"),
     ([("lease", {"takeover_deadline_s": 159})], "lease.takeover_deadline_s", "at least 160"),
-    ([("lease", {"kill_timeout_s": 0})], "lease.kill_timeout_s", "greater than 0"),
+    ([("lease", {"kill_timeout_s": 0})], "lease.kill_timeout_s", "not more than 0"),
     ([("lease", {"fence": "never"})], "lease.fence", "proof-or-lease"),
-    ([("lease", {"surplus_deadline_s": 700})], "deadlines.boot_s", "1301 s"),
+    ([("lease", {"surplus_deadline_s": 700}), ("deadlines.boot_s", 1110)], "deadlines.boot_s", "1301 s"),
     ([("service.health.checks.0.timeout_s", 120)], "service.health.checks[0].timeout_s", "whole start allowance"),
 ]
 
@@ -254,6 +303,66 @@ def test_no_judgement_rests_on_a_wrong_value(mistake, would_clash):
     assert finding.path.replace("[", ".").replace("]", "") == mistake[0]
 
 
+@pytest.mark.parametrize("start_s", [60, 500, 6000])
+def test_the_limits_of_a_boot_and_a_stop_are_derived_where_the_file_leaves_them_out(start_s):
+    tree = changed(("service.start_timeout_s", start_s), ("service.stop_timeout_s", start_s))
+    service = parse_service(tree, source="test.yaml")
+    assert service.boot_s == boot_need_s(service.service, service.deadlines, service.lease) + 60
+    assert service.drain_heartbeat_s == stop_need_s(service.service, service.deadlines) + 30
+    given = changed(("deadlines.boot_s", 2000), ("lifecycle_hooks.drain_heartbeat_s", 200))
+    assert parse_service(given, source="test.yaml").boot_s == 2000
+    assert parse_service(given, source="test.yaml").drain_heartbeat_s == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (("ports.0.allow_from", ["10.0.0.0/16", "0.0.0.0/0"]), "ports[0].allow_from[1]"),
+        (("ports.0.allow_from", ["0.0.0.0/1"]), "ports[0].allow_from[0]"),
+        (("ports.0.allow_from", ["203.0.113.7/32"]), "ports[0].allow_from[0]"),
+        (("vpc", {"cidr": "8.8.0.0/16"}), "vpc.cidr"),
+        (
+            (
+                "existing_vpc",
+                VPC | {"zones": {"us-east-1a": VPC["zones"]["us-east-1a"] | {"service_subnet_cidr": "9.9.9.0/24"}}},
+            ),
+            "existing_vpc.zones.us-east-1a.service_subnet_cidr",
+        ),
+    ],
+)
+def test_a_network_of_the_internet_is_a_warning(change, path):
+    without = [("zones", ABSENT)] if change[0] == "existing_vpc" else []
+    (warning,) = warnings(parse_service(changed(change, *without), source="test.yaml"))
+    assert (warning.path, bool(warning.remedy)) == (path, True)
+    assert list(warnings(parse_service(changed(), source="test.yaml"))) == []
+
+
+PUBLIC = ("dns.private", False)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "clash", "oddity"),
+    [
+        ((), (), "name", "dns.record"),
+        ((), (("name", "other"),), "", "dns.record"),
+        ((PUBLIC,), (PUBLIC, ("name", "other")), "dns.record", ""),
+        ((), (("name", "other"), ("dns.record", "other.example.internal"), ("vpc", {"cidr": "10.9.0.0/16"})), "", ""),
+        ((), (("name", "other"), ("dns.record", "other.example.internal")), "", "vpc.cidr"),
+        (
+            (*IN_VPC, ("dns.zone_id", "Z1")),
+            (*IN_VPC, ("dns.zone_id", "Z1"), ("name", "other")),
+            "dns.record addresses.us-east-1a addresses.us-east-1b",
+            "",
+        ),
+    ],
+)
+def test_what_clashes_between_two_files_is_told_with_both(one, other, clash, oddity):
+    loaded = [(f"{n}.yaml", parse_service(changed(*changes), source="x")) for n, changes in (("a", one), ("b", other))]
+    assert [found.path for found in clashes(loaded)] == [f"a.yaml and b.yaml: {path}" for path in clash.split()]
+    assert {found.path for found in oddities(loaded)} >= {f"a.yaml and b.yaml: {path}" for path in oddity.split()}
+    assert clashes(loaded[:1]) == oddities(loaded[:1]) == []
+
+
 @pytest.mark.parametrize("tree", [None, [], "text", 3])
 def test_what_is_no_mapping_is_one_finding(tree):
     (finding,) = findings(tree)
@@ -261,15 +370,8 @@ def test_what_is_no_mapping_is_one_finding(tree):
 
 
 def test_an_empty_file_misses_everything_required():
-    assert {finding.path for finding in findings({})} == {
-        "name",
-        "region",
-        "instance",
-        "dns",
-        "file_system",
-        "service",
-        "ports",
-    }
+    required = {"name", "region", "zones", "instance", "dns", "file_system", "service", "ports"}
+    assert {finding.path for finding in findings({})} == required
 
 
 def test_a_file_too_long_for_user_data_is_refused():

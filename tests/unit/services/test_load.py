@@ -1,18 +1,26 @@
-"""Reading service files from disk, and the profiles and schema that are shipped."""
+"""Service files from disk, the profiles and schema that are shipped, and what they take from the instance."""
 
-from __future__ import annotations
-
+import dataclasses
 import json
+import re
+import typing
 from pathlib import Path
+from typing import Annotated, Any
 
 import pytest
 import yaml
 
+from bootstrap.base.codec import decode_tree, to_tree
+from bootstrap.base.document import Check, Health
+from bootstrap.base.timing import LeaseTiming
+from bootstrap.base.values import Limits
+from bootstrap.machine.health import KINDS
 from services.__main__ import main
 from services.findings import ServiceFileError
 from services.lease import LeaseSection
-from services.load import load_service, load_services
-from services.schema import schema_text
+from services.load import load_service, load_services, parse_service
+from services.schema import json_schema, schema_text
+from services.text import read_yaml
 from services.timing import boot_need_s, stop_need_s
 
 SERVICES = Path(__file__).parents[3] / "services"
@@ -32,8 +40,8 @@ def test_every_shipped_profile_is_good_and_points_at_the_schema(profile):
     service = load_service(profile)
     assert service.name == profile.stem
     assert profile.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
-    assert service.deadlines.boot_s >= boot_need_s(service.service, service.deadlines, service.lease)
-    assert service.lifecycle_hooks.drain_heartbeat_s > stop_need_s(service.service, service.deadlines)
+    assert service.boot_s >= boot_need_s(service.service, service.deadlines, service.lease)
+    assert service.drain_heartbeat_s > stop_need_s(service.service, service.deadlines)
 
 
 def test_the_lab_service_is_what_the_lab_expects():
@@ -95,12 +103,6 @@ def test_the_committed_schema_is_the_current_one():
     assert (SERVICES / "schema.json").read_text() == schema_text(), "run: python -m services schema"
 
 
-def test_the_schema_describes_every_leaf_people_write():
-    properties = json.loads(schema_text())["properties"]
-    assert {"name", "region", "dns", "file_system", "service", "ports", "existing_vpc"} <= set(properties)
-    assert properties["name"]["description"]
-
-
 def test_a_directory_gives_every_service_and_only_gives_one(directory):
     assert [service.name for service in load_services(directory)] == ["influxdb", "opscenter"]
     assert [service.name for service in load_services(directory, only="opscenter")] == ["opscenter"]
@@ -112,11 +114,6 @@ def test_the_image_is_replaced_and_checked(directory):
     assert service.instance.ami == "ami-0fedcba9876543210"
     with pytest.raises(ServiceFileError, match=r"instance\.ami \(is \"latest\"\)"):
         load_services(directory, only="influxdb", ami="latest")
-
-
-def test_an_image_without_a_service_is_refused(directory):
-    with pytest.raises(ServiceFileError, match="Add -c service=NAME"):
-        load_services(directory, ami="ami-0fedcba9876543210")
 
 
 def test_mistakes_of_all_files_come_together(directory):
@@ -141,23 +138,51 @@ def test_two_services_of_one_name_are_refused(directory):
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"name: [", "not YAML"),
-        (b"\xff\xfe\x00", "cannot be read"),
+        (b"name: [", "not YAML: line 2, column 1: "),
+        (b"x: \x01", "not YAML: unacceptable character"),
+        (b"\xff\xfe\x00", "byte 0 is not UTF-8"),
         (b"", "not a mapping"),
-        (b"!!python/object:x {}", "not YAML"),
+        (b"!!python/object:x {}", "line 1, column 1: tag:yaml.org,2002:python/object:x is a tag"),
+        (None, "cannot be read: No such file"),
+        (b"&a [*a]", "&a is an anchor"),
+        (b"a: *b", r"\*b is an alias"),
+        (b"[" * 600, "nested deeper than 16 levels"),
+        (b"x: " + b"[" * 600 + b"]" * 600, "nested deeper than 16 levels"),
+        (b"name: a\nregion: b\nname: c", "line 3, column 1: the key name is given twice"),
+        (b"name: a\n--- \nname: b", "a second document begins"),
+        (b"? [a]\n: b", "a mapping or a list is no key"),
+        (b'"a\\nb": 1', "a key is empty, too long or not on one line"),
+        (b"#" * 70_000, "longer than 65536 bytes"),
     ],
 )
-def test_what_is_no_yaml_is_one_finding(tmp_path, content, words):
+def test_what_is_no_yaml_or_not_there_is_one_finding(tmp_path, content, words):
     file = tmp_path / "x.yaml"
-    file.write_bytes(content)
+    if content is not None:
+        file.write_bytes(content)
     with pytest.raises(ServiceFileError, match=words) as raised:
         load_service(file)
     assert len(raised.value.findings) == 1
 
 
-def test_a_file_that_is_not_there_is_one_finding(tmp_path):
-    with pytest.raises(ServiceFileError, match="cannot be read"):
-        load_service(tmp_path / "x.yaml")
+def test_scalars_are_those_of_yaml_1_2_and_what_two_people_read_differently_stays_a_text():
+    text = "[1, -2, 1.5, 1e3, true, null, ~, '1', yes, 010, 0x1F, 0x_, 1:30, 2020-13-45, .inf, 1e999, " + "9" * 5000
+    assert read_yaml(text.encode() + b", ]") == [
+        *(1, -2, 1.5, 1000.0, True, None, None, "1"),
+        *("yes", "010", "0x1F", "0x_", "1:30", "2020-13-45", ".inf", "1e999", "9" * 5000),
+    ]
+    assert read_yaml(b"1: a\nyes: b\n<<: c") == {"1": "a", "yes": "b", "<<": "c"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("name", "2020-13-45"), ("port", "010"), ("port", "1:30"), ("port", "0x_"), ("port", "9" * 5000)],
+)
+def test_a_scalar_that_is_read_differently_elsewhere_is_a_finding(directory, name, value):
+    file = directory / "influxdb.yaml"
+    file.write_text(re.sub(rf"(?m)^(- |  - )?{name}: .*", rf"\g<1>{name}: {value}", file.read_text()))
+    with pytest.raises(ServiceFileError, match=f"{name} .is .{value[:50]}") as raised:
+        load_service(file)
+    assert len(raised.value.findings) == 1
 
 
 def test_an_empty_directory_is_one_finding(tmp_path):
@@ -165,14 +190,82 @@ def test_an_empty_directory_is_one_finding(tmp_path):
         load_services(tmp_path)
 
 
+def test_validate_looks_at_all_files_together(directory, capsys):
+    (directory / "again.yaml").write_text((directory / "influxdb.yaml").read_text().replace("10.0.0.0/16", "0.0.0.0/0"))
+    files = [str(directory / name) for name in ("influxdb.yaml", "again.yaml")]
+    assert main(["validate", files[1]]) == 0, "a warning is no finding"
+    assert "again.yaml: warning: ports[0].allow_from[0]" in capsys.readouterr().err
+    assert main(["validate", *files]) == 3
+    assert f"{files[0]} and {files[1]}: name (is influxdb): used by two" in capsys.readouterr().err
+
+
 def test_validate_prints_findings_and_ends_with_3(directory, capsys):
     (directory / "bad.yaml").write_text("name: Bad\n")
     assert main(["validate", str(directory / "influxdb.yaml"), str(directory / "bad.yaml")]) == 3
     printed = capsys.readouterr()
     assert "service influxdb in us-east-1a, us-east-1b, us-east-1c: no findings" in printed.out
-    assert "bad.yaml: 7 findings" in printed.err
+    assert "bad.yaml: 8 findings" in printed.err
     assert main(["validate", str(directory / "influxdb.yaml")]) == 0
 
 
-def test_a_lease_without_a_word_on_the_fence_falls_back_on_the_lease():
-    assert LeaseSection().fence == "proof-or-lease"
+# ------------------------------------------------------------------ what is derived from the instance's dataclasses
+SERVICE = Path(__file__).parents[3] / "services" / "influxdb.yaml"
+
+
+def limits_of(kind: type, name: str) -> list[Limits]:
+    hint = typing.get_type_hints(kind, include_extras=True)[name]
+    notes = typing.get_args(hint) if typing.get_origin(hint) is Annotated else ()
+    return [note for note in notes if isinstance(note, Limits)]
+
+
+def example(kind: type[Check]) -> dict[str, Any]:
+    """A check of the kind with every field that has to be given, each by the example of its type."""
+    given: dict[str, Any] = {"kind": kind.kind}
+    for item in dataclasses.fields(kind):
+        if item.default is dataclasses.MISSING:
+            given[item.name] = limits_of(kind, item.name)[0].example
+    return given
+
+
+def service_with(check: dict[str, Any]) -> dict[str, Any]:
+    tree: dict[str, Any] = yaml.safe_load(SERVICE.read_text(encoding="utf-8"))
+    tree["service"]["health"] = {"checks": [check]}
+    return tree
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_every_kind_of_check_goes_from_the_service_file_to_the_instance(kind: type[Check]) -> None:
+    health = parse_service(service_with(example(kind)), source="test").service.health
+    (check,) = health.checks
+    assert type(check) is kind
+    sent = json.loads(
+        json.dumps(to_tree(Health(checks=(check,), start_allowance_s=1, interval_s=1, unhealthy_after=1)))
+    )
+    assert decode_tree(Health, sent, unknown_keys="refuse", members={Check: KINDS}).checks == (check,)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_every_field_of_a_check_is_in_the_schema_with_its_default(kind: type[Check]) -> None:
+    described = json_schema()["$defs"][kind.__name__]
+    assert set(described["properties"]) == {item.name for item in dataclasses.fields(kind)}
+    assert set(described["required"]) == set(example(kind))
+    assert described["description"] == kind.__doc__
+    for item in dataclasses.fields(kind):
+        if item.default is not dataclasses.MISSING and item.name != "kind":
+            assert described["properties"][item.name]["default"] == item.default
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
+def test_a_check_outside_its_limits_is_a_finding_of_the_service_file(kind: type[Check]) -> None:
+    for name, wrong in {**dict.fromkeys(example(kind), ""), "timeout_s": 0, "colour": "red"}.items():
+        with pytest.raises(ServiceFileError) as error:
+            parse_service(service_with({**example(kind), name: wrong}), source="test")
+        assert error.value.findings[0].path.startswith("service.health.checks[0]"), name
+
+
+def test_every_timing_of_the_lease_is_offered_with_its_default_and_description() -> None:
+    properties = json_schema()["$defs"]["LeaseSection"]["properties"]
+    assert LeaseSection().timing() == LeaseTiming()
+    for item in dataclasses.fields(LeaseTiming):
+        assert properties[item.name]["default"] == item.default
+        assert properties[item.name]["description"] == limits_of(LeaseTiming, item.name)[-1].says

@@ -1,15 +1,12 @@
 """Names and paths have one home; what the image's scripts and units repeat of them is the same."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 
 import pytest
 
 from bootstrap.base import names
-from bootstrap.base.paths import RUN, Paths
-from bootstrap.fence.cgroups import SERVICE_GROUP
+from bootstrap.base.paths import RUN, SERVICE_GROUP, Paths
 from bootstrap.fence.protocol import GRANTED_NAME
 
 AMI = Path(__file__).resolve().parents[4] / "ami"

@@ -1,19 +1,20 @@
 """Storage on EFS: exact commands, mountinfo as the only proof, and attempts that end."""
 
-from __future__ import annotations
-
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bootstrap.base.document import EfsSettings
+from bootstrap.base.clock import Deadline
+from bootstrap.base.document import EfsSettings, MountTarget
 from bootstrap.base.errors import DeadlineExceeded
-from bootstrap.claims.storage.contract import ensure_mounted
-from bootstrap.claims.storage.efs import EfsPart, plan_mounts
+from bootstrap.claims.storage.contract import Storage, ensure_mounted
+from bootstrap.claims.storage.efs import PATIENCE_S, plan_mounts
+from bootstrap.claims.storage.kinds import storage_of
 from bootstrap.machine.commands import Completed
-from bootstrap.machine.file_system import FileSystems, MountRefused, difference
+from bootstrap.machine.file_system import FileSystems, MountPlan, MountRefused, difference
 from bootstrap.machine.mountinfo import Mount
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document
@@ -23,58 +24,38 @@ NFS = document().file_system
 EFS = replace(NFS, transport="efs-tls")
 OPTIONS = "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport"
 LEASE = "noac,lookupcache=none,nosharecache"
-EFS_LEASE = f"tls,iam,accesspoint=fsap-lease,noresvport,{LEASE}"
+DATA = "tls,iam,accesspoint=fsap-data,noresvport"
 DNS = "fs-1.efs.us-east-1.amazonaws.com"
 
 
+def plans_of(file_system: EfsSettings, *, is_lease: bool) -> list[MountPlan]:
+    return plan_mounts(file_system, is_lease=is_lease, target="/mnt", mount_targets=file_system.mount_targets)
+
+
 @pytest.mark.parametrize(
-    ("file_system", "is_lease", "commands"),
+    ("file_system", "is_lease", "options", "place"),
     [
-        (
-            NFS,
-            False,
-            [
-                f"mount -t nfs4 -o {OPTIONS} {DNS}:/demo/data /mnt",
-                f"mount -t nfs4 -o {OPTIONS} 10.0.0.20:/demo/data /mnt",
-            ],
-        ),
-        (
-            NFS,
-            True,
-            [
-                f"mount -t nfs4 -o {OPTIONS},{LEASE} {DNS}:/demo/lease /mnt",
-                f"mount -t nfs4 -o {OPTIONS},{LEASE} 10.0.0.20:/demo/lease /mnt",
-            ],
-        ),
-        (
-            EFS,
-            False,
-            [
-                "mount -t efs -o tls,iam,accesspoint=fsap-data,noresvport fs-1:/ /mnt",
-                "mount -t efs -o tls,iam,accesspoint=fsap-data,noresvport,mounttargetip=10.0.0.20 fs-1:/ /mnt",
-            ],
-        ),
-        (
-            EFS,
-            True,
-            [
-                f"mount -t efs -o {EFS_LEASE} fs-1:/ /mnt",
-                f"mount -t efs -o {EFS_LEASE},mounttargetip=10.0.0.20 fs-1:/ /mnt",
-            ],
-        ),
+        (NFS, False, f"nfs4 -o {OPTIONS}", "demo/data"),
+        (NFS, True, f"nfs4 -o {OPTIONS},{LEASE}", "demo/lease"),
+        (EFS, False, "efs -o tls,iam,accesspoint=fsap-data,noresvport", ""),
+        (EFS, True, f"efs -o tls,iam,accesspoint=fsap-lease,noresvport,{LEASE}", ""),
     ],
+    ids=["nfs data", "nfs lease", "efs data", "efs lease"],
 )
-def test_exact_commands_by_name_first(file_system: EfsSettings, *, is_lease: bool, commands: list[str]) -> None:
-    plans = plan_mounts(file_system, is_lease=is_lease, target="/mnt", mount_target_address="10.0.0.20")
-    assert [" ".join(plan.argv) for plan in plans] == commands
+def test_exact_commands_by_name_first(file_system: EfsSettings, *, is_lease: bool, options: str, place: str) -> None:
+    by_name, by_address = (" ".join(plan.argv) for plan in plans_of(file_system, is_lease=is_lease))
+    if file_system is NFS:
+        assert by_name == f"mount -t {options} {DNS}:/{place} /mnt"
+        assert by_address == f"mount -t {options} 10.0.0.20:/{place} /mnt"
+    else:
+        scope = "systemd-run --scope --quiet --collect --description=proxy of an EFS mount"
+        scope += " --property=Before=soloist-agent.service --"
+        assert by_name == f"{scope} mount -t {options} fs-1:/ /mnt"
+        assert by_address == f"{scope} mount -t {options},mounttargetip=10.0.0.20 fs-1:/ /mnt"
 
 
 GOOD = Mount(
-    device="0:45",
-    target="/mnt",
-    kind="nfs4",
-    source=f"{DNS}:/demo/data",
-    options=frozenset({"rw", "hard", "vers=4.1"}),
+    device="0:45", target="/mnt", kind="nfs4", source=f"{DNS}:/demo/data", options=frozenset({"rw", "hard", "vers=4.1"})
 )
 
 
@@ -94,13 +75,13 @@ GOOD = Mount(
     ],
 )
 def test_difference(mount: Mount | None, why: str) -> None:
-    plan = plan_mounts(NFS, is_lease=False, target="/mnt", mount_target_address="10.0.0.20")[0]
-    assert difference(plan, mount) == why
+    assert difference(plans_of(NFS, is_lease=False)[0], mount) == why
 
 
+UNCACHED = frozenset({"rw", "hard", "noac", "lookupcache=none"})
 LEASE_MOUNT = {
-    "nfs": replace(GOOD, source=f"{DNS}:/demo/lease", options=frozenset({"rw", "hard", "noac", "lookupcache=none"})),
-    "efs-tls": replace(GOOD, source="127.0.0.1:/", options=frozenset({"rw", "hard", "noac", "lookupcache=none"})),
+    "nfs": replace(GOOD, source=f"{DNS}:/demo/lease", options=UNCACHED),
+    "efs-tls": replace(GOOD, source="127.0.0.1:/", options=UNCACHED),
 }
 
 
@@ -109,7 +90,7 @@ LEASE_MOUNT = {
 def test_a_lease_mount_that_lacks_an_option_is_refused(file_system: EfsSettings, option: str) -> None:
     mount = LEASE_MOUNT[file_system.transport]
     lacking = replace(mount, options=mount.options - {option})
-    for plan in plan_mounts(file_system, is_lease=True, target="/mnt", mount_target_address="10.0.0.20"):
+    for plan in plans_of(file_system, is_lease=True):
         assert difference(plan, lacking) == (f"/mnt is mounted without {option}" if option else "")
 
 
@@ -117,8 +98,7 @@ def test_a_lease_mount_that_lacks_an_option_is_refused(file_system: EfsSettings,
 def test_another_value_of_an_option_is_not_the_option(instead: str) -> None:
     lost = {"soft": "hard", "ac": "noac"}.get(instead, "lookupcache=none")
     mount = replace(LEASE_MOUNT["nfs"], options=LEASE_MOUNT["nfs"].options - {lost} | {instead})
-    plan = plan_mounts(NFS, is_lease=True, target="/mnt", mount_target_address="10.0.0.20")[0]
-    assert difference(plan, mount) == f"/mnt is mounted without {lost}"
+    assert difference(plans_of(NFS, is_lease=True)[0], mount) == f"/mnt is mounted without {lost}"
 
 
 class World:
@@ -128,8 +108,11 @@ class World:
         self.machine, self.clock = machine, clock
         self.root = str(machine.paths.data_root)
         self.file_systems = FileSystems(machine, machine.paths.mountinfo)
-        self.data = EfsPart(self.file_systems, NFS, self.root, "10.0.0.20", "demo")
-        self.lease = EfsPart(self.file_systems, NFS, str(machine.paths.lease_root), "10.0.0.20")
+        self.data = self.part(self.root, "demo")
+        self.lease = self.part(str(machine.paths.lease_root))
+
+    def part(self, root: str, service: str = "", file_system: EfsSettings = NFS) -> Storage:
+        return storage_of(file_system, self.file_systems, "us-east-1a", root, service)
 
     def mount(self, seconds: float = 100) -> str:
         return ensure_mounted(self.data, self.clock.deadline(seconds), 20)
@@ -151,20 +134,55 @@ def test_mounts_by_name_and_writes_the_marker_once(world: World) -> None:
     assert len(world.commands()) == 1
 
 
-def test_falls_back_to_the_mount_target_address(world: World) -> None:
-    world.machine.refusing[f"{DNS}:/demo/data"] = Completed(exit_code=32, output="Name or service not known")
+@pytest.mark.parametrize(
+    "result",
+    [Completed(exit_code=32, output="Name or service not known"), Completed(exit_code=None, output="")],
+    ids=["the name is not known", "the attempt hangs"],
+)
+def test_falls_back_to_the_mount_target_address(world: World, result: Completed) -> None:
+    world.machine.refusing[f"{DNS}:/demo/data"] = result
     assert world.mount() == "by 10.0.0.20"
+
+
+ZONES = tuple(MountTarget(zone=f"us-east-1{zone}", address=f"10.0.{n}.20") for n, zone in enumerate("abc"))
+AWAY = Completed(exit_code=32, output="Connection refused")
+
+
+@pytest.mark.parametrize("transport", ["nfs", "efs-tls"])
+def test_another_zones_mount_target_is_taken_once_the_own_has_failed_for_a_while(world: World, transport: str) -> None:
+    """A takeover in a zone whose mount target is away. It costs traffic between zones, so a moment is not enough."""
+    data = world.part(world.root, "demo", replace(NFS, transport=transport, mount_targets=(ZONES[1], ZONES[0])))
+    for own in (f"{DNS}:/demo/data", f"{ZONES[0].address}:/demo/data", f"{DATA} fs-1:/", f"{ZONES[0].address} fs-1:/"):
+        world.machine.refusing[own] = AWAY
+    assert ensure_mounted(data, world.clock.deadline(100), 20) == (
+        "by 10.0.1.20 of us-east-1b, the own zone's mount target is away"
+    )
+    assert PATIENCE_S <= sum(world.clock.waits) <= PATIENCE_S + max(world.clock.waits)
+    assert data.drift() == ""
+    world.machine.refusing.clear()
+    assert ensure_mounted(data, world.clock.deadline(100), 20)
+    assert [line for line in world.commands("umount") if "-l" in line] == [], "nothing is moved back under a service"
+
+
+def test_every_zones_mount_target_is_tried_and_a_name_that_hangs_costs_one_attempt(world: World) -> None:
+    data, run = world.part(world.root, "demo", replace(NFS, mount_targets=ZONES)), world.machine.run
+
+    def hang(argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed:
+        if not any(DNS in word or ZONES[0].address in word for word in argv):
+            return run(argv, deadline, text_in=text_in)
+        world.clock.advance(deadline.remaining_s)
+        return Completed(exit_code=None, output="")
+
+    world.machine.run = hang  # type: ignore[method-assign]
+    world.machine.refusing[ZONES[1].address] = AWAY
+    assert ensure_mounted(data, world.clock.deadline(100), PATIENCE_S).startswith("by 10.0.2.20 of us-east-1c")
+    assert world.clock.waits == []
 
 
 def test_exit_code_zero_without_a_mount_is_not_believed(world: World) -> None:
     world.machine.refusing["mount -t"] = Completed(exit_code=0, output="network not ready")
     with pytest.raises(DeadlineExceeded, match=r"nothing is mounted at .* \(mount: exit code 0: network not ready\)"):
         world.mount(30)
-
-
-def test_mount_that_hangs_costs_an_attempt(world: World) -> None:
-    world.machine.refusing[f"{DNS}:/demo/data"] = Completed(exit_code=None, output="")
-    assert world.mount() == "by 10.0.0.20"
 
 
 def test_failing_for_ever_ends_at_the_deadline_with_what_was_seen(world: World) -> None:
@@ -199,11 +217,6 @@ def test_marker_of_another_service_is_refused_at_once(world: World) -> None:
     assert world.clock.waits == []
 
 
-def test_lease_part_needs_no_marker(world: World, clock: FakeClock) -> None:
-    ensure_mounted(world.lease, clock.deadline(), 20)
-    assert list(Path(world.lease.root).iterdir()) == []
-
-
 def test_unmount_says_whether_it_was_clean(world: World, clock: FakeClock) -> None:
     world.mount()
     assert world.file_systems.unmount(world.root, clock.deadline())
@@ -235,7 +248,7 @@ def test_options_of_the_lease_mount_are_those_in_force_not_those_asked_for(
 ) -> None:
     machine = ForgetfulOs(tmp_path / "machine", option)
     target = str(machine.paths.lease_root)
-    lease = EfsPart(FileSystems(machine, machine.paths.mountinfo), file_system, target, "10.0.0.20")
+    lease = storage_of(file_system, FileSystems(machine, machine.paths.mountinfo), "us-east-1a", target)
     with pytest.raises(DeadlineExceeded, match=f"{target} is mounted without {option}"):
         ensure_mounted(lease, clock.deadline(30), 20)
     assert machine.mounts() == [], "what cannot be trusted is not left there"
@@ -243,10 +256,11 @@ def test_options_of_the_lease_mount_are_those_in_force_not_those_asked_for(
     assert ensure_mounted(lease, clock.deadline(30), 20)
 
 
-def test_a_cached_lease_mount_of_an_earlier_run_is_replaced(world: World, clock: FakeClock) -> None:
+def test_a_cached_lease_mount_of_an_earlier_run_is_replaced_and_gets_no_marker(world: World, clock: FakeClock) -> None:
     target = world.lease.root
     world.machine.run(("mount", "-t", "nfs4", "-o", OPTIONS, f"{DNS}:/demo/lease", target), clock.deadline())
     ensure_mounted(world.lease, clock.deadline(), 20)
     mount = world.file_systems.mount_at(target)
     assert difference(world.lease.plan()[0], mount) == ""
+    assert list(Path(target).iterdir()) == [], "no marker is needed"
     assert world.machine.mounts() == [target]

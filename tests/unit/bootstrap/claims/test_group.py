@@ -1,7 +1,5 @@
 """Hooks are answered until accepted; the target state is watched; no answer means nothing."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import pytest
@@ -43,19 +41,16 @@ def launch(group: Any, clock: FakeClock) -> str:
     return complete_launch_hook(group, "boot", clock.deadline(30))
 
 
-def test_accepted_at_once(clock: FakeClock) -> None:
+def test_a_hook_is_answered_at_once_and_one_that_does_not_wait_yet_is_asked_again(clock: FakeClock) -> None:
     group = FakeGroup("waits")
     assert launch(group, clock) == "CONTINUE accepted"
-    assert group.results == ["boot CONTINUE"]
+    assert (group.results, clock.waits) == (["boot CONTINUE"], [])
+    assert launch(FakeGroup("none", "none", "waits"), clock) == "CONTINUE accepted"
+    assert clock.waits == [1, 1]
 
 
 def test_no_hook_but_in_service_is_fine(clock: FakeClock) -> None:
     assert launch(FakeGroup("none", state="InService"), clock) == "no hook is waiting: InService already"
-
-
-def test_hook_that_does_not_wait_yet_is_asked_again(clock: FakeClock) -> None:
-    assert launch(FakeGroup("none", "none", "waits"), clock) == "CONTINUE accepted"
-    assert clock.waits == [1, 1]
 
 
 @pytest.mark.parametrize("code", ["Throttling", "AccessDenied", "ReadTimeoutError"])
@@ -74,6 +69,9 @@ def test_never_waiting_is_a_named_timeout(clock: FakeClock) -> None:
 
 
 GROUP = Group(name="soloist-demo", launch_hook="boot", launch_hook_timeout_s=60, terminate_hook="drain")
+
+
+LEAVING = "Terminating:Wait"
 
 
 def test_a_boot_prolongs_its_launch_hook_three_times_per_time_out(clock: FakeClock) -> None:
@@ -113,11 +111,7 @@ def test_answer_is_repeated_until_the_deadline(clock: FakeClock) -> None:
         (FakeGroup("none", "waits"), "ABANDON accepted", ["boot ABANDON", "boot ABANDON"]),
         (FakeGroup(cloud_error("Throttling"), "waits"), "ABANDON accepted", ["boot ABANDON", "boot ABANDON"]),
         (FakeGroup("none", state="InService"), "reported unhealthy", ["boot ABANDON", "unhealthy"]),
-        (
-            FakeGroup("none", state="Terminating:Wait"),
-            "nothing to abandon: the group says Terminating:Wait",
-            ["boot ABANDON"],
-        ),
+        (FakeGroup("none", state=LEAVING), f"nothing to abandon: the group says {LEAVING}", ["boot ABANDON"]),
     ],
 )
 def test_abandon(clock: FakeClock, group: Any, sentence: str, results: list[str]) -> None:

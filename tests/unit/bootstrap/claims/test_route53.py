@@ -1,16 +1,22 @@
 """The connection by Route 53: the record moves by compare-and-swap and never overwrites what it has not seen."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import boto3
 import pytest
 
 from bootstrap.base.clock import Deadline, StopRequest
-from bootstrap.base.errors import CloudError, DeadlineExceeded, NotHolder, StopRequested
-from bootstrap.claims.connection.contract import establish
+from bootstrap.base.errors import (
+    AgentError,
+    CloudError,
+    DeadlineExceeded,
+    NotHolder,
+    RecordOfAnotherKind,
+    StopRequested,
+)
+from bootstrap.claims.connection.contract import PATIENCE_S, WatchedConnection, establish
 from bootstrap.claims.connection.route53 import (
     TTL_STEPS,
     Permit,
@@ -20,10 +26,11 @@ from bootstrap.claims.connection.route53 import (
     decide_record,
     record_ttl_s,
 )
-from bootstrap.cloud.clients import PROPAGATION_S
+from bootstrap.cloud.clients import PROPAGATION_S, passes_with_time
 from bootstrap.cloud.route53 import RecordSet, Route53, normalized
 from tests.kit.clock import FakeClock
 from tests.kit.cloud import Cloud, cloud_error, permitted
+from tests.kit.lease import SeenTroubles
 
 NAME = "demo.lab.internal"
 GENERATION = 8  # the record of this generation has the whole TTL
@@ -79,18 +86,12 @@ class FakeStore:
         (record("10.0.100.10"), RecordAction.KEEP, f"{NAME} already is 10.0.100.10"),
         (record("10.0.101.10"), RecordAction.SWAP, f"{NAME} moves from 10.0.101.10 to 10.0.100.10"),
         (record("10.0.100.10", 300), RecordAction.SWAP, f"{NAME} moves from 10.0.100.10 to 10.0.100.10"),
-        (RecordSet(name=NAME, values=(), ttl_s=0), RecordAction.SWAP, f"{NAME} moves from an alias to 10.0.100.10"),
+        (replace(WANTED, other_kind="a CNAME to b"), RecordAction.REFUSE, f"{NAME} is a CNAME to b"),
     ],
 )
 def test_decide_record(seen: RecordSet | None, action: RecordAction, sentence: str) -> None:
     decision = decide_record(seen, WANTED)
     assert (decision.action, decision.sentence) == (action, sentence)
-
-
-def test_right_record_is_left_alone(clock: FakeClock) -> None:
-    store = FakeStore(WANTED)
-    assert move_record(store, WANTED, clock.deadline(), permitted) == f"{NAME} already is 10.0.100.10"
-    assert store.swaps == []
 
 
 @pytest.mark.parametrize(
@@ -109,13 +110,6 @@ def test_lost_answer_is_found_done(clock: FakeClock) -> None:
     store.errors, store.is_performed_anyway = [cloud_error("ReadTimeoutError")], True
     assert move_record(store, WANTED, clock.deadline(), permitted) == f"{NAME} already is 10.0.100.10"
     assert len(store.swaps) == 1
-
-
-def test_rival_write_is_seen_before_it_is_replaced(clock: FakeClock) -> None:
-    store = FakeStore(record("10.0.101.10"))
-    store.rival = lambda: store.overwrite(record("10.0.102.10"))
-    move_record(store, WANTED, clock.deadline(), permitted)
-    assert store.swaps == [(record("10.0.102.10"), WANTED)]
 
 
 def test_a_role_that_has_not_spread_is_given_the_time_that_all_calls_give_it(clock: FakeClock) -> None:
@@ -207,6 +201,122 @@ def test_strict_aws_neighbour_is_not_taken_for_the_record(aws: Cloud, zone_id: s
     assert store.address_record(NAME) is None
 
 
+PLAIN = {"TTL": 10, "ResourceRecords": [{"Value": "10.0.101.10"}]}
+OTHER_KINDS: list[tuple[str, list[dict[str, Any]]]] = [
+    ("a CNAME to b.lab.internal", [{"Type": "CNAME", "TTL": 10, "ResourceRecords": [{"Value": "b.lab.internal"}]}]),
+    (
+        "an alias of b.lab.internal.",
+        [
+            {
+                "Type": "A",
+                "AliasTarget": {"HostedZoneId": "Z", "DNSName": "b.lab.internal.", "EvaluateTargetHealth": False},
+            }
+        ],
+    ),
+    (
+        "a set of A records with weights, one of them 'one'",
+        [{"Type": "A", "SetIdentifier": name, "Weight": weight, **PLAIN} for name, weight in (("one", 1), ("two", 0))],
+    ),
+    (
+        "a set of A records with latency routing, one of them 'one'",
+        [{"Type": "A", "SetIdentifier": "one", "Region": "us-east-1", **PLAIN}],
+    ),
+    (
+        "a set of A records with failover routing, one of them 'one'",
+        [{"Type": "A", "SetIdentifier": "one", "Failover": "PRIMARY", **PLAIN}],
+    ),
+    (
+        "a set of CNAME records with weights, one of them 'one'",
+        [{"Type": "CNAME", "SetIdentifier": "one", "Weight": 1, "TTL": 10, "ResourceRecords": [{"Value": "b.lab"}]}],
+    ),
+]
+
+
+@pytest.mark.parametrize(("kind", "present"), OTHER_KINDS, ids=[kind for kind, _ in OTHER_KINDS])
+def test_strict_aws_a_record_of_another_kind_is_left_alone_and_said_until_it_is_gone(
+    aws: Cloud, clock: FakeClock, zone_id: str, kind: str, present: list[dict[str, Any]]
+) -> None:
+    """kubernetes-sigs/external-dns#1852 and #2863."""
+    client, troubles = boto3.client("route53"), SeenTroubles()
+
+    def change(action: str) -> None:
+        aws.aws.advance(10)
+        changes: Any = [{"Action": action, "ResourceRecordSet": {"Name": NAME, **each}} for each in present]
+        client.change_resource_record_sets(HostedZoneId=zone_id, ChangeBatch={"Changes": changes})
+
+    def records() -> list[Any]:
+        return client.list_resource_record_sets(HostedZoneId=zone_id)["ResourceRecordSets"]
+
+    change("CREATE")
+    before = records()
+    store = Route53(aws.clients, zone_id)
+    plain = Route53Connection(store, name=NAME, address="10.0.100.10", ttl_s=10, permit=permitted)
+    connection = WatchedConnection(plain, clock, troubles)
+    with pytest.raises(RecordOfAnotherKind, match=f"{NAME} is {kind}.*Remove it"):
+        establish(connection, GENERATION, clock.deadline())
+    with pytest.raises(RecordOfAnotherKind):
+        connection.verify(GENERATION)
+    assert (records(), clock.waits, troubles.seen) == (before, [], ["record-of-another-kind"])
+    change("DELETE")
+    assert establish(connection, GENERATION, clock.deadline()).endswith("create 10.0.100.10")
+    assert troubles.seen == ["record-of-another-kind", "record-of-another-kind is over"]
+
+
+class Failing:
+    """A connection that fails with each of its errors in turn, then leads here."""
+
+    name = NAME
+
+    def __init__(self, *errors: AgentError) -> None:
+        self.errors = list(errors)
+
+    def claim(self, generation: int) -> str:
+        if self.errors:
+            raise self.errors.pop(0)
+        return "done"
+
+    def verify(self, generation: int) -> str:
+        return "it is elsewhere" if self.errors else ""
+
+    def release(self, deadline: Deadline) -> list[str]:
+        return []
+
+    def passes(self, error: AgentError, elapsed_s: float) -> bool:
+        return passes_with_time(error, elapsed_s)
+
+
+@pytest.mark.parametrize(
+    ("error", "first_s", "reason"),
+    [
+        (cloud_error("EndpointConnectionError"), PATIENCE_S, "aws-call-failed"),
+        (CloudError("no", code="AccessDenied", retryable=False, reason="access-denied"), PATIENCE_S, "access-denied"),
+        (CloudError("no", code="NoSuchHostedZone", retryable=False), 0.0, "aws-call-failed"),
+    ],
+)
+def test_a_connection_that_cannot_be_made_is_said_once_it_does_not_pass_by_itself(
+    clock: FakeClock, error: CloudError, first_s: float, reason: str
+) -> None:
+    troubles = SeenTroubles()
+    connection = WatchedConnection(Failing(*[error] * 99), clock, troubles)
+    said_s = None
+    for _ in range(int(PATIENCE_S) + 1):
+        with pytest.raises(CloudError):
+            connection.claim(GENERATION)
+        assert connection.verify(GENERATION) or not troubles.seen, "to be able to read is not to lead here"
+        if troubles.seen and said_s is None:
+            said_s = clock.now_s - 1000.0
+        clock.advance(2.0)
+        if clock.now_s > 1000.0 + PATIENCE_S:
+            break
+    assert (said_s, troubles.seen) == (first_s, [reason])
+    well = WatchedConnection(Failing(error), clock, troubles)
+    well._standing = error
+    with pytest.raises(CloudError):
+        well.claim(GENERATION)
+    well.claim(GENERATION)
+    assert troubles.seen == [reason, f"{reason} is over"]
+
+
 @pytest.mark.parametrize(
     ("name", "normal"), [("A.Lab.", "a.lab"), ("a.lab", "a.lab"), ("\\052.lab.internal.", "*.lab.internal")]
 )
@@ -214,8 +324,8 @@ def test_normalized(name: str, normal: str) -> None:
     assert normalized(name) == normal
 
 
-def test_who_does_not_hold_the_lease_swaps_nothing(clock: FakeClock) -> None:
-    """An old holder that wakes up between its read and its swap, and one whose successor moved the record already."""
+def test_a_refusal_of_the_lease_swaps_nothing_and_verified_it_goes_on(clock: FakeClock) -> None:
+    """An old holder that wakes up between its read and its swap."""
     store = FakeStore(record("10.0.101.10"))
     refusals = ["generation 1 is not the highest", "the lease directory does not answer"]
 
@@ -224,17 +334,7 @@ def test_who_does_not_hold_the_lease_swaps_nothing(clock: FakeClock) -> None:
             raise NotHolder(refusals.pop(0))
 
     move_record(store, WANTED, clock.deadline(), permit)
-    assert refusals == []
-    assert len(store.swaps) == 1, "verified again, it goes on"
-
-    store = FakeStore(record("10.0.101.10"))
-
-    def never() -> None:
-        raise NotHolder("generation 1 is not the highest, there is generation 2: nothing is touched")
-
-    with pytest.raises(DeadlineExceeded, match="there is generation 2"):
-        move_record(store, WANTED, clock.deadline(30), never)
-    assert store.swaps == []
+    assert (refusals, len(store.swaps)) == ([], 1)
 
 
 def test_lease_is_proven_after_the_read_so_that_a_successors_value_is_never_named(clock: FakeClock) -> None:

@@ -1,7 +1,6 @@
-"""Every foreign error becomes a CloudError that says whether trying again may help."""
+"""The calls of AWS, as boto3 is asked for them, and errors that say whether trying again may help."""
 
-from __future__ import annotations
-
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,13 +13,21 @@ from botocore.exceptions import (
 )
 from botocore.stub import Stubber
 
+from bootstrap.base.clock import Deadline, SystemClock
 from bootstrap.base.errors import CloudError
+from bootstrap.base.threads import SystemThreads
+from bootstrap.base.timing import LeaseTiming
 from bootstrap.cloud.autoscaling import AutoScaling
-from bootstrap.cloud.clients import Clients, converted
+from bootstrap.cloud.clients import PROPAGATION_S, Clients, converted, passes_with_time
 from bootstrap.cloud.ec2 import Ec2
 from bootstrap.cloud.parameters import Parameter
 from bootstrap.cloud.topic import Topic
+from bootstrap.lease.evidence import LeaseEvidence
+from bootstrap.lease.rules.observation import HolderAnswer
+from bootstrap.lease.takeover import Takeover
+from tests.kit.clock import FakeClock
 from tests.kit.cloud import REGION, Cloud
+from tests.kit.lease import ME, OTHER, Newcomer
 
 
 def client_error(code: str, status: int = 400) -> ClientError:
@@ -55,6 +62,37 @@ def test_converted(error: Exception, code: str, *, retryable: bool) -> None:
     assert (caught.value.code, caught.value.retryable) == (code, retryable)
 
 
+@pytest.mark.parametrize(
+    ("code", "message", "reason"),
+    [
+        ("RequestExpired", "because", "clock-skew"),
+        ("RequestTimeTooSkewed", "because", "clock-skew"),
+        ("InvalidSignatureException", "Signature expired: 20261129T000000Z is now earlier than ...", "clock-skew"),
+        ("SignatureDoesNotMatch", "Signature not yet current: ...", "clock-skew"),
+        ("SignatureDoesNotMatch", "The request signature we calculated does not match", "aws-call-failed"),
+        ("UnauthorizedOperation", "because", "access-denied"),
+        ("AccessDenied", "because", "access-denied"),
+        ("ValidationError", "because", "aws-call-failed"),
+    ],
+)
+def test_a_known_cause_is_a_reason_with_a_remedy(code: str, message: str, reason: str) -> None:
+    error = client_error(code, 403)
+    error.response["Error"]["Message"] = message
+    with pytest.raises(CloudError) as caught, converted("attach eni-1"):
+        raise error
+    assert caught.value.reason == reason
+    assert bool(caught.value.remedy) is (reason != "aws-call-failed")
+
+
+@pytest.mark.parametrize(
+    "code", ["RequestExpired", "SignatureDoesNotMatch", "InvalidSignatureException", "ExpiredTokenException"]
+)
+def test_a_clock_that_is_not_set_yet_is_waited_for(code: str) -> None:
+    error = CloudError("attach", code=code, retryable=False)
+    assert passes_with_time(error, 75.0)
+    assert not passes_with_time(error, PROPAGATION_S)
+
+
 def test_clients_are_made_once_and_bounded(aws: Cloud) -> None:
     clients = Clients(REGION)
     assert clients.ec2() is clients.ec2()
@@ -63,61 +101,58 @@ def test_clients_are_made_once_and_bounded(aws: Cloud) -> None:
 
 
 @pytest.fixture
-def stubbed(monkeypatch: pytest.MonkeyPatch) -> tuple[Clients, dict[str, Stubber]]:
+def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Clients, dict[str, Stubber]]]:
+    """The real clients, which check each request against the service's own model; the stubs answer instead of the
+    network, refuse what is not exactly the next request expected, and have no answer left at the end."""
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     clients = Clients(REGION)
     stubs = {name: Stubber(getattr(clients, name)()) for name in ("ec2", "autoscaling", "ssm", "sns")}
     for stub in stubs.values():
         stub.activate()
-    return clients, stubs
+    yield clients, stubs
+    for stub in stubs.values():
+        stub.assert_no_pending_responses()
 
 
 Stubbed = tuple[Clients, dict[str, Stubber]]
+HOOK = {"AutoScalingGroupName": "g", "LifecycleHookName": "boot", "InstanceId": "i-1"}
+
+
+EXPECTED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
+    (
+        "ec2",
+        "attach_network_interface",
+        {"AttachmentId": "eni-attach-1"},
+        {"NetworkInterfaceId": "eni-1", "InstanceId": "i-1", "DeviceIndex": 1},
+    ),
+    ("ec2", "detach_network_interface", {}, {"AttachmentId": "eni-attach-1"}),
+    (
+        "ec2",
+        "modify_network_interface_attribute",
+        {},
+        {"NetworkInterfaceId": "eni-1", "Attachment": {"AttachmentId": "eni-attach-1", "DeleteOnTermination": False}},
+    ),
+    ("autoscaling", "complete_lifecycle_action", {}, HOOK | {"LifecycleActionResult": "CONTINUE"}),
+    ("autoscaling", "record_lifecycle_action_heartbeat", {}, HOOK),
+    (
+        "autoscaling",
+        "set_instance_health",
+        {},
+        {"InstanceId": "i-1", "HealthStatus": "Unhealthy", "ShouldRespectGracePeriod": False},
+    ),
+    ("ssm", "put_parameter", {"Version": 1}, {"Name": "/s", "Value": "{}", "Type": "String", "Overwrite": True}),
+    ("ssm", "get_parameter", {"Parameter": {"Value": "{}"}}, {"Name": "/s"}),
+    ("sns", "publish", {"MessageId": "1"}, {"TopicArn": "arn:t", "Subject": "a b", "Message": "text"}),
+]
 
 
 def test_every_call_sends_what_it_should(stubbed: Stubbed) -> None:
     clients, stubs = stubbed
-    stubs["ec2"].add_response(
-        "attach_network_interface",
-        {"AttachmentId": "eni-attach-1"},
-        {"NetworkInterfaceId": "eni-1", "InstanceId": "i-1", "DeviceIndex": 1},
-    )
-    stubs["ec2"].add_response("detach_network_interface", {}, {"AttachmentId": "eni-attach-1"})
-    stubs["ec2"].add_response(
-        "modify_network_interface_attribute",
-        {},
-        {
-            "NetworkInterfaceId": "eni-1",
-            "Attachment": {"AttachmentId": "eni-attach-1", "DeleteOnTermination": False},
-        },
-    )
-    stubs["autoscaling"].add_response(
-        "complete_lifecycle_action",
-        {},
-        {
-            "AutoScalingGroupName": "g",
-            "LifecycleHookName": "boot",
-            "InstanceId": "i-1",
-            "LifecycleActionResult": "CONTINUE",
-        },
-    )
-    stubs["autoscaling"].add_response(
-        "record_lifecycle_action_heartbeat",
-        {},
-        {"AutoScalingGroupName": "g", "LifecycleHookName": "boot", "InstanceId": "i-1"},
-    )
-    stubs["autoscaling"].add_response(
-        "set_instance_health",
-        {},
-        {"InstanceId": "i-1", "HealthStatus": "Unhealthy", "ShouldRespectGracePeriod": False},
-    )
-    stubs["ssm"].add_response(
-        "put_parameter", {"Version": 1}, {"Name": "/s", "Value": "{}", "Type": "String", "Overwrite": True}
-    )
-    stubs["ssm"].add_response("get_parameter", {"Parameter": {"Value": "{}"}}, {"Name": "/s"})
+    for service, operation, answer, expected in EXPECTED:
+        stubs[service].add_response(operation, answer, expected)
     stubs["ssm"].add_client_error("get_parameter", "ParameterNotFound")
-    stubs["sns"].add_response("publish", {"MessageId": "1"}, {"TopicArn": "arn:t", "Subject": "a b", "Message": "text"})
     ec2, group = Ec2(clients), AutoScaling(clients, "g", "i-1")
     ec2.attach("eni-1", "i-1", 1)
     ec2.detach("eni-attach-1")
@@ -129,8 +164,6 @@ def test_every_call_sends_what_it_should(stubbed: Stubbed) -> None:
     assert Parameter(clients, "/s").read() == "{}"
     assert Parameter(clients, "/s").read() == ""
     Topic(clients, "arn:t").publish("a\nb", "text")
-    for stub in stubs.values():
-        stub.assert_no_pending_responses()
 
 
 def test_hook_that_does_not_wait_is_an_answer(stubbed: Stubbed) -> None:
@@ -146,11 +179,13 @@ def test_hook_that_does_not_wait_is_an_answer(stubbed: Stubbed) -> None:
     assert not group.prolong_hook("boot")
 
 
-def test_unknown_instance_is_gone_and_other_errors_are_not(stubbed: Stubbed) -> None:
+def test_unknown_instance_is_gone_and_needs_no_ending_and_other_errors_are_not(stubbed: Stubbed) -> None:
     clients, stubs = stubbed
-    stubs["ec2"].add_client_error("describe_instances", "InvalidInstanceID.NotFound")
+    for call in ("describe_instances", "terminate_instances"):
+        stubs["ec2"].add_client_error(call, "InvalidInstanceID.NotFound")
     stubs["ec2"].add_client_error("describe_instances", "RequestLimitExceeded")
     assert Ec2(clients).instance_state("i-1") is None
+    Ec2(clients).terminate("i-1", is_forced=False)
     with pytest.raises(CloudError):
         Ec2(clients).instance_state("i-1")
 
@@ -164,3 +199,52 @@ def test_attach_refusals_are_retryable(stubbed: Stubbed, code: str) -> None:
     with pytest.raises(CloudError) as caught:
         Ec2(clients).attach("eni-1", "i-1", 1)
     assert caught.value.retryable
+
+
+# ------------------------------------------------------------------ the end of a former holder
+@pytest.mark.parametrize(
+    ("code", "status", "is_retryable"),
+    [("OperationNotPermitted", 400, False), ("UnauthorizedOperation", 403, False), ("RequestLimitExceeded", 503, True)],
+)
+def test_any_other_answer_is_an_error_that_says_whether_again_may_help(
+    stubbed: Stubbed, code: str, status: int, *, is_retryable: bool
+) -> None:
+    stubbed[1]["ec2"].add_client_error("terminate_instances", code, http_status_code=status)
+    with pytest.raises(CloudError, match=f"terminate {OTHER}: .*{code}") as error:
+        Ec2(stubbed[0]).terminate(OTHER, is_forced=True)
+    assert (error.value.code, error.value.retryable) == (code, is_retryable)
+
+
+class StuckEvidence:
+    """EC2 has the holder shutting-down for good, until it is ended by force; the requests are the real adapter's."""
+
+    def __init__(self, world: Newcomer, evidence: LeaseEvidence) -> None:
+        self._world, self._evidence = world, evidence
+        self.asked_s: list[tuple[bool, float]] = []
+
+    def gather(self, holder: str, deadline: Deadline) -> Any:
+        return self._world.evidence.gather(holder, deadline)
+
+    def terminate(self, holder: str, deadline: Deadline, *, is_forced: bool) -> str:
+        self.asked_s.append((is_forced, self._world.clock.now_s))
+        answer = self._evidence.terminate(holder, Deadline(SystemClock(), 10, "terminate"), is_forced=is_forced)
+        self._world.evidence.holder = HolderAnswer(state="terminated" if is_forced else "shutting-down")
+        return answer
+
+
+def test_a_stuck_holder_is_asked_without_its_shutdown_first_and_by_force_after_the_deadline(
+    stubbed: Stubbed, clock: FakeClock, tmp_path: Any
+) -> None:
+    for is_forced in (False, True):
+        wanted = {"InstanceIds": [OTHER], "SkipOsShutdown": True, "Force": is_forced}
+        stubbed[1]["ec2"].add_response("terminate_instances", {"TerminatingInstances": []}, wanted)
+    world, members = Newcomer(tmp_path, clock), Any
+    world.put()
+    evidence: Any = StuckEvidence(world, LeaseEvidence(Ec2(stubbed[0]), members, ME, SystemThreads()))  # type: ignore[arg-type]
+    takeover: Takeover = world.takeover("proof")
+    takeover._evidence = evidence
+    taken = takeover.run(clock.deadline(300))
+    assert taken.hold.record.generation == 8
+    (first, first_s), (second, second_s) = evidence.asked_s
+    assert (first, second) == (False, True)
+    assert second_s - first_s >= LeaseTiming().terminate_deadline_s

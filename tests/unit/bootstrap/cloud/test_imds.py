@@ -1,7 +1,5 @@
 """The metadata service: token always, 404 is nothing, every wait ends."""
 
-from __future__ import annotations
-
 import pytest
 import requests
 
@@ -23,6 +21,7 @@ class FakeService:
     def __init__(self) -> None:
         self.values = dict(VALUES)
         self.tokens = 0
+        self.token: str | None = None  # given instead of a good one
         self.failures: list[Exception | int] = []
         self.is_forgetful = False  # refuses the current token once
         self.timeouts: list[float] = []
@@ -38,7 +37,7 @@ class FakeService:
             assert path == "/latest/api/token"
             assert headers == {"X-aws-ec2-metadata-token-ttl-seconds": str(TOKEN_TTL_S)}
             self.tokens += 1
-            return Answer(status=200, body=f"token-{self.tokens}")
+            return Answer(status=200, body=f"token-{self.tokens}" if self.token is None else self.token)
         if self.is_forgetful or headers.get("X-aws-ec2-metadata-token") != f"token-{self.tokens}":
             self.is_forgetful = False
             return Answer(status=401, body="")
@@ -70,13 +69,12 @@ def test_token_is_renewed_after_half_its_life_and_after_a_401(service: FakeServi
 
 
 @pytest.mark.parametrize(
-    "failure",
-    [ConnectionRefusedError("refused"), TimeoutError("slow"), requests.ConnectionError("x"), 500, 503, 429],
+    "failure", [ConnectionRefusedError("refused"), TimeoutError("slow"), requests.ConnectionError("x"), 500, 503, 429]
 )
 def test_passing_failure_is_retried(service: FakeService, clock: FakeClock, failure: Exception | int) -> None:
     service.failures = [failure, failure]
     assert MetadataService(clock, service).identity(clock.deadline()).instance_id == "i-me"
-    assert clock.waits == [0.5, 0.5]
+    assert clock.waits == [0.5, 1]
 
 
 def test_lasting_failure_is_a_named_reason(service: FakeService, clock: FakeClock) -> None:
@@ -84,7 +82,43 @@ def test_lasting_failure_is_a_named_reason(service: FakeService, clock: FakeCloc
     with pytest.raises(SurroundingsError, match=r"did not answer /latest/meta-data/instance-id within 60 s \(Conn"):
         MetadataService(clock, service).identity(clock.deadline(60))
     assert sum(clock.waits) == 60
-    assert (service.timeouts[0], service.timeouts[-3:]) == (2, [1.5, 1, 0.5]), "no request outlasts the deadline"
+    assert (service.timeouts[0], service.timeouts[-3:]) == (2, [2, 1.5, 0.5]), "no request outlasts the deadline"
+
+
+HTML = "<html><body>Please log in</body></html>"
+
+
+@pytest.mark.parametrize(
+    ("path", "answer"),
+    [
+        ("", "to\nken"),
+        ("", "tok\u20acn"),
+        ("", ""),
+        ("", "x" * 5000),
+        ("", HTML),
+        ("meta-data/instance-id", HTML),
+        ("meta-data/instance-id", "i-1\ni-2"),
+        ("meta-data/placement/availability-zone", "us east"),
+        ("meta-data/ami-id", "\x00"),
+        ("meta-data/mac", "02:AA"),
+    ],
+)
+def test_an_answer_that_cannot_be_one_is_asked_for_again_and_named_at_the_deadline(
+    service: FakeService, clock: FakeClock, path: str, answer: str
+) -> None:
+    if path:
+        service.values[path] = answer
+    else:
+        service.token = answer
+    with pytest.raises(SurroundingsError, match=r"cannot be one: '") as error:
+        MetadataService(clock, service).identity(clock.deadline(30))
+    assert (sum(clock.waits), len(str(error.value)) < 400) == (30, True)
+
+
+def test_a_lifecycle_state_that_cannot_be_one_is_no_answer(service: FakeService, clock: FakeClock) -> None:
+    service.values["meta-data/autoscaling/target-lifecycle-state"] = HTML
+    with pytest.raises(SurroundingsError, match="cannot be one"):
+        MetadataService(clock, service).target_lifecycle_state(clock.deadline(5))
 
 
 def test_switched_off_is_said_at_once(service: FakeService, clock: FakeClock) -> None:

@@ -1,13 +1,12 @@
 """The self-fence at each moment, and its sentences."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 
-from bootstrap.base.timing import LeaseTiming
-from bootstrap.fence.rules import FenceAction, FenceMemory, FenceStep, fence_step, hold_until, let_go, lost
+import pytest
 
-TIMING = LeaseTiming()
+from bootstrap.fence.rules import FenceAction, FenceMemory, FenceStep, fence_step, hold_until, let_go, lost
+from tests.kit.lease import TIMING
+
 GUARDED = FenceMemory(generation=7, deadline_s=45.0)
 
 
@@ -66,37 +65,27 @@ def test_lost_during_the_grace_ends_it() -> None:
     assert look(46.0, lost(step.memory, now_s=46.0)).action is FenceAction.KILL
 
 
-def test_a_deadline_is_extended_only_before_it_passes() -> None:
-    assert hold_until(GUARDED, 7, 50.0, is_clear=False, now_s=10.0) == (
-        replace(GUARDED, deadline_s=50.0),
-        "generation 7 is guarded further",
-    )
-    assert hold_until(GUARDED, 7, 90.0, is_clear=False, now_s=45.0) == (
-        GUARDED,
-        "generation 7 is over: nothing can rescue it",
-    )
-    assert hold_until(GUARDED, 6, 50.0, is_clear=True, now_s=10.0) == (
-        GUARDED,
-        "generation 6 is older than generation 7: refused",
-    )
-    assert hold_until(GUARDED, 8, 50.0, is_clear=True, now_s=50.0) == (
-        GUARDED,
-        "generation 8: the deadline offered has passed already: refused",
-    )
-
-
-def test_the_next_generation_needs_the_last_one_gone() -> None:
-    memory, sentence = hold_until(GUARDED, 8, 90.0, is_clear=False, now_s=46.0)
-    assert (memory, sentence) == (GUARDED, "generation 8: something of generation 7 is left: refused")
-    memory, sentence = hold_until(GUARDED, 8, 90.0, is_clear=True, now_s=46.0)
-    assert (memory, sentence) == (FenceMemory(generation=8, deadline_s=90.0), "generation 8 is guarded")
+@pytest.mark.parametrize(
+    ("generation", "deadline_s", "is_clear", "now_s", "memory", "sentence"),
+    [
+        (7, 50.0, False, 10.0, replace(GUARDED, deadline_s=50.0), "generation 7 is guarded further"),
+        (7, 90.0, False, 45.0, GUARDED, "generation 7 is over: nothing can rescue it"),
+        (6, 50.0, True, 10.0, GUARDED, "generation 6 is older than generation 7: refused"),
+        (8, 50.0, True, 50.0, GUARDED, "generation 8: the deadline offered has passed already: refused"),
+        (8, 90.0, False, 46.0, GUARDED, "generation 8: something of generation 7 is left: refused"),
+        (8, 90.0, True, 46.0, FenceMemory(generation=8, deadline_s=90.0), "generation 8 is guarded"),
+    ],
+    ids=["before it passes", "after it has passed", "older", "passed already", "something is left", "the next one"],
+)
+def test_a_deadline_that_is_offered(
+    generation: int, deadline_s: float, *, is_clear: bool, now_s: float, memory: FenceMemory, sentence: str
+) -> None:
+    assert hold_until(GUARDED, generation, deadline_s, is_clear=is_clear, now_s=now_s) == (memory, sentence)
 
 
 def test_let_go_is_believed_only_when_nothing_is_left() -> None:
     assert let_go(GUARDED, is_cgroup_empty=True, is_mount_gone=False) == GUARDED
     gone = let_go(GUARDED, is_cgroup_empty=True, is_mount_gone=True)
     assert look(500.0, gone, is_empty=True, is_gone=True).sentence == "nothing is held"
-    assert hold_until(gone, 7, 600.0, is_clear=True, now_s=500.0) == (
-        gone,
-        "generation 7 is over: nothing can rescue it",
-    )
+    over = (gone, "generation 7 is over: nothing can rescue it")
+    assert hold_until(gone, 7, 600.0, is_clear=True, now_s=500.0) == over

@@ -1,28 +1,21 @@
 """Taking the lease: what the rules decide is done, the fence has the deadline first, and nothing is left half taken."""
 
-from __future__ import annotations
-
+import errno
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bootstrap.base.clock import Deadline
-from bootstrap.base.errors import AgentError, DeadlineExceeded, FenceError, LeaseRefused, StopRequested
-from bootstrap.base.member import Member
-from bootstrap.base.timing import FencePolicy, LeaseTiming
+from bootstrap.base.errors import AgentError, DeadlineExceeded, FenceError, FileSystemFull, LeaseRefused, StopRequested
 from bootstrap.fence.protocol import FenceRequest
+from bootstrap.lease import child as lease_files
 from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer
 from bootstrap.lease.rules.record import file_name
 from tests.kit.clock import FakeClock
-from tests.kit.fence import FenceInProcess
-from tests.kit.lease import Newcomer
-
-TIMING = LeaseTiming()
-IN_SERVICE = Member(lifecycle_state="InService", is_healthy=True)
-ARRIVING = Member(lifecycle_state="Pending:Wait", is_healthy=True)
-LEAVING = Member(lifecycle_state="Terminating:Wait", is_healthy=True)
+from tests.kit.lease import ARRIVING, IN_SERVICE, LEAVING, TIMING, Newcomer
 
 
 @pytest.fixture
@@ -59,21 +52,18 @@ def test_terminated_holder_is_followed_at_once(world: Newcomer) -> None:
     assert sum(world.clock.waits) == TIMING.settle_s
 
 
-def test_silent_holder_is_terminated_and_awaited(world: Newcomer) -> None:
+def test_silent_holder_is_terminated_and_awaited_and_a_stuck_one_ended_by_force(world: Newcomer) -> None:
     world.put()
     world.evidence.on_terminate = lambda _is_forced: world.evidence.say("shutting-down")
-    world.clock.at(60, lambda: world.evidence.say("terminated") and None)
-    taken = world.take("proof")
+    world.clock.at(50, lambda: world.evidence.say("terminated") and None)
+    assert world.take("proof").hold.record.generation == 8
     assert world.evidence.terminations == [False]
-    assert taken.hold.record.generation == 8
-    assert sum(world.clock.waits) >= 60, "nothing before the proof"
-
-
-def test_stuck_holder_is_ended_by_force(world: Newcomer) -> None:
-    world.put()
+    assert sum(world.clock.waits) >= 50, "nothing before the proof"
+    world.put(generation=9)
+    world.evidence.say("running")
     world.evidence.on_terminate = lambda is_forced: world.evidence.say("terminated" if is_forced else "shutting-down")
     world.take("proof")
-    assert world.evidence.terminations == [False, True]
+    assert world.evidence.terminations == [False, False, True]
 
 
 def test_healthy_holder_is_never_shot_and_the_newcomer_ends_as_surplus(world: Newcomer) -> None:
@@ -99,29 +89,6 @@ def test_surplus_takes_over_when_the_holder_releases(world: Newcomer) -> None:
     assert world.take().hold.record.generation == 8
 
 
-def test_instance_the_group_is_ending_takes_nothing(world: Newcomer) -> None:
-    world.put()
-    world.evidence.group = GroupAnswer(me=LEAVING, holder=None)
-    with pytest.raises(LeaseRefused, match="it is not the one to take over") as refused:
-        world.take()
-    assert refused.value.reason == "not-in-group"
-    assert world.evidence.terminations == []
-
-
-@pytest.mark.parametrize(("policy", "reason"), [("proof-or-lease", ""), ("proof", "takeover-deadline")])
-def test_without_any_answer_only_the_policy_lets_time_decide(world: Newcomer, policy: FencePolicy, reason: str) -> None:
-    world.put()
-    world.evidence.holder = world.evidence.group = NoAnswer(reason="EndpointConnectionError")
-    if reason:
-        with pytest.raises(LeaseRefused, match="claims nothing without proof of death") as refused:
-            world.take(policy)
-        assert refused.value.reason == reason
-        return
-    began_s = world.clock.now_s
-    assert "unchanged for 9" in world.take(policy).sentence
-    assert world.clock.now_s - began_s >= TIMING.lease_duration_s
-
-
 def test_refused_termination_is_asked_again_later(world: Newcomer) -> None:
     world.put()
     answers = iter(["UnauthorizedOperation", ""])
@@ -135,69 +102,49 @@ def test_refused_termination_is_asked_again_later(world: Newcomer) -> None:
     assert len(world.evidence.terminations) == 2
 
 
-def test_own_generation_after_a_restart_of_the_agent_is_resumed(world: Newcomer) -> None:
+def test_a_fence_that_is_silent_once_ends_no_boot(world: Newcomer) -> None:
+    world.fence.silent_once = {"hold"}
+    assert world.take().hold.deadline_s == world.fence.memory.deadline_s
+    assert world.fence.silent_once == set()
+
+
+def test_own_generation_is_resumed_after_a_restart_of_the_agent_and_stopped_past_its_deadline(world: Newcomer) -> None:
     first = world.take()
     world.fence.group.is_left = world.fence.mounts.is_left = True
-    second = world.take()
-    assert second.hold == first.hold
-    assert world.stops == 0
-    assert world.generations() == [file_name(1)]
-
-
-def test_own_generation_past_its_deadline_is_stopped_first(world: Newcomer) -> None:
-    world.take()
+    assert world.take().hold == first.hold
+    assert (world.stops, world.generations()) == (0, [file_name(1)])
     world.clock.advance(TIMING.renew_deadline_s + 1)
-    world.fence.mounts.is_left = True
     assert world.take().hold.record.generation == 2
     assert world.stops == 1
 
 
-def test_own_generation_after_a_reboot_is_followed(world: Newcomer) -> None:
-    world.take()
-    world.fence = FenceInProcess(world.clock, world.run)
-    taken = world.take(boot_id="boot-2")
-    assert "is mine from before a reboot" in taken.sentence
-    assert taken.hold.record.generation == 2
-
-
-def test_nothing_is_published_while_something_of_an_earlier_run_is_left(world: Newcomer) -> None:
-    world.put(is_released=True)
-    world.fence.group.is_left = True
-    assert world.take().hold.record.generation == 8
-    assert world.stops == 1
+def is_given_back(world: Newcomer) -> bool:
+    record = world.read(1)
+    return record is not None and record.is_released
 
 
 def test_fence_that_does_not_guard_fails_the_boot_and_the_generation_is_given_back(world: Newcomer) -> None:
+    world.fence.is_dead = True
+    with pytest.raises(FenceError):
+        world.take()
+    assert world.generations() == [], "nobody to guard it, nothing is published"
+    world.fence.is_dead = False
     world.fence.ask(FenceRequest(verb="hold", generation=99, deadline_s=world.clock.now_s + 40))
     world.fence.ask(FenceRequest(verb="let-go"))
     with pytest.raises(FenceError, match="older than generation 99"):
         world.take()
-    record = world.read(1)
-    assert record is not None
-    assert record.is_released
-
-
-def test_fence_that_is_not_there_fails_before_anything_is_published(world: Newcomer) -> None:
-    world.fence.is_dead = True
-    with pytest.raises(FenceError):
-        world.take()
-    assert world.generations() == []
+    assert is_given_back(world)
 
 
 def test_stop_while_settling_gives_the_generation_back(world: Newcomer) -> None:
     world.clock.at(TIMING.settle_s, lambda: world.stop_request.request("SIGTERM received"))
     with pytest.raises(StopRequested):
         world.take()
-    record = world.read(1)
-    assert record is not None
-    assert record.is_released
+    assert is_given_back(world)
 
 
 def test_lost_race_starts_again_from_the_look(world: Newcomer) -> None:
-    def rival() -> None:
-        world.put(generation=2)
-
-    world.clock.at(TIMING.settle_s, rival)
+    world.clock.at(TIMING.settle_s, lambda: world.put(generation=2) and None)
     world.evidence.holder = HolderAnswer(state="terminated")
     assert world.take().hold.record.generation == 3, "the second look found another holder"
 
@@ -207,6 +154,45 @@ def test_lease_directory_that_never_answers_is_a_named_refusal(world: Newcomer) 
     with pytest.raises(AgentError, match="server away") as refused:
         world.take()
     assert refused.value.reason == "takeover-deadline"
+
+
+def test_a_full_file_system_is_named_and_not_pestered_and_taken_over_on_once_there_is_space(
+    world: Newcomer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.put(is_released=True)
+    real = lease_files._write_temporary
+
+    def full(path: Path, text: str) -> Path:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(lease_files, "_write_temporary", full)
+    with pytest.raises(FileSystemFull, match=r"generation 8 cannot be published: .*No space left on device.*Delete"):
+        world.takeover().run(Deadline(world.clock, 120, "lease"))
+    assert 5 < world.worker.asked.count("publish") < 15
+    assert min(world.clock.waits) + max(world.clock.waits) > 2, "the pauses grow"
+    assert world.troubles.seen == ["file-system-full"]
+    # Its predecessor's spare files are space for one record.
+    (world.root / f".new-{file_name(7)}.spare-00000000").touch()
+    monkeypatch.setattr(
+        lease_files, "_write_temporary", lambda *given: (full if any(world.root.glob(".new-*")) else real)(*given)
+    )
+    assert world.take().hold.record.generation == 8
+    assert world.troubles.seen[1:] == ["file-system-full is over"]
+
+
+@pytest.mark.parametrize("number", [errno.EACCES, errno.EROFS, errno.EIO, errno.ESTALE])
+def test_a_publication_that_is_refused_at_once_is_not_repeated_twice_a_second(
+    world: Newcomer, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    world.put(is_released=True)
+
+    def refuse(*_: object) -> Path:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(lease_files, "_write_temporary", refuse)
+    with pytest.raises(DeadlineExceeded, match=rf"generation 7: .*{os.strerror(number)}"):
+        world.takeover().run(Deadline(world.clock, 120, "lease"))
+    assert 5 < world.worker.asked.count("publish") < 15
 
 
 def test_deadline_of_the_step_ends_it_whatever_the_rules_say(world: Newcomer) -> None:

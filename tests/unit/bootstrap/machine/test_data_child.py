@@ -1,7 +1,6 @@
 """What happens inside the data file system is whole or not at all, wherever the child is killed."""
 
-from __future__ import annotations
-
+import errno
 import json
 import os
 import pwd
@@ -11,7 +10,8 @@ from typing import Any
 import pytest
 
 from bootstrap.machine import data_child as data_root
-from bootstrap.machine.data_child import MARKER, PREPARED, Refused, answer, ensure_marker, prepare_directory
+from bootstrap.machine.data_child import MARKER, PREPARED, SPARE, Refused, answer, ensure_marker, prepare_directory
+from bootstrap.machine.writers import ALL
 from tests.kit.documents import document_tree
 
 
@@ -72,6 +72,59 @@ def test_marker_killed_before_the_rename_leaves_nothing_that_counts(
     assert ensure_marker(str(root), "fs-1", "demo")
 
 
+def enter(root: Path, generation: int, text: str) -> str:
+    request = {"verb": "enter-writer", "root": str(root), "generation": generation, "text": text, "below": ALL}
+    return str(answer(request).get("done"))
+
+
+@pytest.fixture
+def marked(root: Path) -> Path:
+    ensure_marker(str(root), "fs-1", "demo")
+    return root
+
+
+def test_a_writer_is_entered_once_and_the_highest_is_the_last(marked: Path) -> None:
+    root = marked
+    assert answer({"verb": "last-writer", "root": str(root), "below": ALL}) == {"done": "0 "}
+    assert enter(root, 7, "mine") == "7 mine"
+    assert enter(root, 7, "theirs") == "7 mine"
+    assert enter(root, 3, "late") == "7 mine"
+    assert enter(root, 20, "next") == "20 next"
+    assert {path.name for path in root.iterdir()} == {MARKER, ".soloist-writer-fs-1-000020", SPARE}, "old ones are gone"
+    assert answer({"verb": "last-writer", "root": str(root), "below": 20}) == {"done": "0 "}
+    (root / MARKER).unlink()
+    assert ensure_marker(str(root), "fs-2", "demo"), "none of these files is data"
+    assert answer({"verb": "last-writer", "root": str(root), "below": ALL}) == {"done": "0 "}, (
+        "it wrote to the original of this copy"
+    )
+
+
+def test_a_writer_that_is_killed_before_the_link_leaves_nothing_that_counts(
+    marked: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = marked
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", _kill)
+        with pytest.raises(Killed):
+            enter(root, 7, "mine")
+    assert answer({"verb": "last-writer", "root": str(root), "below": ALL}) == {"done": "0 "}
+
+
+def test_a_full_file_system_has_space_for_one_more_writer(marked: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = marked
+    enter(root, 7, "mine")
+    fsync = os.fsync
+
+    def full(descriptor: int) -> None:
+        if (root / SPARE).exists():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        fsync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert enter(root, 8, "next") == "8 next"
+    assert not list(root.glob(".soloist-new-*"))
+
+
 def test_factory_content_is_copied_once_with_modes_and_links(root: Path, item: dict[str, Any]) -> None:
     assert prepare_directory(str(root), item) == "copied 3 entries of the image"
     copy = root / "etc" / "demo"
@@ -79,6 +132,8 @@ def test_factory_content_is_copied_once_with_modes_and_links(root: Path, item: d
     assert (copy / "main.conf").stat().st_mode & 0o777 == 0o640
     assert os.readlink(copy / "conf.d" / "link") == "../main.conf"
     assert copy.stat().st_mode & 0o777 == 0o750
+    assert pwd.getpwuid(copy.stat().st_uid).pw_name == item["owner"]
+    assert [path.name for path in (root / PREPARED).iterdir()] == ["etc%2fdemo"], "outside the data"
 
     (copy / "main.conf").write_text("changed by the user")
     Path(item["target"], "new-in-version-2.conf").write_text("new")
@@ -145,40 +200,47 @@ def test_half_copy_is_never_taken_for_data(root: Path, item: dict[str, Any], mon
     assert (root / "etc/demo/main.conf").read_text() == "factory"
 
 
-def test_target_that_the_image_lacks_is_refused(root: Path, item: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match="/nowhere is not a directory of the image"):
-        prepare_directory(str(root), {**item, "target": "/nowhere"})
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"target": "/nowhere"}, "/nowhere is not a directory of the image"),
+        ({"owner": "nobody-of-that-name"}, "Create the user and group in the image"),
+    ],
+)
+def test_what_the_image_lacks_is_refused(root: Path, item: dict[str, Any], wrong: dict[str, str], why: str) -> None:
+    with pytest.raises(Refused, match=why):
+        prepare_directory(str(root), {**item, **wrong})
+
+
+@pytest.mark.parametrize("is_relative", [False, True])
+def test_a_target_that_is_a_symbolic_link_is_refused_with_its_real_name(
+    root: Path, item: dict[str, Any], tmp_path: Path, *, is_relative: bool
+) -> None:
+    """geerlingguy/ansible-role-mysql#244."""
+    Path(item["target"]).rename(tmp_path / "data")
+    Path(item["target"]).symlink_to("data" if is_relative else tmp_path / "data")
+    with pytest.raises(Refused, match=f"leads to {tmp_path}/data by a symbolic link. Name {tmp_path}/data"):
+        prepare_directory(str(root), item)
+
+
+def test_factory_content_that_a_link_has_lost_is_no_empty_directory(
+    root: Path, item: dict[str, Any], tmp_path: Path
+) -> None:
+    (tmp_path / "none").symlink_to("gone")
+    with pytest.raises(Refused, match="is a symbolic link to nothing: the content is lost"):
+        prepare_directory(str(root), item)
+    assert not (root / "etc/demo").exists()
 
 
 def test_bound_target_is_not_copied_into_itself(root: Path, item: dict[str, Any]) -> None:
     assert prepare_directory(str(root), {**item, "is_bound": True}) == "created empty"
 
 
-def test_unknown_owner_is_refused(root: Path, item: dict[str, Any]) -> None:
-    with pytest.raises(Refused, match="Create the user and group in the image"):
-        prepare_directory(str(root), {**item, "owner": "nobody-of-that-name"})
-
-
-@pytest.mark.parametrize(
-    ("request_tree", "key"),
-    [
-        ({"verb": "marker", "file_system": "fs-1", "service": "demo"}, "done"),
-        ({"verb": "directories", "directories": []}, "done"),
-    ],
-)
-def test_answer(root: Path, request_tree: dict[str, Any], key: str) -> None:
-    assert list(answer({"root": str(root), **request_tree})) == [key]
-
-
-def test_answer_says_what_the_operating_system_refused(tmp_path: Path) -> None:
-    request = {"verb": "marker", "root": str(tmp_path / "missing"), "file_system": "fs-1", "service": "demo"}
-    assert "No such file" in json.dumps(answer(request)["failed"])
-
-
-def test_prepared_marker_is_outside_the_data(root: Path, item: dict[str, Any]) -> None:
-    prepare_directory(str(root), item)
-    assert [path.name for path in (root / PREPARED).iterdir()] == ["etc%2fdemo"]
-    assert pwd.getpwuid((root / "etc/demo").stat().st_uid).pw_name == item["owner"]
+def test_answer_is_what_was_done_or_what_the_operating_system_refused(root: Path) -> None:
+    marker = {"verb": "marker", "file_system": "fs-1", "service": "demo"}
+    for request in (marker, {"verb": "directories", "directories": []}):
+        assert list(answer({"root": str(root), **request})) == ["done"]
+    assert "No such file" in json.dumps(answer({"root": str(root / "missing"), **marker})["failed"])
 
 
 def test_template_kept_by_the_image_fills_an_empty_directory_even_when_bound(

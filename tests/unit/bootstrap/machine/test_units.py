@@ -1,16 +1,15 @@
 """Started means active; stopped means gone, by force if need be."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from bootstrap.base.clock import Deadline, StopRequest
-from bootstrap.base.errors import DeadlineExceeded, HookError, ServiceError, StopRequested
+from bootstrap.base.errors import DeadlineExceeded, FenceError, HookError, ServiceError, StopRequested
 from bootstrap.machine.commands import Completed
 from bootstrap.machine.health import Prober
+from bootstrap.machine.unit_settings import FENCE_UNIT, UnitSettings
 from bootstrap.machine.units import ServiceUnits, run_hooks
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document
@@ -29,13 +28,18 @@ def mounted(machine: FakeOs, clock: FakeClock) -> FakeOs:
     return machine
 
 
+def units_of(machine: FakeOs, kind: type[ServiceUnits] = ServiceUnits) -> ServiceUnits:
+    service = document().service
+    return kind(machine, service, UnitSettings(machine, service, machine.paths))
+
+
 def verbs(machine: FakeOs) -> list[str]:
     lines = (line.removeprefix("systemctl ") for line in machine.log() if line.startswith("systemctl "))
     return [line for line in lines if not line.startswith(("show", "reset-failed"))]
 
 
 def test_start_in_order_stop_in_reverse(mounted: FakeOs, clock: FakeClock) -> None:
-    units = ServiceUnits(mounted, document().service)
+    units = units_of(mounted)
     units.start(clock.deadline())
     assert [mounted.unit(unit) for unit in UNITS] == ["active", "active"]
     assert units.dead_units(clock.deadline()) == []
@@ -47,7 +51,7 @@ def test_start_in_order_stop_in_reverse(mounted: FakeOs, clock: FakeClock) -> No
 
 def test_start_without_the_mount_is_a_failure_although_systemctl_exits_0(machine: FakeOs, clock: FakeClock) -> None:
     with pytest.raises(ServiceError, match=r"demo-store\.service is inactive after systemctl start \(exit code 0\)"):
-        ServiceUnits(machine, document().service).start(clock.deadline())
+        units_of(machine).start(clock.deadline())
 
 
 class Trusting(ServiceUnits):
@@ -58,7 +62,7 @@ class Trusting(ServiceUnits):
 
 
 def test_a_start_that_does_not_look_is_seen(machine: FakeOs, clock: FakeClock) -> None:
-    Trusting(machine, document().service).start(clock.deadline())
+    units_of(machine, Trusting).start(clock.deadline())
     assert [machine.unit(unit) for unit in UNITS] == ["inactive", "inactive"], "it claims to serve and does not"
 
 
@@ -92,10 +96,10 @@ def test_a_start_never_reverses_the_stop_of_the_agent(
     clock.at(3, lambda: stop.request("SIGTERM received"))
     if not is_reversed:
         with pytest.raises(StopRequested, match="SIGTERM received"):
-            kind(stopping, document().service).start(Deadline(clock, 60, "start", stop))
+            units_of(stopping, kind).start(Deadline(clock, 60, "start", stop))
         assert [stopping.unit(unit) for unit in UNITS] == ["inactive", "inactive"]
     else:
-        kind(stopping, document().service).start(Deadline(clock, 60, "start", stop))
+        units_of(stopping, kind).start(Deadline(clock, 60, "start", stop))
     assert stopping.is_reversed is is_reversed
 
 
@@ -104,19 +108,28 @@ def test_a_start_waits_for_the_end_of_the_stop_that_a_crash_of_the_agent_caused(
 ) -> None:
     stopping = Stopping(mounted.root)
     clock.at(3, lambda: setattr(stopping, "is_stopping", False))
-    ServiceUnits(stopping, document().service).start(clock.deadline())
+    units_of(stopping).start(clock.deadline())
     assert [stopping.unit(unit) for unit in UNITS] == ["active", "active"]
+
+
+def test_a_fence_that_is_being_stopped_is_named_and_not_waited_for(mounted: FakeOs, clock: FakeClock) -> None:
+    """It stays until the agent has given the lease back, which it does only when it does not wait here."""
+    stopping = Stopping(mounted.root)
+    stopping.set_unit(FENCE_UNIT, "deactivating")
+    with pytest.raises(FenceError, match=r"demo-store\.service cannot start: soloist-fence\.service is being stopped"):
+        units_of(stopping).start(clock.deadline())
+    assert clock.waits == []
 
 
 def test_a_stop_that_never_ends_is_named(mounted: FakeOs, clock: FakeClock) -> None:
     with pytest.raises(DeadlineExceeded, match=r"start demo-store\.service: not done after 20 s.*is destructive"):
-        ServiceUnits(Stopping(mounted.root), document().service).start(clock.deadline())
+        units_of(Stopping(mounted.root)).start(clock.deadline())
 
 
 def test_start_that_takes_too_long_is_a_failure(mounted: FakeOs, clock: FakeClock) -> None:
     mounted.refusing["show"] = Completed(exit_code=0, output="activating\n")
     with pytest.raises(ServiceError, match="is activating after systemctl start"):
-        ServiceUnits(mounted, document().service).start(clock.deadline())
+        units_of(mounted).start(clock.deadline())
     assert sum(clock.waits) == pytest.approx(20)
 
 
@@ -139,8 +152,26 @@ def test_stop_kills_what_does_not_stop_and_names_what_stays(
     stubborn.is_immortal = is_immortal
     for unit in UNITS:
         stubborn.set_unit(unit, "active")
-    assert ServiceUnits(stubborn, document().service).stop(clock.deadline()) == left
+    assert units_of(stubborn).stop(clock.deadline()) == left
     assert f"kill --kill-whom=all --signal=SIGKILL {UNITS[1]}" in verbs(stubborn)
+
+
+class Slow(FakeOs):
+    """systemd has killed the unit at its time-out: it is `failed`, which is gone."""
+
+    def run(self, argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed:
+        if "--property=Result" in argv:
+            return Completed(exit_code=0, output="timeout\n")
+        if "--property=ActiveState" in argv:
+            return Completed(exit_code=0, output="failed\n")
+        return super().run(argv, deadline, text_in=text_in)
+
+
+def test_a_stop_that_systemd_ended_by_a_kill_is_said(
+    mounted: FakeOs, clock: FakeClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    assert units_of(Slow(mounted.root)).stop(clock.deadline()) == []
+    assert "demo.service did not stop within 10 s: systemd killed it" in caplog.text
 
 
 def test_restart_refuses_to_start_beside_what_cannot_be_stopped(mounted: FakeOs, clock: FakeClock) -> None:
@@ -148,7 +179,7 @@ def test_restart_refuses_to_start_beside_what_cannot_be_stopped(mounted: FakeOs,
     stubborn.is_immortal = True
     stubborn.set_unit("demo.service", "active")
     with pytest.raises(ServiceError, match=r"demo\.service cannot be stopped"):
-        ServiceUnits(stubborn, document().service).restart(clock.deadline())
+        units_of(stubborn).restart(clock.deadline())
     assert not any(verb.startswith("start") for verb in verbs(stubborn))
 
 
@@ -164,7 +195,7 @@ def test_await_healthy_polls_until_all_pass(machine: FakeOs, clock: FakeClock) -
     machine.refusing["probe"] = Completed(exit_code=1, output="warming up")
     clock.at(3, lambda: machine.refusing.update(probe=OK))
     assert Prober(machine, document().service.health).await_healthy(clock.deadline(30)).startswith("1 checks passed")
-    assert 3 <= sum(clock.waits) < 3.5
+    assert 3 <= sum(clock.waits) < 4
 
 
 def test_await_healthy_ends_in_a_reason(machine: FakeOs, clock: FakeClock) -> None:

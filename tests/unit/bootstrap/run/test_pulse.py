@@ -1,22 +1,24 @@
 """Signs of life only while every loop lives."""
 
-from __future__ import annotations
-
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from bootstrap.base.clock import Deadline, StopRequest
-from bootstrap.base.errors import ExitCode
+from bootstrap.base.codec import encode
+from bootstrap.base.document import render_user_data
+from bootstrap.base.errors import DeadlineExceeded, ExitCode
 from bootstrap.claims.group import LaunchHeartbeat, LifecycleWatch
 from bootstrap.cloud.clients import Clients
 from bootstrap.lease.keeper import Lost
-from bootstrap.machine.systemd import ServiceNotifier
+from bootstrap.machine.systemd import EXTEND_S, ServiceNotifier
 from bootstrap.run.agent import LEASE_LOOP, Adapters, Agent
+from bootstrap.run.ending import longest_ending_s
 from bootstrap.run.instance import build_instance
-from bootstrap.run.pulse import Pulse
+from bootstrap.run.pulse import INTERVAL_S, Pulse
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document
 from tests.kit.fake_os import FakeOs
@@ -40,12 +42,43 @@ def test_a_late_loop_stops_the_signs_and_its_beat_brings_them_back(clock: FakeCl
     assert len(sent) == 3
 
 
-def test_an_ending_is_no_hang(clock: FakeClock) -> None:
+def test_an_ending_is_no_hang_for_as_long_as_it_may_take(clock: FakeClock) -> None:
     pulse = Pulse(clock, lambda: None)
     pulse.beat("lease", 10)
-    pulse.rest()
+    pulse.rest(1000)
+    pulse.beat("lease", 10)  # a loop that has not noticed yet
     clock.advance(1000)
     assert pulse.send_if_alive()
+    clock.advance(1)
+    assert pulse.late() == ["end"]
+
+
+def test_a_loop_that_is_over_is_never_late(clock: FakeClock) -> None:
+    pulse = Pulse(clock, lambda: None)
+    pulse.beat("boot", 10)
+    pulse.over("boot")
+    clock.advance(1000)
+    assert pulse.send_if_alive()
+
+
+def test_each_sign_extends_the_time_out_of_a_start_or_a_stop() -> None:
+    """A stop_timeout_s of 1200 passed every check, and systemd ended the agent after 900 s (fc-nixos#396)."""
+    notes, extended = SystemdNotes(), ["WATCHDOG=1", "EXTEND_TIMEOUT_USEC=60000000"]
+    notes.alive()
+    assert notes.got == extended
+    notes.ready("serves")
+    notes.alive()
+    assert notes.got[-1] == "WATCHDOG=1", "it would put off the watchdog as well"
+    notes.stopping("told to stop")
+    notes.alive()
+    assert notes.got[-2:] == extended
+    assert INTERVAL_S * 3 < EXTEND_S
+
+
+def test_an_ending_may_take_as_long_as_its_parts_together() -> None:
+    plain = document()
+    slow = replace(plain, service=replace(plain.service, stop_timeout_s=1200.0))
+    assert longest_ending_s(slow) > 1200 * len(slow.service.units) + 4 * slow.deadlines.release_s
 
 
 # ------------------------------------------------------------------ as the agent joins it
@@ -86,6 +119,7 @@ class Joined:
             document(), identity(), machine=parts, clients=Clients("us-east-1"), listeners=self.listeners
         )
         monkeypatch.setattr("bootstrap.run.agent.Runner", NoSteps)
+        monkeypatch.setattr("bootstrap.run.agent.kept_parts", lambda _instance: [])  # no step, so nothing to keep
         monkeypatch.setattr(LifecycleWatch, "start", lambda _self: None)
         monkeypatch.setattr(LaunchHeartbeat, "during", lambda _self, _seconds: nullcontext())
         monkeypatch.setattr(Pulse, "start", self._pulse_started)
@@ -94,6 +128,8 @@ class Joined:
         self.pulses += 1
 
     def live(self, ending: object) -> ExitCode:
+        for unit in self.instance.document.service.units:
+            self.machine.set_unit(unit, "active")
         return self.agent._live(self.instance, ending)  # type: ignore[arg-type]
 
     def is_petted(self) -> bool:
@@ -152,8 +188,6 @@ def test_systemd_is_petted_while_the_service_is_supervised_and_not_while_a_cycle
             petted.append(joined.is_petted())
             return ExitCode.OK
 
-    joined.machine.set_unit("demo-store.service", "active")
-    joined.machine.set_unit("demo.service", "active")
     joined.instance.service.prober.failures = failures  # type: ignore[method-assign, assignment]
     assert joined.live(Endings()) is ExitCode.OK
     assert petted == [True] * 20 + [False, True], "twenty cycles, a hang, and an ending that has deadlines of its own"
@@ -161,8 +195,6 @@ def test_systemd_is_petted_while_the_service_is_supervised_and_not_while_a_cycle
 
 
 def test_a_lease_lost_while_supervising_ends_as_lost_and_stops_the_loop_at_once(joined: Joined) -> None:
-    joined.machine.set_unit("demo-store.service", "active")
-    joined.machine.set_unit("demo.service", "active")
     lost = Lost(is_taken=True, sentence="generation 1 is lost: there is generation 2")
 
     def failures(_deadline: Deadline) -> list[str]:
@@ -175,10 +207,54 @@ def test_a_lease_lost_while_supervising_ends_as_lost_and_stops_the_loop_at_once(
     class Endings:
         def lease_lost(self, how: Lost) -> ExitCode:
             ended.append(how)
-            return ExitCode.LEASE_LOST
+            return ExitCode.NOT_TOLD
 
     joined.instance.service.prober.failures = failures  # type: ignore[method-assign, assignment]
     began_s = joined.clock.now_s
-    assert joined.live(Endings()) is ExitCode.LEASE_LOST
+    assert joined.live(Endings()) is ExitCode.NOT_TOLD
     assert ended == [lost]
     assert joined.clock.now_s == began_s, "it waited for a cycle"
+
+
+# ------------------------------------------------------------------ nobody was told
+class Metadata:
+    """The metadata service of an instance in `zone`, or one that is silent."""
+
+    def __init__(self, zone: str = "", user_data: str = "") -> None:
+        self._zone, self._user_data = zone, user_data
+
+    def identity(self, _deadline: Deadline) -> Any:
+        if not self._zone:
+            raise DeadlineExceeded("metadata service: not done after 60 s")
+        return identity(self._zone)
+
+    def target_lifecycle_state(self, _deadline: Deadline) -> str:
+        return "InService"
+
+    def user_data(self, _deadline: Deadline) -> str:
+        return self._user_data
+
+
+def run(joined: Joined, metadata: Metadata) -> ExitCode:
+    given: Any = metadata
+    parts = fake_machine(joined.machine, joined.clock)
+    return Agent(Adapters(machine=parts, metadata=given, notifier=joined.notes), StopRequest()).run()
+
+
+def test_a_metadata_service_that_is_silent_is_asked_again_by_the_next_start(joined: Joined) -> None:
+    """An instance that is InService and reboots has no hook that would end it: TIMED_OUT was final."""
+    assert run(joined, Metadata()) is ExitCode.SURROUNDINGS
+
+
+def test_user_data_without_a_document_stay_so_and_are_final(joined: Joined) -> None:
+    assert run(joined, Metadata("us-east-1a", "#cloud-config\n")) is ExitCode.BAD_BOOT_DOCUMENT
+
+
+@pytest.mark.parametrize(("is_told", "code"), [(True, ExitCode.BAD_BOOT_DOCUMENT), (False, ExitCode.NOT_TOLD)])
+def test_a_document_that_does_not_know_the_zone_is_final_only_once_the_group_was_told(
+    joined: Joined, monkeypatch: pytest.MonkeyPatch, code: ExitCode, *, is_told: bool
+) -> None:
+    monkeypatch.setattr("bootstrap.run.agent.abandon_instance", lambda *_given: is_told)
+    monkeypatch.setattr("bootstrap.run.agent._warm_up", lambda _clients: None)
+    monkeypatch.setattr("bootstrap.run.agent.Report.reach", lambda *_given: None)
+    assert run(joined, Metadata("us-east-1z", render_user_data(encode(document())))) is code

@@ -1,16 +1,22 @@
-"""Restart here first, then have the instance replaced; AWS's troubles never lead to that."""
-
-from __future__ import annotations
+"""While it serves: restart here first, then have the instance replaced; reports, whose failure is nobody's."""
 
 from dataclasses import replace
+from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
 
 from bootstrap.base.clock import StopRequest
-from bootstrap.base.errors import CloudError
+from bootstrap.base.errors import CloudError, FileSystemFull
+from bootstrap.base.state import State, parse_state, render_state
+from bootstrap.base.timeline import EventFile, Timeline
+from bootstrap.base.troubles import Untold
 from bootstrap.machine.commands import Completed
+from bootstrap.run.report import Report, image_version, reassert, write, write_file
 from bootstrap.run.supervise import ServiceAction, ServiceObservation, Supervisor, decide
+from bootstrap.run.upkeep import Upkeep
+from bootstrap.run.writer import BackgroundWriter
 from tests.kit.clock import FakeClock
 from tests.kit.cloud import cloud_error
 from tests.kit.documents import document
@@ -18,50 +24,44 @@ from tests.kit.fake_os import OK, FakeOs
 from tests.kit.instance import build
 
 HEALTH = document().service.health  # allowance 30 s, interval 5 s, unhealthy after 3
-SICK = ("GET /ping: status 500",)
+WHY = "GET /ping: status 500"
+SICK: dict[str, Any] = {"failures": (WHY,)}
+DEAD: dict[str, Any] = {"dead_units": ("demo.service is failed",), "misses": 1}
 
 
 @pytest.mark.parametrize(
-    ("observation", "action", "sentence"),
+    ("seen", "action", "sentence"),
     [
-        (ServiceObservation(), ServiceAction.NOTHING, "healthy"),
-        (ServiceObservation(stop_sentence="SIGTERM received", failures=SICK), ServiceAction.STOP, "SIGTERM received"),
-        (ServiceObservation(failures=SICK, misses=1), ServiceAction.NOTHING, "missed 1 of 3: GET /ping: status 500"),
-        (ServiceObservation(failures=SICK, misses=2), ServiceAction.NOTHING, "missed 2 of 3: GET /ping: status 500"),
+        ({}, ServiceAction.NOTHING, "healthy"),
+        ({"stop_sentence": "SIGTERM received", **SICK}, ServiceAction.STOP, "SIGTERM received"),
+        ({**SICK, "misses": 1}, ServiceAction.NOTHING, f"missed 1 of 3: {WHY}"),
+        ({**SICK, "misses": 2}, ServiceAction.NOTHING, f"missed 2 of 3: {WHY}"),
+        ({**SICK, "misses": 3}, ServiceAction.RESTART, f"restart the service here (1 of 3): {WHY}"),
+        (DEAD, ServiceAction.RESTART, "restart the service here (1 of 3): demo.service is failed"),
         (
-            ServiceObservation(failures=SICK, misses=3),
-            ServiceAction.RESTART,
-            "restart the service here (1 of 3): GET /ping: status 500",
-        ),
-        (
-            ServiceObservation(dead_units=("demo.service is failed",), misses=1),
-            ServiceAction.RESTART,
-            "restart the service here (1 of 3): demo.service is failed",
-        ),
-        (
-            ServiceObservation(failures=SICK, misses=9, restarted_at_s=(980.0,)),
+            {**SICK, "misses": 9, "restarted_at_s": (980.0,)},
             ServiceAction.NOTHING,
-            "unhealthy, but within the 30 s start allowance: GET /ping: status 500",
+            f"unhealthy, but within the 30 s start allowance: {WHY}",
         ),
         (
-            ServiceObservation(failures=SICK, misses=9, restarted_at_s=(969.0,)),
+            {**SICK, "misses": 9, "restarted_at_s": (969.0,)},
             ServiceAction.RESTART,
-            "restart the service here (2 of 3): GET /ping: status 500",
+            f"restart the service here (2 of 3): {WHY}",
         ),
         (
-            ServiceObservation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(700.0, 800.0, 995.0)),
+            {**DEAD, "restarted_at_s": (700.0, 800.0, 995.0)},
             ServiceAction.REPORT_UNHEALTHY,
             "3 restarts in 900 s did not help: replace this instance: demo.service is failed",
         ),
         (
-            ServiceObservation(dead_units=("demo.service is failed",), misses=1, restarted_at_s=(99.0, 800.0, 995.0)),
+            {**DEAD, "restarted_at_s": (99.0, 800.0, 995.0)},
             ServiceAction.RESTART,
             "restart the service here (3 of 3): demo.service is failed",
         ),
     ],
 )
-def test_decide(observation: ServiceObservation, action: ServiceAction, sentence: str) -> None:
-    decision = decide(observation, HEALTH, 1000.0)
+def test_decide(seen: dict[str, Any], action: ServiceAction, sentence: str) -> None:
+    decision = decide(ServiceObservation(**seen), HEALTH, 1000.0)
     assert (decision.action, decision.sentence) == (action, sentence)
 
 
@@ -86,7 +86,8 @@ class World:
         self.beats: list[float] = []
         group: Any = self.group
         instance = replace(build(machine, clock), group=group)
-        self.supervisor = Supervisor(instance, self.stop, self.said.append, self.beats.append)
+        upkeep = Upkeep([], clock, self.stop, Untold())
+        self.supervisor = Supervisor(instance, upkeep, self.stop, self.said.append, self.beats.append)
         machine.refusing["probe"] = OK
         for unit in instance.document.service.units:
             machine.set_unit(unit, "active")
@@ -153,3 +154,134 @@ def test_restart_that_fails_is_no_end(world: World) -> None:
     decision = world.supervisor.run()
     assert decision.action is ServiceAction.REPORT_UNHEALTHY
     assert decision.sentence.startswith("3 restarts in 900 s did not help")
+
+
+# ------------------------------------------------------------------ reports
+MINE = State(phase="ready", instance_id="i-1", generation=5)
+SUCCESSOR = State(phase="booting", instance_id="i-2", generation=6)
+SURPLUS = State(phase="booting", instance_id="i-2")
+
+
+class FakeParameter:
+    def __init__(self, present: State | None = None) -> None:
+        self.present = render_state(present) if present else ""
+        self.reads = 0
+
+    def read(self) -> str:
+        self.reads += 1
+        return self.present
+
+    def write(self, text: str) -> None:
+        self.present = text
+
+
+def refuse(_state: State) -> None:
+    raise cloud_error("Throttling")
+
+
+def ignore(_state: State) -> None:
+    """Nothing to do."""
+
+
+def test_a_report_is_what_is_known_with_phase_sentence_and_timeline(clock: FakeClock, tmp_path: Path) -> None:
+    timeline = Timeline(clock, [])
+    report = Report(clock, timeline, tmp_path / "state.json")
+    report.know(instance_id="i-1", generation=5)
+    timeline.started("metadata")
+    timeline.finished("metadata", "ok")
+    report(phase="failed", sentence="no server", reason="mount-failed")
+    seen = parse_state((tmp_path / "state.json").read_text())
+    assert seen == report.state
+    assert seen is not None
+    assert (seen.instance_id, seen.generation, seen.reason) == ("i-1", 5, "mount-failed")
+    assert [entry.name for entry in seen.timeline] == ["metadata"]
+    report(phase="stopped", sentence="SIGTERM received")
+    assert (report.state.generation, report.state.reason) == (5, "")
+    report.flush()  # there is no parameter to wait for
+
+
+def test_a_trouble_is_in_log_state_and_one_notification_while_the_instance_goes_on(
+    clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: Queue[tuple[str, str]] = Queue()
+    report, trouble = Report(clock, Timeline(clock, []), tmp_path / "state.json"), FileSystemFull("no space")
+    report.notify(lambda what, text: told.put((what, text)))
+    report(phase="ready", sentence="healthy")
+    for _ in range(2):
+        report.begin(trouble)
+        assert (report.state.phase, report.state.reason) == ("ready", "file-system-full")
+        assert report.state.sentence == f"healthy; {trouble}"
+        assert parse_state((tmp_path / "state.json").read_text()) == report.state
+    assert told.get(timeout=10) == ("trouble (file-system-full)", str(trouble))
+    assert f"file-system-full: {trouble}" in caplog.text
+    report(phase="failed", sentence="gone", reason="lease-lost")
+    assert (report.state.reason, report.state.sentence) == ("lease-lost", "gone")
+    report(phase="ready", sentence="healthy")
+    report.over("file-system-full")
+    report.over("file-system-full")
+    assert (report.state.reason, report.state.sentence, told.qsize()) == ("", "healthy", 0)
+
+
+def test_the_writer_keeps_what_failed_and_the_latest_wins(clock: FakeClock) -> None:
+    written: list[State] = []
+    errors: list[CloudError] = [cloud_error("Throttling")]
+
+    def record(state: State) -> None:
+        if errors:
+            raise errors.pop()
+        written.append(state)
+
+    writer = BackgroundWriter(clock, record, ignore)
+    writer.offer(SURPLUS)
+    assert not writer.attempt()
+    assert not writer.flush(clock.deadline(10))
+    writer.offer(MINE)
+    assert writer.attempt()
+    assert writer.flush(clock.deadline(10))
+    assert writer.attempt()
+    assert written == [MINE]
+
+
+def test_files_that_cannot_be_written_fail_nothing(tmp_path: Path) -> None:
+    write_file(tmp_path / "missing" / "state.json", "{}")
+    EventFile(tmp_path / "missing" / "timeline.jsonl")({"event": "started"})
+    assert image_version(tmp_path / "missing") == ""
+    for text, version in (('{"version": "2"}', "2"), ("[]", ""), ("not JSON", "")):
+        (tmp_path / "image.json").write_text(text)
+        assert image_version(tmp_path / "image.json") == version
+
+
+def test_who_leaves_writes_unless_the_successor_has_reported() -> None:
+    leaving = replace(MINE, phase="stopped")
+    for present, expected in ((SUCCESSOR, SUCCESSOR), (MINE, leaving), (None, leaving)):
+        parameter: Any = FakeParameter(present)
+        write(parameter, leaving)
+        assert parse_state(parameter.present) == expected
+
+
+def test_who_arrives_writes_without_asking() -> None:
+    parameter: Any = FakeParameter(MINE)
+    write(parameter, SUCCESSOR)
+    assert (parse_state(parameter.present), parameter.reads) == (SUCCESSOR, 0)
+
+
+def test_the_last_written_state_is_put_back_when_it_was_displaced(clock: FakeClock) -> None:
+    parameter: Any = FakeParameter()
+    writer = BackgroundWriter(clock, lambda state: write(parameter, state), lambda state: reassert(parameter, state))
+    writer.look_again()
+    assert parameter.reads == 0, "nothing was said yet"
+    writer.offer(MINE)
+    assert writer.attempt()
+    parameter.write(render_state(SURPLUS))
+    writer.look_again()
+    assert parse_state(parameter.present) == MINE
+    parameter.write(render_state(SUCCESSOR))
+    writer.look_again()
+    assert parse_state(parameter.present) == SUCCESSOR
+
+
+def test_a_failure_to_look_again_fails_nothing(clock: FakeClock) -> None:
+    writer = BackgroundWriter(clock, ignore, refuse)
+    writer.offer(MINE)
+    assert writer.attempt()
+    writer.look_again()

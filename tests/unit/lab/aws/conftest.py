@@ -1,7 +1,5 @@
 """Three zones of a strict AWS of its own for each test."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import pytest

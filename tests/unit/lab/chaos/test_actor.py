@@ -10,8 +10,7 @@ from lab.aws.faults.faults import ApiCall, Faults
 from lab.base.errors import LabError
 from lab.chaos.actor import Actor
 from lab.chaos.schedule import Fault, Kind
-from lab.hardware.errors import HardwareRefused
-from lab.hardware.machine import ExecResult
+from lab.hardware.machine import ExecResult, HardwareRefused
 from lab.hardware.network import Port
 from lab.play.stage import Stage
 
@@ -57,7 +56,7 @@ class FakeLab:
         self.restarts: list[float] = []
         self.faults = Faults(lambda: 0.0)
         self.hypervisor = SimpleNamespace(machine=self.machines.get)
-        self.file_server = SimpleNamespace(restart=self._restart)
+        self.file_server = SimpleNamespace(restart=lambda pause_s: self.restarts.append(pause_s) or pause_s)
         self.network = SimpleNamespace(
             cut_conversations=lambda port, peers: self.conversations.update((port.cable, peer) for peer in peers),
             heal_conversations=lambda port, peers: self.conversations.difference_update(
@@ -89,10 +88,6 @@ class FakeLab:
     def crash(self, instance_id: str) -> None:
         del self.machines[instance_id]
 
-    def _restart(self, pause_s: float) -> float:
-        self.restarts.append(pause_s)
-        return pause_s
-
     def _prefer(self, zones: list[str]) -> None:
         self.preferred = zones
 
@@ -105,8 +100,7 @@ class FakeLab:
         fault = self.faults.take(
             ApiCall(service="ec2", action="DescribeInstances", caller="arn:aws:sts::1:assumed-role/role/i-old")
         )
-        stopped = [machine.name for machine in self.machines.values() if machine.commands[-1:] and
-                   "STOP" in machine.commands[-1]]  # fmt: skip
+        stopped = [one.name for one in self.machines.values() if one.commands[-1:] and "STOP" in one.commands[-1]]
         size = self.sizes[-1] if self.sizes else 1
         return frozen, stopped, set(self.conversations), set(self.zones_cut), set(self.zones_away), fault, size
 

@@ -1,4 +1,4 @@
-"""What surrounds the runs: when a service is back for good, the story, the command's exit code, the service file."""
+"""Schedules and their runs: the same from a seed, made smaller when they fail, told, with the command's exit code."""
 
 import json
 from pathlib import Path
@@ -7,17 +7,100 @@ from typing import cast
 import pytest
 
 from lab.base.errors import LabPreconditionError, LabTimeout
+from lab.chaos import actor
 from lab.chaos.__main__ import OUT, chosen, play_all
 from lab.chaos.checker import Violation
 from lab.chaos.history import Generation, History, ServerWrite
 from lab.chaos.runs import ChaosLab, Run, steady_since
-from lab.chaos.schedule import Fault, Schedule, generate
+from lab.chaos.schedule import Fault, Kind, LeaseTimings, Schedule, generate, schedule_from_json
 from lab.chaos.service_file import TIMINGS, write_service_file
+from lab.chaos.shrink import shrink, smaller
 from lab.chaos.story import summary, tell
 from lab.image.images import SERVICE
 from lab.report.model import Event
 from services.load import load_service
 
+LEASE = LeaseTimings(renew_deadline_s=6.0, lease_duration_s=18.0)
+MANY = [generate(seed, LEASE) for seed in range(600)]
+
+
+def test_a_seed_always_gives_the_same_schedule_and_another_seed_another_one() -> None:
+    assert generate(7, LEASE) == generate(7, LEASE)
+    assert len({schedule.faults for schedule in MANY}) > 500
+
+
+def test_a_schedule_survives_json() -> None:
+    assert [schedule_from_json(json.loads(json.dumps(schedule.as_json()))) for schedule in MANY] == MANY
+
+
+def test_every_kind_comes_up_and_can_be_carried_out() -> None:
+    assert {fault.kind for schedule in MANY for fault in schedule.faults} == set(Kind) == set(actor._ACTS)
+
+
+def test_every_fault_ends_and_can_be_told() -> None:
+    for schedule in MANY:
+        assert 1 <= len(schedule.faults) <= 3
+        assert schedule.duration_s < 60.0
+        assert all(fault.sentence in schedule.story for fault in schedule.faults)
+
+
+@pytest.mark.parametrize("kind", ["freeze", "cut-efs", "agent-stop"])
+def test_lasting_faults_are_both_shorter_than_the_renew_deadline_and_longer_than_the_lease(kind: str) -> None:
+    lasting = [fault.for_s for schedule in MANY for fault in schedule.faults if fault.kind == kind]
+    assert any(for_s < LEASE.renew_deadline_s for for_s in lasting)
+    assert any(for_s > LEASE.lease_duration_s for for_s in lasting)
+    assert not any(LEASE.renew_deadline_s < for_s < LEASE.lease_duration_s for for_s in lasting)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{}, {"seed": 1, "faults": [{"kind": "flood", "at_s": 1.0}]}, {"seed": 1, "faults": [{"at": 1}]}]
+)
+def test_what_is_no_schedule_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="not a"):
+        schedule_from_json(wrong)
+
+
+FAILING = Schedule(
+    seed=3,
+    faults=(
+        Fault(kind="crash", at_s=4.0),
+        Fault(kind="freeze", at_s=6.0, for_s=20.0, is_replaced=True),
+        Fault(kind="efs-restart", at_s=9.0, for_s=2.0),
+    ),
+)
+
+
+def has_a_long_freeze(schedule: Schedule) -> bool:
+    return any(fault.kind == "freeze" and fault.for_s > 6.0 and fault.is_replaced for fault in schedule.faults)
+
+
+def test_shrinking_keeps_only_what_is_needed_for_the_failure() -> None:
+    found = shrink(FAILING, has_a_long_freeze, reruns=50).schedule
+    assert found.faults == (Fault(kind="freeze", at_s=1.0, for_s=10.0, is_replaced=True),)
+
+
+def test_shrinking_stops_at_its_number_of_runs_with_a_schedule_that_failed() -> None:
+    tried: list[Schedule] = []
+
+    def fails(schedule: Schedule) -> bool:
+        tried.append(schedule)
+        return has_a_long_freeze(schedule)
+
+    found = shrink(FAILING, fails, reruns=2)
+    assert len(tried) == found.reruns == 2
+    assert has_a_long_freeze(found.schedule)
+
+
+def test_a_schedule_that_passes_when_repeated_stays_as_it_is() -> None:
+    assert shrink(FAILING, lambda _schedule: False, reruns=50).schedule == FAILING
+
+
+def test_smaller_schedules_are_never_empty_or_equal() -> None:
+    for schedule in MANY:
+        assert all(one.faults and one != schedule for one in smaller(schedule))
+
+
+# ------------------------------------------------------------------ runs
 HISTORY = History(
     acknowledged={"w1": frozenset({1, 2})},
     stored={"w1": {1: 1, 2: 1}},
@@ -55,24 +138,16 @@ def play(lab: FakeLab, *, runs: int, seed: int = 1, reruns: int | None = 6) -> i
 
 @pytest.mark.parametrize(
     ("times_s", "now_s", "expected"),
-    [
-        ((1.0, 1.5, 2.0), 2.5, 1.0),
-        ((1.0, 5.0, 5.5), 6.0, 5.0),
-        ((1.0, 1.5), 6.0, None),
-        ((), 6.0, None),
-    ],
+    [((1.0, 1.5, 2.0), 2.5, 1.0), ((1.0, 5.0, 5.5), 6.0, 5.0), ((1.0, 1.5), 6.0, None), ((), 6.0, None)],
 )
 def test_steady_since(times_s: tuple[float, ...], now_s: float, expected: float | None) -> None:
     assert steady_since(times_s, now_s) == expected
 
 
-def test_a_good_run_is_one_line() -> None:
-    text = tell(run(Schedule(seed=7, faults=())))
-    assert text == "good: 2 acknowledged, written by i-a -> i-b, 31 s"
-
-
-def test_a_bad_run_names_rule_events_and_how_to_play_it_again() -> None:
-    text = tell(run(Schedule(seed=7, faults=()), OVERLAP), with_events=True)
+def test_a_good_run_is_one_line_a_bad_one_names_rule_events_and_how_to_play_it_again() -> None:
+    schedule = Schedule(seed=7, faults=())
+    assert tell(run(schedule)) == "good: 2 acknowledged, written by i-a -> i-b, 31 s"
+    text = tell(run(schedule, OVERLAP), with_events=True)
     assert text.startswith("VIOLATED: overlap: i-a wrote")
     assert "3.5 s  i-b serves" in text
     assert text.endswith("play it again: make chaos RUNS=1 SEED=7")
@@ -165,4 +240,5 @@ def test_the_summary_counts() -> None:
 def test_the_service_file_is_valid_and_its_lease_is_the_one_of_the_schedules(tmp_path: Path) -> None:
     service = load_service(write_service_file(tmp_path) / f"{SERVICE}.yaml")
     assert service.name == SERVICE
-    assert json.dumps(TIMINGS.__dict__)
+    lease = service.lease.timing()
+    assert (lease.renew_deadline_s, lease.lease_duration_s) == (TIMINGS.renew_deadline_s, TIMINGS.lease_duration_s)

@@ -1,19 +1,16 @@
-"""What images are made of: keys, module closure, sources, links, arguments."""
+"""What images are made of: keys, modules, sources, links, arguments; and the builders' lock."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from lab.base.errors import LabError, LabPreconditionError
+from lab.base.errors import LabError, LabPreconditionError, LabTimeout
 from lab.image import commands
+from lab.image.commands import exclusive
 from lab.image.debian import parse_sources
-from lab.image.recipe import (
-    content_key,
-    files_in,
-    install_arguments,
-    module_closure,
-    service_recipe,
-)
+from lab.image.kernel_modules import COPIED_LISTS, copy_modules
+from lab.image.recipe import content_key, files_in, install_arguments, module_closure, service_recipe
 from lab.image.relative_links import make_links_relative, relative_target
 
 MODULES_DEP = """kernel/fs/nfs/nfsv4.ko: kernel/fs/nfs/nfs.ko kernel/net/sunrpc/sunrpc.ko
@@ -25,14 +22,10 @@ kernel/drivers/other.ko:
 """
 
 
-def test_the_key_changes_with_every_part_and_not_with_their_order() -> None:
+def test_the_key_changes_with_every_part_and_where_it_ends_and_not_with_their_order() -> None:
     assert content_key({"a": "1", "b": b"2"}) == content_key({"b": b"2", "a": "1"})
-    keys = {content_key(parts) for parts in ({"a": "1"}, {"a": "2"}, {"b": "1"}, {"a": "1", "b": ""})}
-    assert len(keys) == 4
-
-
-def test_parts_cannot_be_mistaken_for_each_other() -> None:
-    assert content_key({"a": "1b", "c": ""}) != content_key({"a": "1", "bc": ""})
+    differing = ({"a": "1"}, {"a": "2"}, {"b": "1"}, {"a": "1", "b": ""}, {"a": "1b", "c": ""}, {"a": "1", "bc": ""})
+    assert len({content_key(parts) for parts in differing}) == len(differing)
 
 
 def test_compiled_files_are_not_part_of_the_content(tmp_path: Path) -> None:
@@ -101,6 +94,7 @@ def test_the_installer_is_told_everything_about_the_service() -> None:
         "--service": "influxdb",
         "--units": "influxdb.service",
         "--directories": "/var/lib/influxdb",
+        "--transport": "nfs",
         "--packages": "influxdb",
         "--system-users": "influxdb:986",
         "--version": "2",
@@ -125,3 +119,38 @@ def test_missing_tools_are_one_line_to_type() -> None:
 def test_too_little_space_is_said_with_both_numbers(tmp_path: Path) -> None:
     with pytest.raises(LabPreconditionError, match=r"has \d+ MiB free, but building images needs 99999999999 MiB"):
         commands.check_space(tmp_path, 99_999_999_999)
+
+
+# ------------------------------------------------------------------ modules and lock
+def test_images_carry_the_modules_of_every_kernel_that_the_probe_may_choose(tmp_path: Path) -> None:
+    for version in ("6.1.176", "7.0.1"):
+        source = tmp_path / "host" / version
+        (source / "kernel").mkdir(parents=True)
+        (source / "kernel" / "nfs.ko").write_text(version)
+        (source / "modules.dep").write_text("kernel/nfs.ko:\n")
+        for name in COPIED_LISTS:
+            (source / name).touch()
+    copy_modules(("nfs",), tmp_path / "image", ("7.0.1", "6.1.176"), tmp_path / "host")
+    for version in ("6.1.176", "7.0.1"):
+        assert (tmp_path / "image" / version / "kernel" / "nfs.ko").read_text() == version
+        assert (tmp_path / "image" / version / "modules.order").exists()
+
+
+def test_a_second_builder_says_that_it_waits_and_gives_up_at_its_limit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    moments_s = iter((0.0, 0.0, 0.0, 2.0))  # the first builder, the second one's beginning, its two looks
+    clock = SimpleNamespace(monotonic=lambda: next(moments_s), sleep=lambda _seconds: None)
+    monkeypatch.setattr(commands, "time", clock)
+    with exclusive(tmp_path / "lock", 1.0, said.append):
+        assert said == []
+        with (
+            pytest.raises(LabTimeout, match="another build has held this lock"),
+            exclusive(tmp_path / "lock", 1.0, said.append),
+        ):
+            pytest.fail("two builders at once")
+    assert said == ["Waiting for another build of images"]
+    monkeypatch.undo()
+    with exclusive(tmp_path / "lock", 0.0, pytest.fail):
+        assert said[1:] == [], "the lock is free after its holder"

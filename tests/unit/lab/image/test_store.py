@@ -1,7 +1,5 @@
 """The cache of images: everything an image is made of is in its name, and only a whole image ever gets that name."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -96,23 +94,19 @@ def test_every_file_that_goes_into_an_image_makes_another_one_when_it_changes(bu
     assert builder.instance() != before
 
 
-def change_recipe(builder: Builder) -> None:
-    builder.recipe = ServiceRecipe(**(vars(RECIPE) | {"packages": ("influxdb", "curl")}))
+CHANGES: dict[str, Callable[[Builder], object]] = {
+    "the recipe": lambda builder: setattr(
+        builder, "recipe", ServiceRecipe(**(vars(RECIPE) | {"packages": ("influxdb", "curl")}))
+    ),
+    "one kernel more": lambda builder: setattr(builder, "kernels", ("7.0.1", "6.1.176")),
+    "one file more": lambda builder: builder.write("bootstrap/new.py", ""),
+    "another name": lambda builder: (builder.checkout / "bootstrap/boot.py").rename(
+        builder.checkout / "bootstrap/start.py"
+    ),
+}
 
 
-def add_kernel(builder: Builder) -> None:
-    builder.kernels = ("7.0.1", "6.1.176")
-
-
-def add_file(builder: Builder) -> None:
-    builder.write("bootstrap/new.py", "")
-
-
-def rename_file(builder: Builder) -> None:
-    (builder.checkout / "bootstrap" / "boot.py").rename(builder.checkout / "bootstrap" / "start.py")
-
-
-@pytest.mark.parametrize("change", [change_recipe, add_kernel, add_file, rename_file])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_what_else_an_image_is_made_of_makes_another_one_too(
     builder: Builder, change: Callable[[Builder], None]
 ) -> None:

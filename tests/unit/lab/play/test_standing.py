@@ -1,7 +1,5 @@
 """Who serves now: good only when state parameter, group, network interface and name all say the same instance."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
@@ -20,12 +18,11 @@ STATE: dict[str, Any] = {
     "instance_id": SERVING, "phase": "ready", "sentence": "serving", "zone": "us-east-1a", "image_id": "ami-1",
     "image_version": "1", "generation": 3, "timeline": [READY],
 }  # fmt: skip
-MEMBER = MemberView(instance_id=SERVING, zone="us-east-1a", lifecycle_state="InService", health_status="Healthy",
-                    launch_template_version="1")  # fmt: skip
+MEMBER = MemberView(instance_id=SERVING, zone="us-east-1a", lifecycle_state="InService", launch_template_version="1")
 INTERFACE = NetworkInterfaceView(
     id="eni-a", mac="02:00:00:00:00:01", zone="us-east-1a", subnet_id="subnet-a", vpc_id="vpc", address="10.0.100.10",
     status="in-use", attachment_status="attached", attachment_id="eni-attach-1", instance_id=SERVING, device_index=1,
-    delete_on_termination=False, tags={"soloist:service": "influxdb", "soloist:zone": "us-east-1a"},
+    tags={"soloist:service": "influxdb", "soloist:zone": "us-east-1a"},
 )  # fmt: skip
 PRIMARY = replace(INTERFACE, id="eni-own", address="10.0.0.4", device_index=0)
 RECORD = RecordView(name=NAME, type="A", ttl_s=10, values=("10.0.100.10",), zone_id="Z1", zone_name="example.internal",
@@ -59,9 +56,8 @@ class Seen:
         self.asked.append(name)
         if not self.has_group:
             return None
-        return GroupView(name=name, minimum=1, maximum=1, desired=1, zones=("us-east-1a",), suspended=(),
-                         launch_template_id="lt", launch_template_version="$Default", members=self.members,
-                         activities=())  # fmt: skip
+        return GroupView(name=name, zones=("us-east-1a",), suspended=(), launch_template_version="$Default",
+                         members=self.members)  # fmt: skip
 
     def network_interfaces(self) -> list[NetworkInterfaceView]:
         return list(self.interfaces)

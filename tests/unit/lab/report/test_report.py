@@ -1,18 +1,22 @@
-"""The report files: shape, sentences, and a page that holds what happened."""
+"""The report files, with a page that holds what happened, and the live display, which fits and speaks in words."""
 
+import io
 import json
 from dataclasses import replace
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from rich.cells import cell_len
+from rich.console import Console
 
-from lab.report.model import Phase, Report, Scene, sentence
+from lab.report.chart import outage_chart
+from lab.report.live import Display
+from lab.report.model import Event, InterfaceRow, MachineRow, Phase, Report, Scene, Snapshot, parts_of, sentence
 from lab.report.report_html import render, write_html
 from lab.report.report_json import to_tree, write_json
-from tests.kit.lab_report import report
-
-RUN = report()
+from lab.report.screen import screen
+from tests.kit.lab_report import REPORT as RUN
 
 SCENE_KEYS = ["name", "healed", "outage_s", "zone_from", "zone_to", "ami_from", "ami_to", "phases"]
 
@@ -79,6 +83,8 @@ def test_sentences() -> None:
         ({}, {"record_value": "10.0.100.10"}, "crash: the name points at 10.0.100.10, not at 10.0.101.10"),
         ({}, {"record_value": ""}, "crash: the name points at nothing, not at 10.0.101.10"),
         ({}, {"generation_to": 1}, "crash: the lease went from generation 1 to 1"),
+        ({}, {"generation_from": 3, "generation_to": 2}, "crash: the lease went from generation 3 to 2"),
+        ({}, {"generation_to": 0}, "crash: the lease went from generation 1 to 0"),
         ({"lost": 1}, {}, "1 of 9,127 acknowledged writes lost"),
         ({"acknowledged": 0}, {}, "no write was acknowledged, so nothing is proven"),
         ({"deployed_sha256": "00"}, {}, "the deployed template is not the synthesized one"),
@@ -166,6 +172,38 @@ def test_a_scene_without_an_instance_is_done_not_healed() -> None:
     assert "service away" not in text
 
 
+def test_the_parts_of_the_way_back_are_drawn_below_the_outage() -> None:
+    boot = (Phase(name="metadata", start_s=0.0, duration_s=1.0, outcome="ok"),
+            Phase(name="ready", start_s=4.0, duration_s=0.0, outcome="ok"))  # fmt: skip
+    parts = parts_of(10.0, 13.0, 22.0, boot)
+    assert [(part.start_s, part.duration_s) for part in parts] == [(0.0, 3.0), (3.0, 5.0), (8.0, 4.0)]
+    assert parts_of(10.0, None, 22.0, boot) == parts_of(10.0, 19.0, 22.0, boot) == parts_of(10.0, 9.0, 22.0, boot) == ()
+    run = with_crash(parts=parts)
+    assert to_tree(run)["scenes"][1]["parts"][0]["name"] == "noticed, until the launch"
+    for expected in ("noticed, until the launch 3.0 s", "launch and system start 5.0 s", "the agent's boot 4.0 s"):
+        assert expected in text_of(render(run))
+
+
+def test_the_page_serves_whoever_cannot_see_it() -> None:
+    page = render(RUN)
+    root = ElementTree.fromstring(page.split("\n", 1)[1])
+    assert [len(list(root.iter(tag))) for tag in ("main", "h1")] == [1, 1]
+    labels = [svg.get("aria-label") for svg in root.iter("svg")]
+    assert labels[1] == "acknowledged writes per second, up to 80; service away: 14.2 s"
+    bare = [div for div in root.iter("div") if div.get("class") == "track" and div.get("aria-hidden") != "true"]
+    assert bare == [], "a bar says nothing that its row's text does not say"
+    text = text_of(page)
+    assert text.index("not of AWS") < text.index("Stack deployed"), "whose times these are comes before the first one"
+
+
+def test_only_a_service_that_was_there_before_has_an_outage() -> None:
+    kinds = [[bar.kind for bar in outage_chart(scene).bars] for scene in RUN.scenes[:2]]
+    assert kinds == [["part"], ["outage"]]
+    root = ElementTree.fromstring(render(RUN).split("\n", 1)[1])
+    areas = [rect.get("class") for rect in root.iter("rect") if rect.get("class") != "rate"]
+    assert areas == ["wait", "gap", "gap"]
+
+
 def test_the_boot_has_an_axis_of_its_own() -> None:
     text = text_of(render(RUN))
     assert "boot, seconds since its agent started metadata 0.09 s ok" in text
@@ -175,3 +213,99 @@ def test_a_scene_that_stopped_early_still_has_a_page() -> None:
     bare = Scene(name="crash", happened="machine killed", healed=False, outage_s=0.0, start_s=1.0, event_s=1.0,
                  end_s=1.0, zone_to="", ami_to="")  # fmt: skip
     assert "did not come back" in text_of(render(replace(RUN, scenes=(bare,))))
+
+
+# ------------------------------------------------------------------ the live display
+MACHINES = tuple(
+    MachineRow(instance_id=f"i-0f00dcafe0000000{n}", zone=f"us-east-1{'abc'[n % 3]}", image_version="1",
+               state="running", lifecycle="InService", age_s=100.0 - n)
+    for n in range(7)
+)  # fmt: skip
+FULL = Snapshot(
+    now_s=61.3,
+    scene="crash",
+    doing="waiting for the group to replace i-0f00dcafe00000001, which takes a while " * 3,
+    machines=MACHINES,
+    interfaces=tuple(
+        InterfaceRow(zone=f"us-east-1{z}", id=f"eni-{z * 17}", address=f"10.0.10{n}.10",
+                     attached_to="i-0f00dcafe00000001" if z == "b" else "")
+        for n, z in enumerate("abc")
+    ),
+    record_name="influxdb.monitoring.example.internal",
+    record_value="10.0.101.10",
+    acknowledged=9127,
+    per_second=(80,) * 100 + (0,) * 5 + (40,),
+    gap_s=0.2,
+    events=tuple(Event(at_s=float(n), sentence=f"event {n} " + "x" * 200) for n in range(40)),
+)  # fmt: skip
+EMPTY = Snapshot(now_s=0.0, scene="", doing="")
+
+
+@pytest.mark.parametrize("snapshot", [FULL, EMPTY], ids=["full", "empty"])
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40), (200, 60), (40, 10), (10, 3)])
+@pytest.mark.parametrize("unicode", [True, False])
+def test_a_screen_has_exactly_its_size(snapshot: Snapshot, width: int, height: int, *, unicode: bool) -> None:
+    lines = screen(snapshot, width, height, unicode=unicode).plain.split("\n")
+    assert len(lines) == height
+    assert max(cell_len(line) for line in lines) <= width
+    assert unicode or all(line.isascii() for line in lines)
+
+
+def test_the_columns_that_matter_are_whole_on_a_small_terminal() -> None:
+    text = screen(FULL, 80, 24).plain
+    assert " i-0f00dcafe00000006  us-east-1a  1     running       InService            94 s" in text
+    assert ">us-east-1b  eni-bbbbbbbbbbbbbbbbb 10.0.101.10      on i-0f00dcafe00000001" in text
+    assert " us-east-1c  eni-ccccccccccccccccc 10.0.102.10      free" in text
+    assert "influxdb.monitoring.example.internal -> 10.0.101.10" in text
+    assert "acknowledged writes   9,127 in all   40 / s   answering" in text
+
+
+def test_every_scene_of_the_run_is_on_the_screen_with_its_state() -> None:
+    scenes = (("deploy", "done"), ("first boot", "failed"), ("crash", "now"), ("upgrade", ""))
+    shown = replace(FULL, scenes=scenes)
+    assert " ✓ deploy  ✕ first boot  ▶ crash  · upgrade" in screen(shown, 80, 24).plain
+    assert " + deploy  x first boot  > crash  . upgrade" in screen(shown, 80, 24, unicode=False).plain
+
+
+def test_the_newest_machines_and_events_are_shown() -> None:
+    text = screen(FULL, 80, 24).plain
+    assert "i-0f00dcafe00000006" in text
+    assert "i-0f00dcafe00000002 " not in text
+    assert "event 39" in text
+    assert "event 0 " not in text
+
+
+@pytest.mark.parametrize(
+    ("gap_s", "words"),
+    [(None, "not answering yet"), (0.99, "answering"), (1.0, "AWAY for 1.0 s"), (12.34, "AWAY for 12.3 s")],
+)
+def test_the_outage_clock_is_in_words(gap_s: float | None, words: str) -> None:
+    line = screen(Snapshot(now_s=1.0, scene="s", doing="d", gap_s=gap_s), 80, 24).plain
+    assert f"0 / s   {words}\n" in line
+
+
+def test_seconds_without_writes_are_visible_in_the_sparkline() -> None:
+    lines = screen(FULL, 80, 24, unicode=False).plain.split("\n")
+    line = next(line for line in lines if "_____" in line)
+    assert line.endswith("#_____="), line
+    assert len(line) == 79
+
+
+def test_control_characters_of_a_console_do_not_reach_the_terminal() -> None:
+    bad = Snapshot(now_s=1.0, scene="s", doing="a\nb", events=(Event(at_s=1.0, sentence="x\x1b[2J\ny"),))
+    text = screen(bad, 80, 24).plain
+    assert " a b\n" in text
+    assert "x [2J y" in text
+    out = io.StringIO()
+    Display(lambda: bad, console=Console(file=out, width=80)).tell(bad)
+    assert out.getvalue() == "    1.0 s  x [2J y\n"
+
+
+def test_plain_output_tells_every_event_once() -> None:
+    out = io.StringIO()
+    display = Display(lambda: FULL, console=Console(file=out, width=80))
+    display.tell(Snapshot(now_s=1.0, scene="s", doing="d", events=FULL.events[:2]))
+    display.tell(Snapshot(now_s=2.0, scene="s", doing="d", events=FULL.events[:3]))
+    lines = out.getvalue().splitlines()
+    assert [line[:18] for line in lines] == ["    0.0 s  event 0", "    1.0 s  event 1", "    2.0 s  event 2"]
+    assert all(len(line) > 200 for line in lines)

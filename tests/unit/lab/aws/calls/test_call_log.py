@@ -1,7 +1,5 @@
 """The call log: who asked for what, with what IAM's conditions would see, and what came of it."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +117,7 @@ def test_tags_asked_for_are_keys_of_the_request(zones: ThreeZones) -> None:
 def test_the_caller_is_known_by_the_credentials(zones: ThreeZones) -> None:
     arn = "arn:aws:sts::123456789012:assumed-role/agent/i-0123"
     given = new_credentials(zones.aws.cloud, Caller(kind="instance-role", arn=arn, instance_id="i-0123"))
+    assert given.access_key_id.startswith("ASIA")
     make: Any = session().client
     make("ec2", aws_access_key_id=given.access_key_id, aws_secret_access_key="x").describe_vpcs()
     call = last(zones, "ec2:DescribeVpcs")

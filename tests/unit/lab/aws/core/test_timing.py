@@ -1,7 +1,5 @@
 """Delays: fixed ones are what they say, drawn ones repeat with their seed and keep to their distribution."""
 
-from __future__ import annotations
-
 from dataclasses import fields, replace
 from statistics import median
 

@@ -1,0 +1,61 @@
+"""What talks to the kernel, against a real one, in a network namespace made for it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+def seen_in_a_namespace(module: str) -> dict[str, Any]:
+    """What `module` prints there."""
+    argv = ["unshare", "-Urnmpf", "--kill-child", sys.executable, "-m", f"tests.process.{module}"]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=REPOSITORY)
+    assert done.returncode == 0, done.stderr
+    seen: dict[str, Any] = json.loads(done.stdout)
+    return seen
+
+
+def test_outsiders_are_named_by_what_they_do_with_the_data_and_ended_however_they_hold_it() -> None:
+    seen = seen_in_a_namespace("netns_outsiders")
+    opened, own = "has /mnt/data/file open", "has a mount of its own at /mnt/"
+    assert seen["inside"] == {}, "the service's own control group"
+    assert seen["first"] == {
+        "reader": [opened, False],
+        "stubborn": [opened, False],
+        "writer": [opened, True],
+        "bound": ["has /mnt/elsewhere/file open", True],
+        "worker": ["works in /mnt/data", False],
+        "private": [f"{own}data, {own}elsewhere", True],
+    }, "a slave of our mount goes with it"
+    assert seen["detached"] == ["has /file open on a detached mount", True]
+    assert seen["ended"] == sorted(seen["first"])
+    assert (seen["left"], seen["alive"], seen["after"]) == ([], ["idle", "slave"], {})
+
+
+def test_the_capture_of_chaos_keeps_data_and_syns_and_nothing_else() -> None:
+    seen = seen_in_a_namespace("netns_capture")
+    assert seen == {"strange": 0, "syns": 1, "bare": 0, "is_whole": True, "lost": 0}
+
+
+def test_links_are_configured_as_planned_twice_and_the_main_table_untouched() -> None:
+    seen = seen_in_a_namespace("netns_links")
+    assert (seen["unknown"], seen["device"]) == (None, "vec1")
+    before, once, twice = seen["lacks"]
+    assert len(before) == 5
+    assert (once, twice) == ([], [])
+    assert seen["tables"] == [str(seen["is_own_table"])], "the stale rule is gone, ours is there once"
+    assert seen["reply"] == "10.0.100.1 dev vec1"
+    assert seen["reply_near"] == "link dev vec1"
+    assert seen["own_traffic"] == "10.0.0.1 dev eth0"
+    assert seen["own_traffic_to_service_subnet"] == "10.0.0.1 dev eth0"
+
+
+def test_a_lease_is_renewed_and_taken_over_on_a_file_system_without_a_free_byte() -> None:
+    seen = seen_in_a_namespace("full_file_system")
+    assert seen["held"] == [[True, True]] * 5
+    assert (seen["without"]["cause"], "No space left" in seen["without"]["failed"]) == ("file-system-full", True)
+    assert seen["published"] is True
+    assert [is_read_back for is_read_back, _ in seen["next"]] == [True] * 3
