@@ -1,13 +1,11 @@
 """Machines as User Mode Linux processes: kernel, systemd and NFS client of their own, no root and no hypervisor needed.
 
 For: the lab, inside `lab.hardware.namespace`. Guarantees: `power_on` returns at once; a killed machine leaves no
-process, port or disk behind; an interface that was plugged in while the machine ran is plugged in again after a reboot
-of the guest, as on AWS. Does not: decide addresses, or keep a disk; every machine starts from its image.
+process, port or disk behind. Does not: decide addresses, or keep a disk; every machine starts from its image.
 """
 
 from __future__ import annotations
 
-import contextlib
 import math
 import shutil
 import socket
@@ -17,12 +15,11 @@ import time
 from pathlib import Path
 
 from lab.base.errors import LabError
-from lab.hardware.command_line import command_line, vector_device
+from lab.hardware.command_line import command_line
 from lab.hardware.console import ConsoleShell, telling
 from lab.hardware.host import choose_directory, kill_session
 from lab.hardware.machine import (
     ExecResult,
-    HardwareRefused,
     MachineEnded,
     MachineSpec,
     MachineTimeout,
@@ -31,12 +28,12 @@ from lab.hardware.machine import (
 from lab.hardware.mconsole import ManagementConsole
 from lab.hardware.network import Network, Port
 from lab.hardware.probe import Kernel
+from lab.hardware.slots import Slots
 
 LONGEST_RUN_DIRECTORY = 40  # machine and socket names follow, and a socket's path has 108 bytes at most
 POWER_BUTTON_ANSWER_S = 20.0  # the kernel answers at once, on a computer that has time for it
 ANSWER_ALLOWANCE_S = 5.0  # on top of a command's own limit
 TIMED_OUT_CODES = (124, 137)  # timeout(1): ended by TERM, by KILL
-RELEASE_LIMIT_S = 8.0
 END_LIMIT_S = 5.0
 POWER_BUTTON_LIMIT_S = 60.0
 CONSOLE_BUFFER = 1 << 20
@@ -87,10 +84,7 @@ class UmlMachine:
         ports: dict[int, Port],
     ) -> None:
         self.name = spec.name
-        self._network = network
-        self._ports = ports
-        self._hot_plugged: dict[int, NetworkInterface] = {}
-        self._releasing: dict[int, threading.Thread] = {}
+        self._slots = Slots(self, network, ports)
         self._lock = threading.RLock()
         self._overlay = directory / "disk.cow"
         self.console_path = directory / "console.log"
@@ -168,42 +162,26 @@ class UmlMachine:
         return ExecResult(answer[0], answer[1].decode(errors="replace"))
 
     def attach_nic(self, interface: NetworkInterface) -> None:
-        """Hot-plug `interface`; it appears in the guest as vecINDEX. Raises HardwareRefused, MachineEnded, LabError."""
-        releasing = self._releasing.pop(interface.index, None)
-        if releasing:
-            releasing.join(RELEASE_LIMIT_S + END_LIMIT_S)
-        with self._lock:
-            if interface.index in self._ports:
-                raise HardwareRefused(f"machine {self.name}: slot {interface.index} is not free")
-            port = self._network.add_port(interface.bridge)
-            try:
-                self._hardware.request(self._config(interface, port))
-            except LabError:
-                self._network.remove_port(port)
-                raise
-            self._ports[interface.index] = port
-            self._hot_plugged[interface.index] = interface
+        """Hot-plug `interface`; it appears in the guest as vecINDEX. Where the guest still lets go of another one, it
+        appears after that. Raises HardwareRefused, MachineEnded, LabError."""
+        self._slots.attach(interface)
 
     def detach_nic(self, index: int) -> None:
         """Pull the cable of interface `index` at once; the device goes as soon as the guest lets go of it."""
-        with self._lock:
-            port = self._ports.get(index)
-            if port is None:
-                return
-            self._hot_plugged.pop(index, None)
-            self._network.pull_cable(port)
-            releasing = self._releasing.get(index)
-            if self.is_running() and not (releasing and releasing.is_alive()):
-                thread = threading.Thread(target=self._release, args=(index, port), name="release", daemon=True)
-                self._releasing[index] = thread
-                thread.start()
+        self._slots.detach(index)
 
     def port(self, index: int) -> Port:
         """The port interface `index` is plugged into, for cutting it. Raises HardwareRefused when there is none."""
-        with self._lock:
-            if index not in self._ports:
-                raise HardwareRefused(f"machine {self.name}: no interface in slot {index}")
-            return self._ports[index]
+        return self._slots.port(index)
+
+    def request(self, command: str, timeout_s: float = 5.0) -> str:
+        """Ask its hardware. Raises HardwareRefused, MachineTimeout, MachineEnded."""
+        return self._hardware.request(command, timeout_s)
+
+    def ask_guest(self, command: str, limit_s: int) -> int | None:
+        """The exit code of a shell command; None when the guest does not answer in time."""
+        answer = self._shell.run(command, limit_s=limit_s, wait_s=limit_s + 1.0)
+        return None if answer is None else answer[0]
 
     def freeze(self) -> None:
         """Stop its clock and processors; its memory stays, until `thaw`."""
@@ -234,11 +212,7 @@ class UmlMachine:
         except subprocess.TimeoutExpired:
             raise MachineTimeout(f"machine {self.name}: process {self.pid} does not end") from None
         self._shell.close()
-        with self._lock:
-            ports, self._ports = self._ports, {}
-            self._hot_plugged.clear()
-        for port in ports.values():
-            self._network.remove_port(port)
+        self._slots.clear()
         self._overlay.unlink(missing_ok=True)
 
     def console_tail(self, lines: int = 20) -> str:
@@ -252,39 +226,10 @@ class UmlMachine:
             except LabError:  # it ended meanwhile, which is what was asked for
                 return
 
-    def _release(self, index: int, port: Port) -> None:
-        """Remove the device; a guest that still uses it is made to let go, as with any hardware that vanishes."""
-        deadline = time.monotonic() + RELEASE_LIMIT_S
-        while time.monotonic() < deadline:
-            try:
-                self._hardware.request(f"remove vec{index}", timeout_s=2.0)
-                break
-            except HardwareRefused:
-                self._shell.run(f"ip link set dev vec{index} down", limit_s=2, wait_s=3.0)
-            except LabError:  # off or frozen: the cable is out, which is all that matters; kill() cleans up
-                time.sleep(0.2)
-        else:
-            return
-        with self._lock:
-            if self._ports.get(index) is port:
-                del self._ports[index]
-                self._network.remove_port(port)
-
     def _shell_is_up(self) -> None:
         self._hellos += 1
         if self._hellos > 1:
-            threading.Thread(target=self._plug_again, name="replug", daemon=True).start()
-
-    def _plug_again(self) -> None:
-        """After a reboot only the interfaces of the command line exist; what is still there refuses, and is fine."""
-        with self._lock:
-            for interface in self._hot_plugged.values():
-                with contextlib.suppress(LabError):
-                    self._hardware.request(self._config(interface, self._ports[interface.index]))
-
-    @staticmethod
-    def _config(interface: NetworkInterface, port: Port) -> str:
-        return "config " + vector_device(interface.index, device=port.device, mac=interface.mac)
+            threading.Thread(target=self._slots.plug_again, name="replug", daemon=True).start()
 
     def _ended(self, when: str) -> MachineEnded:
         code = self._process.poll()

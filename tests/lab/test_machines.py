@@ -18,7 +18,6 @@ from pathlib import Path
 
 import pytest
 
-from lab.base.errors import LabError
 from lab.base.run_directory import run_directory
 from lab.base.waiting import wait_for
 from lab.hardware import namespace
@@ -168,11 +167,6 @@ def test_a_plugged_interface_appears_works_and_vanishes_although_in_use(world: W
     machine.attach_nic(NetworkInterface(index=1, mac="02:00:00:00:00:78", bridge="two"))
     wait_for(lambda: address_of_vec1(machine) == "02:00:00:00:00:78", "vec1", deadline_s=SOON_S)
     machine.detach_nic(1)
-
-
-def test_a_slot_that_is_taken_is_refused(machine: UmlMachine) -> None:
-    with pytest.raises(LabError, match="slot 0 is not free"):
-        machine.attach_nic(NetworkInterface(index=0, mac="02:00:00:00:00:79", bridge="two"))
 
 
 def test_a_frozen_machine_is_on_but_silent_and_goes_on_after(machine: UmlMachine) -> None:
