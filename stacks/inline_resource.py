@@ -2,7 +2,8 @@
 
 For: what CloudFormation has no resource for. Guarantees: no file assets; the function may write its own log and do what
 `statements` allow, nothing else; CloudFormation stops waiting soon after the function's own time-out.
-All these resources share one source, stacks/custom_resource_handler.py; each has its own function and role.
+All these resources share one source, stacks/custom_resource_handler.py; each has its own function and role, and of the
+source what it needs.
 """
 
 from __future__ import annotations
@@ -24,13 +25,26 @@ ANSWER_ALLOWANCE_S = 60
 
 
 @cache
-def inline_source() -> str:
-    """The handler without its comments and docstrings, which would take a tenth of the template's 51,200 bytes."""
+def inline_source(resource_type: str) -> str:
+    """The handler as far as this type needs it, without comments and docstrings: the template has 51,200 bytes."""
     tree = ast.parse(HANDLER_SOURCE.read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node) is not None:
             del node.body[0]
+    functions = {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef)}
+    (table,) = (one.value for one in tree.body if isinstance(one, ast.Assign) and isinstance(one.value, ast.Dict))
+    kept = {ast.literal_eval(key): value for key, value in zip(table.keys, table.values, strict=True) if key}
+    table.keys, table.values = [ast.Constant(resource_type)], [kept[resource_type]]
+    needed, found = {"on_event"}, {"on_event", *_names(table)}
+    while found:
+        needed |= found
+        found = {name for one in needed for name in _names(functions[one]) if name in functions} - needed
+    tree.body = [one for one in tree.body if not isinstance(one, ast.FunctionDef) or one.name in needed]
     return ast.unparse(tree) + "\n"
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {one.id for one in ast.walk(node) if isinstance(one, ast.Name)}
 
 
 class InlineResource(Construct):
@@ -63,7 +77,7 @@ class InlineResource(Construct):
             "Function",
             runtime="python3.14",
             handler="index.on_event",
-            code=lambda_.CfnFunction.CodeProperty(zip_file=inline_source()),
+            code=lambda_.CfnFunction.CodeProperty(zip_file=inline_source(resource_type)),
             role=self.role.role_arn,
             logging_config=lambda_.CfnFunction.LoggingConfigProperty(log_group=log.log_group_name),
             timeout=FUNCTION_TIMEOUT_S,

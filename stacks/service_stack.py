@@ -21,6 +21,7 @@ from stacks.instance_role import InstanceRole
 from stacks.network import Network
 from stacks.network_interfaces import NetworkInterfaces
 from stacks.notification import Notification
+from stacks.operator_policies import OperatorPolicies
 from stacks.storage.kinds import make_storage
 from stacks.user_data import boot_document, boot_user_data, site_text
 
@@ -86,6 +87,13 @@ class ServiceStack(cdk.Stack):
             topic_arn=notification.topic_arn,
             after=[*network.routes, interfaces, role, storage, connection, state, site],
         )
+        operator = OperatorPolicies(
+            self,
+            "Operator",
+            service=service,
+            launch_template_id=group.launch_template_id,
+            instance_role_arn=role.role.role_arn,
+        )
         for name, value in {
             "GroupName": group.group_name,
             "LaunchTemplateId": group.launch_template_id,
@@ -94,6 +102,7 @@ class ServiceStack(cdk.Stack):
             **storage.outputs(),
             "StateParameter": state_parameter,
             "TopicArn": notification.topic_arn,
+            **operator.outputs,
             **network.outputs,
             "ServiceSecurityGroupId": interfaces.security_group_id,
         }.items():

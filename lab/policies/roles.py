@@ -4,7 +4,7 @@ For: the policy check. Guarantees: logical ids are the template's; inline and at
 of the template is resolved, because the documents are read back from IAM. Does not: read trust policies.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -41,9 +41,22 @@ def _role(iam: Any, logical_id: str, name: str) -> Role:
     for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]:
         documents[policy] = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
     for attached in iam.list_attached_role_policies(RoleName=name)["AttachedPolicies"]:
-        version = iam.get_policy(PolicyArn=attached["PolicyArn"])["Policy"]["DefaultVersionId"]
-        found = iam.get_policy_version(PolicyArn=attached["PolicyArn"], VersionId=version)
-        documents[attached["PolicyName"]] = found["PolicyVersion"]["Document"]
+        documents[attached["PolicyName"]] = _document(iam, attached["PolicyArn"])
+    return _with_statements(logical_id, name, documents)
+
+
+def holder_of(iam: Any, name: str, policy_arns: Iterable[str]) -> Role:
+    """Somebody who has exactly these managed policies, to be judged like a role of that name. Raises ClientError."""
+    return _with_statements(name, name, {arn.rpartition("/")[2]: _document(iam, arn) for arn in policy_arns})
+
+
+def _document(iam: Any, policy_arn: str) -> dict[str, Any]:
+    version = iam.get_policy(PolicyArn=policy_arn)["Policy"]["DefaultVersionId"]
+    found: dict[str, Any] = iam.get_policy_version(PolicyArn=policy_arn, VersionId=version)["PolicyVersion"]["Document"]
+    return found
+
+
+def _with_statements(logical_id: str, name: str, documents: Mapping[str, dict[str, Any]]) -> Role:
     statements = {
         f"{policy}#{number}": {"Version": document.get("Version", "2012-10-17"), "Statement": [statement]}
         for policy, document in documents.items()

@@ -30,8 +30,9 @@ async function verdict(policies, call, arn, type, keys) {
     {},
   )
   if (simulated.resultType === 'error') return { arn, type, result: 'error', error: simulated.errors, by: [] }
-  const analysis = simulated.result ? simulated.result.analysis : simulated.results[0].analysis
-  const by = (analysis.identityAnalysis.allowStatements ?? []).map((one) => one.policyId)
+  // A resource with a wildcard has one result for each pattern that it meets, and so none where no policy names it.
+  const analysis = (simulated.result ?? simulated.results[0])?.analysis
+  const by = (analysis?.identityAnalysis.allowStatements ?? []).map((one) => one.policyId)
   return { arn, type, result: simulated.overallResult, error: null, by }
 }
 

@@ -1,10 +1,13 @@
 """Least privilege: every call of the agent is allowed, on this service's resources and nothing else."""
 
+import ast
 import json
 import re
 from pathlib import Path
 
 import pytest
+
+from stacks.inline_resource import HANDLER_SOURCE
 
 BOOTSTRAP = Path(__file__).parents[2] / "bootstrap"
 DESCRIBE = re.compile(r"^(ec2|autoscaling):Describe")
@@ -142,3 +145,19 @@ def test_every_call_of_the_agent_is_allowed(template):
     assert "ec2:AttachNetworkInterface" in calls, "the pattern no longer finds the agent's calls"
     allowed = {action for statement in statements(template) for action in actions(statement)}
     assert calls <= allowed, f"the role lacks {sorted(calls - allowed)}"
+
+
+def functions_and_names(source):
+    """What a source defines, and every name that it uses."""
+    nodes = list(ast.walk(ast.parse(source)))
+    functions = {one.name for one in nodes if isinstance(one, ast.FunctionDef)}
+    return functions, {one.id for one in nodes if isinstance(one, ast.Name)}
+
+
+def test_each_custom_resource_has_of_the_handler_what_it_needs_and_no_more(any_template):
+    whole, _ = functions_and_names(HANDLER_SOURCE.read_text(encoding="utf-8"))
+    sources = {one["Properties"]["Code"]["ZipFile"] for one in any_template.of_type("AWS::Lambda::Function").values()}
+    found = [functions_and_names(source) for source in sources]
+    assert {"service_record", "suspended_processes"} <= set.union(*(functions for functions, _ in found))
+    for functions, names in found:
+        assert functions == (whole & names) | {"on_event"} != whole

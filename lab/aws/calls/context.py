@@ -154,6 +154,16 @@ def _autoscaling(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resour
             yield Resource(arn=_arn(cloud, "autoscaling", f"autoScalingGroup:none:autoScalingGroupName/{name}"))
 
 
+def _cloudformation(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
+    for name in _each(parameters, "StackName"):
+        known = (one for one in cloud.backend("cloudformation").stacks.values() if name in (one.name, one.stack_id))
+        stack = next(known, None)
+        if stack is None:
+            yield Resource(arn=name if name.startswith("arn:") else _arn(cloud, "cloudformation", f"stack/{name}/none"))
+        else:
+            yield Resource(arn=stack.stack_id, keys=_tag_keys(stack.tags or {}, "aws:ResourceTag"))
+
+
 def _route53(_cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
     for value in _each(parameters, "HostedZoneId", "Id"):
         kind, _, name = value.lstrip("/").rpartition("/")
@@ -181,7 +191,7 @@ def _simple(service: str, **kinds: str) -> Callable[[Cloud, Mapping[str, Any]], 
 
 _READERS: dict[str, Callable[[Cloud, Mapping[str, Any]], Iterator[Resource]]] = {
     "autoscaling": _autoscaling,
-    "cloudformation": _simple("cloudformation", StackName="stack/{}/*"),
+    "cloudformation": _cloudformation,
     "cloudwatch": _simple("cloudwatch", AlarmName="alarm:{}", AlarmNames="alarm:{}"),
     "ec2": _ec2,
     "elasticfilesystem": _simple("elasticfilesystem", FileSystemId="file-system/{}", AccessPointId="access-point/{}"),
@@ -190,6 +200,7 @@ _READERS: dict[str, Callable[[Cloud, Mapping[str, Any]], Iterator[Resource]]] = 
     "route53": _route53,
     "sns": _simple("sns", TopicArn="{}", TargetArn="{}"),
     "ssm": _ssm,
+    "sts": _simple("sts", RoleArn="{}"),
 }
 
 

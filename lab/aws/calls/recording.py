@@ -1,6 +1,7 @@
 """From a request on the wire to an entry of the call log.
 
-For: both doors, HTTP and in process. Guarantees: one entry per request that arrives, also where a fault answers instead
+For: both doors, HTTP and in process. Guarantees: one entry per request that arrives, and one for each
+further action that AWS asks IAM about, also where a fault answers instead
 of AWS or the connection is lost; resources and condition keys are those of the moment before the call.
 Does not: record anything that is secret.
 """
@@ -10,9 +11,11 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from lab.aws.calls.context import operator, request_keys, resources_of
+from lab.aws.calls.implied import implied
 from lab.aws.calls.request import ApiRequest, read_request
 from lab.aws.core.call_log import NO_ANSWER, OK, Call
 from lab.aws.core.cloud import Cloud
@@ -27,10 +30,12 @@ def recording(cloud: Cloud, method: str, url: str, headers: Mapping[str, str], b
     answer = Answer(request)
     with cloud.lock:
         call = _described(cloud, request)
+        asked = (call, *implied(cloud, request, call))
     try:
         yield answer
     finally:
-        cloud.calls.add(Call(**(vars(call) | {"outcome": answer.outcome})))
+        for one in asked:
+            cloud.calls.add(replace(one, outcome=answer.outcome))
 
 
 def _described(cloud: Cloud, request: ApiRequest) -> Call:

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ from lab.aws import FAST, ControlPlane, Fault, NoMachines
 from lab.base.checkout import CHECKOUT
 from lab.play.deployment import deploy
 from lab.play.synthesis import Template
+from lab.policies.check import ungranted
+from lab.policies.evaluator import evaluate
+from lab.policies.roles import Role
 from rollout.stack import SystemClock, read_stack, set_promoted
 from tests.contract.cloudformation.deployed_resources import described
 from tests.contract.deployed_account import ONE, TWO
@@ -25,6 +29,8 @@ from tests.kit.lab_clients import client, operator
 STACK = "soloist-influxdb"
 LIMIT_S = 240
 BOOTSTRAP_VERSION = "33"  # of `cdk bootstrap` of the pinned CLI
+CI = "AKIACICREDENTIALS"
+FREE = ("sts:GetCallerIdentity",)  # asks for no permission (STS API reference, GetCallerIdentity)
 BUCKET = "cdk-hnb659fds-assets-123456789012-us-east-1"
 
 pytestmark = pytest.mark.timeout(600)
@@ -51,7 +57,7 @@ class Account:
         port = self.plane.endpoint_url.rpartition(":")[2]
         own = {
             "AWS_ENDPOINT_URL": f"http://localhost:{port}",
-            "AWS_ACCESS_KEY_ID": "AKIAOPERATOR",
+            "AWS_ACCESS_KEY_ID": CI,
             "AWS_SECRET_ACCESS_KEY": "x",
             "AWS_REGION": "us-east-1",
             "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -84,6 +90,13 @@ class Account:
         return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
 
 
+def documented_policy() -> dict[str, Any]:
+    """The policy for CI as docs/permissions.md has it."""
+    text = (CHECKOUT / "docs" / "permissions.md").read_text(encoding="utf-8")
+    policy: dict[str, Any] = json.loads(text.partition("```json\n")[2].partition("```")[0])
+    return policy
+
+
 @pytest.fixture
 def account(tmp_path: Path) -> Iterator[Account]:
     with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
@@ -110,6 +123,13 @@ def test_cdk_deploy_makes_what_the_labs_own_deployment_makes_and_twice_changes_n
     again = account.cdk_deploy(f"--app={synthesized(ONE).path.parent}")
     assert (again.returncode, "(no changes)" in again.stderr) == (0, True), again.stderr
     assert described(account.client, STACK) == told
+
+    own = [one for one in account.plane.calls.calls() if one.caller.arn.endswith(f"/{CI}") and one.action not in FREE]
+    assert {one.action for one in own} == {"sts:AssumeRole"}, "the rest is done with the roles of the bootstrap"
+    holder = Role(logical_id="CI", name="CI", statements={"docs/permissions.md": documented_policy()})
+    assert ungranted(evaluate([(holder, one) for one in own])) == []
+    nobody = replace(holder, statements={})
+    assert ungranted(evaluate([(nobody, one) for one in own])) != []
 
     account.plane.stop()
     with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane:
