@@ -12,8 +12,9 @@ from typing import Annotated
 from pydantic import Field
 
 from bootstrap.base.document import Check
+from bootstrap.base.values import RoundCount
 from bootstrap.machine import health
-from services.derived import OneOf
+from services.derived import From, OneOf
 from services.fields import Argv, BootSeconds, HeartbeatSeconds, Seconds, UnitName
 from services.part import Part
 
@@ -21,7 +22,8 @@ CHECK_EXAMPLE = {"kind": "tcp", "port": 8888}
 
 
 class Health(Part):
-    """All checks must pass within `start_allowance_s`; later, `unhealthy_after` failures in a row are too many."""
+    """All checks must pass within `start_allowance_s`. Later, `unhealthy_after` rounds that fail are too many: the
+    service is restarted, and `healthy_after` in a row must pass until it counts as healthy again."""
 
     checks: Annotated[
         tuple[Annotated[Check, OneOf(health.KINDS, description="A health check", examples=[CHECK_EXAMPLE])], ...],
@@ -32,8 +34,11 @@ class Health(Part):
     ] = 120.0
     interval_s: Annotated[Seconds, Field(title="From one round of checks to the next")] = 10.0
     unhealthy_after: Annotated[
-        int, Field(title="Failed rounds in a row until the service is restarted", ge=1, le=100)
+        int, From(RoundCount), Field(title="Failed rounds until the service is restarted; health clears them")
     ] = 3
+    healthy_after: Annotated[
+        int, From(RoundCount), Field(title="Rounds in a row that must pass until it counts as healthy again")
+    ] = 1
 
 
 class Hooks(Part):

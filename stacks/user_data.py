@@ -83,6 +83,7 @@ def _workload(name: str, workload: Workload) -> boot.Service:
             start_allowance_s=health.start_allowance_s,
             interval_s=health.interval_s,
             unhealthy_after=health.unhealthy_after,
+            healthy_after=health.healthy_after,
         ),
         hooks=boot.Hooks(**workload.hooks.model_dump()),
     )

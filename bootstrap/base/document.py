@@ -33,6 +33,7 @@ from bootstrap.base.values import (
     Mode,
     Network,
     RelativePath,
+    RoundCount,
     Seconds,
     Text,
     Ttl,
@@ -159,12 +160,14 @@ class Check(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class Health:
-    """All checks must pass. `start_allowance_s` bounds the first time; afterwards `unhealthy_after` misses in a row."""
+    """All checks must pass. `start_allowance_s` bounds the first time; afterwards `unhealthy_after` rounds that failed
+    make the service unhealthy, and `healthy_after` in a row that passed make it healthy again."""
 
     checks: Annotated[tuple[Check, ...], SOME]
     start_allowance_s: Seconds
     interval_s: Seconds
-    unhealthy_after: Annotated[int, Limits(says="A number from 1 to 100", least=1, most=100)]
+    unhealthy_after: RoundCount
+    healthy_after: RoundCount = 1
 
 
 @dataclass(frozen=True, kw_only=True)

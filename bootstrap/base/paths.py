@@ -45,6 +45,11 @@ class Paths:
         return self.run / "timeline.jsonl"
 
     @property
+    def restarts(self) -> Path:
+        """When the service was restarted, for the next run of the agent."""
+        return self.run / "restarts.json"
+
+    @property
     def before_start(self) -> Path:
         """The script that systemd runs before every start of the service."""
         return self.run / "before-start"

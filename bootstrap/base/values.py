@@ -42,6 +42,7 @@ BootSeconds = Annotated[
     float, Limits(says="Seconds, more than 0 and at most 172800", example=1200, above=0, most=172_800)
 ]
 Seconds = Annotated[float, Limits(says="Seconds, more than 0 and at most 7200", example=60, above=0, most=7200)]
+RoundCount = Annotated[int, Limits(says="A number from 1 to 100", example=3, least=1, most=100)]  # of health checks
 Port = Annotated[int, Limits(says="A port from 1 to 65535", example=8888, least=1, most=65535)]
 HttpStatus = Annotated[int, Limits(says="An HTTP status from 100 to 599", example=204, least=100, most=599)]
 Ttl = Annotated[
@@ -72,6 +73,22 @@ Url = Annotated[
         example="http://127.0.0.1/",
         pattern=rf"^https?://{_HOST}{_PORT}([/?#]\S*)?$",
         longest=1000,
+    ),
+]
+HeaderLine = Annotated[
+    str,
+    Limits(
+        says="A header of HTTP, as `Name: value`",
+        example="X-Role: primary",
+        pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+: ?\S[ -~]*$",
+        longest=1000,
+    ),
+]
+Wildcards = Annotated[str, Limits(says="Text in which * stands for anything", example='"status":*"UP"', longest=1000)]
+OptionalHost = Annotated[
+    str,
+    Limits(
+        says="The name of a host, or nothing", example="build.example.com", pattern=r"^[A-Za-z0-9.-]*$", longest=253
     ),
 ]
 AbsolutePath = Annotated[

@@ -76,7 +76,12 @@ class ServiceUnits:
     def dead_units(self, deadline: Deadline) -> list[str]:
         """The units that have ended, each with its state, in words. Raises StopRequested."""
         states = [(unit, self.state(unit, deadline)) for unit in self._service.units]
-        return [f"{unit} is {state}" for unit, state in states if state in GONE]
+        return [f"{unit} is {state}{self._why(unit, deadline)}" for unit, state in states if state in GONE]
+
+    def _why(self, unit: str, deadline: Deadline) -> str:
+        """What systemd says of its end: `watchdog`, `oom-kill`, `signal`, `exit-code` and others."""
+        result = self._result(unit, deadline)
+        return f" ({result})" if result not in ("", "success") else ""
 
     def state(self, unit: str, deadline: Deadline) -> str:
         """systemd's ActiveState; "unknown" when systemd did not answer in time."""

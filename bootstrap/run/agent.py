@@ -35,11 +35,13 @@ from bootstrap.run.graph import Runner
 from bootstrap.run.instance import Instance, Listeners, MachineParts, build_instance
 from bootstrap.run.kept_parts import kept_parts
 from bootstrap.run.kinds import KINDS
+from bootstrap.run.ladder import HOPELESS, Decision, ServiceAction
 from bootstrap.run.pulse import Pulse
 from bootstrap.run.report import Report, write_file
+from bootstrap.run.restarts import Restarts
 from bootstrap.run.shown import Shown
 from bootstrap.run.site import SITE_S, sited
-from bootstrap.run.supervise import Decision, ServiceAction, Supervisor
+from bootstrap.run.supervise import Supervisor
 from bootstrap.run.upkeep import Upkeep
 from bootstrap.show.server import StateServer
 
@@ -233,7 +235,8 @@ class Agent:
         self._pulse.over(BOOT)
         beat = partial(self._pulse.beat, SUPERVISING_LOOP)
         upkeep = Upkeep(kept_parts(instance), self._clock, self._stop, self._report, beat)
-        supervisor = Supervisor(instance, upkeep, self._stop, self._say, beat)
+        restarts, hopeless = Restarts(self._paths.restarts, self._clock), partial(self._report.standing, HOPELESS)
+        supervisor = Supervisor(instance, upkeep, self._stop, self._say, beat, restarts, hopeless)
         self._shown.serves(lambda: supervisor.is_healthy)
         decision = supervisor.run()
         self._pulse.rest(longest_ending_s(instance.document))

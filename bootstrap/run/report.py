@@ -84,6 +84,11 @@ class Report:
                 log.info("%s: it is over", reason)
                 self._write()
 
+    def standing(self, reason: Reason) -> str:
+        """The sentence of the trouble `reason`; "" when there is none."""
+        with self._lock:
+            return str(self._troubles.get(reason, ""))
+
     def _write(self) -> None:
         phase, sentence, reason = self._said
         if phase in ARRIVING and self._troubles:

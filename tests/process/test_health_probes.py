@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import socket
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,8 +16,9 @@ from bootstrap.base.clock import Deadline, SystemClock
 from bootstrap.base.document import Health
 from bootstrap.machine.commands import ChildCommands
 from bootstrap.machine.health import KINDS, Prober
+from bootstrap.machine.http_transport import Connections
 from bootstrap.machine.probes.file import FileCheck
-from bootstrap.machine.probes.http import Connections
+from bootstrap.machine.probes.http import fits
 from tests.kit.clock import FakeClock
 
 TIMEOUT_S = 0.6
@@ -25,7 +27,8 @@ Answerer = Callable[[socket.socket, threading.Event], None]
 
 
 class Endpoint:
-    """A port on loopback whose connections `answer` has; `requests` are their first lines."""
+    """A port on loopback whose connections `answer` has, within `tls`; `requests` are their first lines. `keep` gets
+    each whole request."""
 
     def __init__(self, answer: Answerer) -> None:
         self._answer = answer
@@ -33,6 +36,8 @@ class Endpoint:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = self._listener.getsockname()[1]
         self.requests: list[str] = []
+        self.keep: Callable[[str], None] = lambda _: None
+        self.tls: ssl.SSLContext | None = None
         threading.Thread(target=self._run, daemon=True).start()
 
     def _run(self) -> None:
@@ -43,7 +48,11 @@ class Endpoint:
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, contextlib.suppress(OSError):
-            self.requests.append(connection.recv(4096).decode(errors="replace").partition("\r\n")[0])
+            if self.tls is not None:
+                connection = self.tls.wrap_socket(connection, server_side=True)
+            request = connection.recv(4096).decode(errors="replace")
+            self.keep(request)
+            self.requests.append(request.partition("\r\n")[0])
             self._answer(connection, self._over)
 
     def close(self) -> None:
@@ -201,6 +210,101 @@ def test_no_descriptor_is_left_open(serve: Serve, scheme: str) -> None:
         deadline.pause(0.05)
 
 
+def answering(body: str = "", *headers: str) -> Answerer:
+    return says("\r\n".join(["HTTP/1.1 200 OK", f"Content-Length: {len(body)}", *headers, "", body]))
+
+
+@pytest.mark.parametrize(
+    ("expected", "words"),
+    [
+        ({"expect_body": '"UP"'}, ""),
+        ({"expect_body": '"status":*"UP"*}'}, ""),
+        ({"expect_body": '"UP"*"status"'}, "the first 64 KiB do not hold"),
+        ({"expect_body": '"DOWN"'}, 'begin with \'{"status": "UP"}\''),
+        ({"expect_headers": ("x-role: primary",)}, ""),
+        ({"expect_headers": ("X-Role: pri*", "X-Role: *ary")}, ""),
+        ({"expect_headers": ("X-Role: prim",)}, "header X-Role is 'primary', not 'prim'"),
+        ({"expect_headers": ("X-Zone: *",)}, "no header X-Zone"),
+    ],
+)
+def test_headers_and_body_are_compared_where_the_check_asks(
+    serve: Serve, expected: dict[str, object], words: str
+) -> None:
+    endpoint = serve(answering('{"status": "UP"}', "X-Role: primary"))
+    found, _ = probe(kind="http", url=f"http://127.0.0.1:{endpoint.port}/", **expected)
+    assert bool(found) == bool(words)
+    assert words in "".join(found)
+
+
+def test_a_header_of_the_check_is_sent(serve: Serve) -> None:
+    sent: list[str] = []
+
+    endpoint = serve(says(OK))
+    endpoint.keep = sent.append
+    found, _ = probe(kind="http", url=f"http://127.0.0.1:{endpoint.port}/", headers=("Host: build.example.com",))
+    assert (found, sent[0].count("Host: ")) == ([], 1)
+    assert "Host: build.example.com\r\n" in sent[0]
+
+
+@pytest.mark.parametrize(("kib", "is_well"), [(60, True), (70, False)])
+def test_of_a_body_64_kib_count_and_the_rest_is_not_read(serve: Serve, kib: int, *, is_well: bool) -> None:
+    endpoint = serve(answering("x" * kib * 1024 + "well" + "x" * 10_000_000))
+    found, _ = probe(kind="http", url=f"http://127.0.0.1:{endpoint.port}/", expect_body="well", timeout_s=20.0)
+    assert bool(found) != is_well
+
+
+def test_a_body_that_drips_costs_no_more_than_the_time_out(serve: Serve) -> None:
+    def body(connection: socket.socket, over: threading.Event) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
+        drips(connection, over)
+
+    (found,), took_s = probe(kind="http", url=f"http://127.0.0.1:{serve(body).port}/", expect_body="well")
+    assert "timed out" in found
+    assert took_s < TIMEOUT_S + SLACK_S
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "is_fitting"),
+    [
+        ("", "", True),
+        ("", "a", False),
+        ("*", "", True),
+        ("ab*ba", "aba", False),
+        ("ab*ba", "abba", True),
+        ("*b*", "abc", True),
+        ("a*b*c*c", "abc", False),
+        ("a.c", "abc", False),
+        ("a" + "*a" * 400, "a" * 65_536 + "b", False),
+    ],
+)
+def test_a_star_stands_for_anything(pattern: str, text: str, *, is_fitting: bool) -> None:
+    assert fits(pattern, text) is is_fitting
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({}, ""),
+        ({"verify_tls": True}, "CERTIFICATE_VERIFY_FAILED"),
+        ({"verify_tls": True, "ca_file": "{file}"}, ""),
+        ({"verify_tls": True, "ca_file": "{file}", "tls_name": "build.example.com"}, ""),
+        ({"verify_tls": True, "ca_file": "{file}", "tls_name": "other.example.com"}, "other.example.com"),
+        ({"verify_tls": True, "ca_file": "/nonexistent"}, "/nonexistent"),
+    ],
+)
+def test_a_certificate_counts_where_the_check_asks(
+    serve: Serve, tls_file: Path, settings: dict[str, object], words: str
+) -> None:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tls_file)
+    endpoint = serve(says(OK))
+    endpoint.tls = context
+    settings = {name: str(tls_file) if value == "{file}" else value for name, value in settings.items()}
+    found, _ = probe(kind="http", url=f"https://127.0.0.1:{endpoint.port}/", timeout_s=20.0, **settings)
+    assert bool(found) == bool(words)
+    assert words in "".join(found)
+
+
 @pytest.mark.parametrize("status", [200, 302])
 def test_a_body_of_any_size_is_not_read(serve: Serve, status: int) -> None:
     """The status is all that counts: a body that goes on for ever costs nothing."""
@@ -271,6 +375,11 @@ def test_a_wall_clock_that_is_set_makes_no_file_old_or_young(tmp_path: Path) -> 
         ({"kind": "tcp", "port": 80, "host": "a\nb"}, "host: holds a line break"),
         ({"kind": "http", "url": "ftp://x"}, "url: not of the right form; expected: An http or https URL"),
         ({"kind": "http", "url": "http://x", "expect_status": 99}, "expect_status: is 99"),
+        ({"kind": "http", "url": "http://x", "expect_headers": ("X-Role",)}, "expect_headers: not of the right form"),
+        ({"kind": "http", "url": "http://x", "headers": ("A: b\nC: d",)}, "headers: holds a line break"),
+        ({"kind": "http", "url": "http://x", "verify_tls": True}, "belong to a URL that begins with https:"),
+        ({"kind": "http", "url": "https://x", "ca_file": "/x"}, "ca_file has no effect without verify_tls"),
+        ({"kind": "http", "url": "https://x", "tls_name": "a b"}, "tls_name: not of the right form"),
         ({"kind": "command", "argv": ()}, "argv: has length 0"),
         ({"kind": "command", "argv": ("a", "")}, "argv: has length 0"),
         ({"kind": "file", "path": "etc/x", "younger_than_s": 1.0}, "path: not of the right form"),

@@ -5,7 +5,6 @@ import os
 import re
 import socket
 import ssl
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -209,16 +208,6 @@ def test_closed_it_listens_no_more(start: Start) -> None:
         return False
 
     assert is_refused()
-
-
-@pytest.fixture(scope="module")
-def tls_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Certificate and private key of 127.0.0.1 in one file."""
-    path = tmp_path_factory.mktemp("tls") / "both.pem"
-    argv = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "1"]
-    argv += ["-subj", "/CN=demo", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", "-", "-out", "-"]
-    path.write_bytes(subprocess.run(argv, check=True, capture_output=True).stdout)
-    return path
 
 
 def test_tls_and_token(start: Start, tls_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

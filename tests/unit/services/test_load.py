@@ -1,6 +1,7 @@
 """Service files from disk, the profiles and schema that are shipped, and what they take from the instance."""
 
 import dataclasses
+import inspect
 import json
 import re
 import typing
@@ -249,10 +250,10 @@ def test_every_field_of_a_check_is_in_the_schema_with_its_default(kind: type[Che
     described = json_schema()["$defs"][kind.__name__]
     assert set(described["properties"]) == {item.name for item in dataclasses.fields(kind)}
     assert set(described["required"]) == set(example(kind))
-    assert described["description"] == kind.__doc__
+    assert described["description"] == inspect.cleandoc(kind.__doc__ or "")
     for item in dataclasses.fields(kind):
         if item.default is not dataclasses.MISSING and item.name != "kind":
-            assert described["properties"][item.name]["default"] == item.default
+            assert described["properties"][item.name]["default"] == to_tree(item.default)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)

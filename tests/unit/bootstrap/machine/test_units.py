@@ -159,9 +159,11 @@ def test_stop_kills_what_does_not_stop_and_names_what_stays(
 class Slow(FakeOs):
     """systemd has killed the unit at its time-out: it is `failed`, which is gone."""
 
+    result = "timeout"
+
     def run(self, argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed:
         if "--property=Result" in argv:
-            return Completed(exit_code=0, output="timeout\n")
+            return Completed(exit_code=0, output=f"{self.result}\n")
         if "--property=ActiveState" in argv:
             return Completed(exit_code=0, output="failed\n")
         return super().run(argv, deadline, text_in=text_in)
@@ -172,6 +174,15 @@ def test_a_stop_that_systemd_ended_by_a_kill_is_said(
 ) -> None:
     assert units_of(Slow(mounted.root)).stop(clock.deadline()) == []
     assert "demo.service did not stop within 10 s: systemd killed it" in caplog.text
+
+
+def test_a_unit_that_ended_is_named_with_what_systemd_says_of_its_end(mounted: FakeOs, clock: FakeClock) -> None:
+    class Watched(Slow):
+        result = "watchdog"
+
+    assert units_of(Watched(mounted.root)).dead_units(clock.deadline()) == [
+        f"{unit} is failed (watchdog)" for unit in UNITS
+    ]
 
 
 def test_restart_refuses_to_start_beside_what_cannot_be_stopped(mounted: FakeOs, clock: FakeClock) -> None:

@@ -1,6 +1,7 @@
 """While it serves: restart here first, then have the instance replaced; reports, whose failure is nobody's."""
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from queue import Queue
 from typing import Any
@@ -13,8 +14,10 @@ from bootstrap.base.state import State, parse_state, render_state
 from bootstrap.base.timeline import EventFile, Timeline
 from bootstrap.base.troubles import Untold
 from bootstrap.machine.commands import Completed
+from bootstrap.run.ladder import SERVING, STARTED, Rounds, ServiceAction, ServiceObservation, decide
 from bootstrap.run.report import Report, image_version, reassert, write, write_file
-from bootstrap.run.supervise import ServiceAction, ServiceObservation, Supervisor, decide
+from bootstrap.run.restarts import Restarts
+from bootstrap.run.supervise import Supervisor
 from bootstrap.run.upkeep import Upkeep
 from bootstrap.run.writer import BackgroundWriter
 from tests.kit.clock import FakeClock
@@ -23,46 +26,107 @@ from tests.kit.documents import document
 from tests.kit.fake_os import OK, FakeOs
 from tests.kit.instance import build
 
-HEALTH = document().service.health  # allowance 30 s, interval 5 s, unhealthy after 3
+HEALTH = replace(document().service.health, healthy_after=2)  # allowance 30 s, interval 5 s, unhealthy after 3
 WHY = "GET /ping: status 500"
 SICK: dict[str, Any] = {"failures": (WHY,)}
-DEAD: dict[str, Any] = {"dead_units": ("demo.service is failed",), "misses": 1}
+DEAD: dict[str, Any] = {"dead_units": ("demo.service is failed",)}
+WAIT, RESTART = ServiceAction.NOTHING, ServiceAction.RESTART
+
+
+def missed(misses: int, *, is_healthy: bool = False, has_served: bool = True) -> Rounds:
+    return Rounds(misses=misses, is_healthy=is_healthy, has_served=has_served)
 
 
 @pytest.mark.parametrize(
-    ("seen", "action", "sentence"),
+    ("seen", "action", "sentence", "is_healthy"),
     [
-        ({}, ServiceAction.NOTHING, "healthy"),
-        ({"stop_sentence": "SIGTERM received", **SICK}, ServiceAction.STOP, "SIGTERM received"),
-        ({**SICK, "misses": 1}, ServiceAction.NOTHING, f"missed 1 of 3: {WHY}"),
-        ({**SICK, "misses": 2}, ServiceAction.NOTHING, f"missed 2 of 3: {WHY}"),
-        ({**SICK, "misses": 3}, ServiceAction.RESTART, f"restart the service here (1 of 3): {WHY}"),
-        (DEAD, ServiceAction.RESTART, "restart the service here (1 of 3): demo.service is failed"),
+        ({}, WAIT, "healthy", True),
+        ({"rounds": STARTED}, WAIT, "passed 0 of the 2 rounds in a row that make it healthy", False),
+        ({"stop_sentence": "SIGTERM received", **SICK}, ServiceAction.STOP, "SIGTERM received", False),
+        ({**SICK, "rounds": missed(1, is_healthy=True)}, WAIT, f"missed 1 of 3: {WHY}", True),
+        ({**SICK, "rounds": missed(2)}, WAIT, f"missed 2 of 3: {WHY}", False),
+        ({**SICK, "rounds": missed(3)}, RESTART, f"restart the service here (1 of 3): {WHY}", False),
+        (DEAD, RESTART, "restart the service here (1 of 3): demo.service is failed", False),
         (
-            {**SICK, "misses": 9, "restarted_at_s": (980.0,)},
-            ServiceAction.NOTHING,
+            {**SICK, "rounds": missed(9, has_served=False), "restarted_at_s": (980.0,)},
+            WAIT,
             f"unhealthy, but within the 30 s start allowance: {WHY}",
+            False,
         ),
         (
-            {**SICK, "misses": 9, "restarted_at_s": (969.0,)},
-            ServiceAction.RESTART,
+            {**SICK, "rounds": missed(9), "restarted_at_s": (980.0,)},
+            RESTART,
             f"restart the service here (2 of 3): {WHY}",
+            False,
+        ),
+        (
+            {**SICK, "rounds": missed(9, has_served=False), "restarted_at_s": (969.0,)},
+            RESTART,
+            f"restart the service here (2 of 3): {WHY}",
+            False,
+        ),
+        (
+            {**DEAD, "restarted_at_s": (991.0,)},
+            WAIT,
+            "restart 2 of 3 comes 10 s after the one before: demo.service is failed",
+            False,
+        ),
+        (
+            {**DEAD, "restarted_at_s": (700.0, 971.0)},
+            WAIT,
+            "restart 3 of 3 comes 30 s after the one before: demo.service is failed",
+            False,
         ),
         (
             {**DEAD, "restarted_at_s": (700.0, 800.0, 995.0)},
             ServiceAction.REPORT_UNHEALTHY,
             "3 restarts in 900 s did not help: replace this instance: demo.service is failed",
+            False,
         ),
         (
-            {**DEAD, "restarted_at_s": (99.0, 800.0, 995.0)},
-            ServiceAction.RESTART,
+            {**DEAD, "restarted_at_s": (700.0, 800.0, 995.0), "hopeless": "it is full"},
+            WAIT,
+            "3 restarts in 900 s did not help, and a replacement would meet the same (it is full): stay: "
+            "demo.service is failed",
+            False,
+        ),
+        (
+            {**DEAD, "restarted_at_s": (99.0, 800.0, 969.0)},
+            RESTART,
             "restart the service here (3 of 3): demo.service is failed",
+            False,
         ),
     ],
 )
-def test_decide(seen: dict[str, Any], action: ServiceAction, sentence: str) -> None:
+def test_decide(seen: dict[str, Any], action: ServiceAction, sentence: str, *, is_healthy: bool) -> None:
     decision = decide(ServiceObservation(**seen), HEALTH, 1000.0)
-    assert (decision.action, decision.sentence) == (action, sentence)
+    assert (decision.action, decision.sentence, decision.is_healthy) == (action, sentence, is_healthy)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "healths"),
+    [
+        ("..--.", "+++++"),
+        ("---..-", "++--++"),
+        ("---.-..", "++----+"),
+        ("--.--.---.", "++++++++--"),
+    ],
+)
+def test_health_has_two_thresholds(rounds: str, healths: str) -> None:
+    """A point is a round that passes, a dash one that fails; plus and minus: what counts after it."""
+    present, seen = SERVING, ""
+    for each in rounds:
+        present = present.after(is_passing=each == ".", health=HEALTH)
+        seen += "+" if present.is_healthy else "-"
+    assert seen == healths
+
+
+def test_what_was_missed_counts_until_it_is_healthy_again() -> None:
+    present = STARTED
+    for is_passing in (False, True, False, True, False):
+        present = present.after(is_passing=is_passing, health=HEALTH)
+    assert present.misses == 3
+    assert decide(ServiceObservation(failures=(WHY,), rounds=present), HEALTH, 1000.0).action is RESTART
 
 
 class FakeGroup:
@@ -87,7 +151,17 @@ class World:
         group: Any = self.group
         instance = replace(build(machine, clock), group=group)
         upkeep = Upkeep([], clock, self.stop, Untold())
-        self.supervisor = Supervisor(instance, upkeep, self.stop, self.said.append, self.beats.append)
+        self.start = lambda: Supervisor(
+            instance,
+            upkeep,
+            self.stop,
+            self.said.append,
+            self.beats.append,
+            Restarts(machine.paths.restarts, clock),
+            lambda: self.hopeless,
+        )
+        self.hopeless = ""
+        self.supervisor = self.start()
         machine.refusing["probe"] = OK
         for unit in instance.document.service.units:
             machine.set_unit(unit, "active")
@@ -139,6 +213,55 @@ def test_lasting_sickness_is_three_restarts_then_a_report(world: World) -> None:
     decision = world.supervisor.run()
     assert decision.action is ServiceAction.REPORT_UNHEALTHY
     assert (world.starts(), world.group.reports) == (3, 1)
+
+
+def test_restarts_wait_longer_each_time(world: World) -> None:
+    world.machine.set_unit("demo.service", "failed")
+    world.machine.refusing["start --job-mode=fail demo"] = Completed(exit_code=1, output="broken")
+    starts = list[float]()
+    while (decision := world.supervisor.cycle()).action is not ServiceAction.REPORT_UNHEALTHY:
+        starts += [world.clock.now_s] if decision.action is RESTART else []
+        world.clock.advance(1.0)
+    pauses = [later - earlier for earlier, later in pairwise(starts)]
+    assert len(starts) == 3
+    assert 10 <= pauses[0] < 20
+    assert 30 <= pauses[1] < 40
+
+
+def test_an_agent_that_is_started_again_goes_on_counting(world: World) -> None:
+    world.machine.set_unit("demo.service", "failed")
+    world.machine.refusing["start --job-mode=fail demo"] = Completed(exit_code=1, output="broken")
+    decision = None
+    for _ in range(200):
+        decision = world.start().cycle()
+        if decision.action is ServiceAction.REPORT_UNHEALTHY:
+            break
+        world.clock.advance(1.0)
+    assert decision is not None
+    assert decision.sentence.startswith("3 restarts in 900 s did not help: replace this instance: demo")
+
+
+@pytest.mark.parametrize(
+    "text", ["", "x", "{", '{"restarted_at_s":[1e9]}', '{"restarted_at_s":[-5]}', '{"restarted_at_s":[NaN]}', "[1]"]
+)
+def test_restarts_of_another_boot_or_a_damaged_file_count_for_nothing(
+    clock: FakeClock, tmp_path: Path, text: str
+) -> None:
+    (tmp_path / "restarts.json").write_text(text)
+    restarts = Restarts(tmp_path / "restarts.json", clock)
+    assert restarts.at_s == ()
+    for at_s in (1.0, 2.0, 3.0, 4.0):
+        restarts.add(at_s)
+    assert Restarts(tmp_path / "restarts.json", clock).at_s == (2.0, 3.0, 4.0)
+
+
+def test_where_a_replacement_would_meet_the_same_nobody_is_replaced(world: World) -> None:
+    world.sicken()
+    world.hopeless = "the file system is full"
+    world.clock.at(3000, lambda: world.stop.request("enough"))
+    assert world.supervisor.run().action is ServiceAction.STOP
+    assert world.group.reports == 0
+    assert world.starts() > 3, "it goes on trying here"
 
 
 def test_report_that_does_not_get_through_is_repeated(world: World) -> None:

@@ -18,7 +18,9 @@ from bootstrap.fence.protocol import FenceAnswer
 from bootstrap.machine.commands import Completed
 from bootstrap.machine.unit_settings import DROP_IN, seconds_of
 from bootstrap.run.kept_parts import kept_parts
-from bootstrap.run.supervise import Decision, ServiceAction, Supervisor, with_upkeep
+from bootstrap.run.ladder import Decision, ServiceAction, with_upkeep
+from bootstrap.run.restarts import Restarts
+from bootstrap.run.supervise import Supervisor
 from bootstrap.run.upkeep import Upkeep
 from bootstrap.run.upkeep_rules import PAUSE_S, WINDOW_S, History, Step, Terms, Verdict, judge
 from tests.kit.clock import FakeClock
@@ -334,19 +336,23 @@ def test_a_device_that_goes_down_is_asked_for_at_ec2_and_set_up_without_its_answ
     assert world.cycle().sentence.startswith("mended address")
 
 
+def supervisor(world: World, said: list[str]) -> Supervisor:
+    restarts = Restarts(world.machine.paths.restarts, world.clock)
+    return Supervisor(world.instance, world.upkeep, world.stop, said.append, lambda _: None, restarts)
+
+
 def test_a_stop_ends_a_mend(world: World) -> None:
     world.unplug()
     world.api.attach_network_interface = lambda **_: world.stop.request("SIGTERM received")  # type: ignore[method-assign]
-    supervisor = Supervisor(world.instance, world.upkeep, world.stop, lambda _: None, lambda _: None)
-    assert supervisor.run() == Decision(action=ServiceAction.STOP, sentence="SIGTERM received")
+    assert supervisor(world, []).run() == Decision(action=ServiceAction.STOP, sentence="SIGTERM received")
 
 
 def test_the_supervisor_says_a_mend_and_gives_the_service_its_start_allowance(world: World) -> None:
     said: list[str] = []
-    supervisor = Supervisor(world.instance, world.upkeep, world.stop, said.append, lambda _: None)
+    its = supervisor(world, said)
     world.detach_the_data()
     world.machine.refusing["probe"] = Completed(exit_code=1, output="not up yet")
-    assert supervisor.cycle().action is ServiceAction.NOTHING
+    assert its.cycle().action is ServiceAction.NOTHING
     assert said[-1].startswith("unhealthy, but within the 30 s start allowance: probe")
     assert "; mended data: " in said[-1]
 
