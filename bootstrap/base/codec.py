@@ -158,7 +158,7 @@ def _dataclass_reader(kind: type) -> _Reader:
 
     def read(tree: Any, path: str, report: _Report) -> Any:
         if kind in report.members:
-            return _tagged_reader(list(report.members[kind]))(tree, path, report)
+            return _tagged_reader(tuple(report.members[kind]))(tree, path, report)
         if not isinstance(tree, dict):
             return report.add(path, f"must be an object, not {_word(tree)}")
         prefix, before = f"{path}." if path else "", len(report.findings)
@@ -214,19 +214,20 @@ def _literal_reader(options: tuple[Any, ...]) -> _Reader:
 
 
 def _union_reader(members: tuple[Any, ...]) -> _Reader:
-    kinds = [member for member in members if member is not types.NoneType]
+    kinds = tuple(member for member in members if member is not types.NoneType)
     some = _reader(kinds[0]) if len(kinds) == 1 else _tagged_reader(kinds)
     if len(kinds) == len(members):
         return some
     return lambda tree, path, report: None if tree is None else some(tree, path, report)
 
 
-def _tagged_reader(kinds: list[Any]) -> _Reader:
+@cache  # as a dataclass
+def _tagged_reader(kinds: tuple[Any, ...]) -> _Reader:
     by_tag: dict[Any, _Reader] = {}
     for kind in kinds:
         tags = typing.get_args(typing.get_type_hints(kind).get(TAG)) if is_dataclass(kind) else ()
         if not tags or by_tag.keys() & set(tags):
-            raise TypeError(f"the codec cannot tell the members of the union apart by their field {TAG}: {kinds!r}")
+            raise TypeError(f"the codec cannot tell the members of the union apart by their field {TAG}: {[*kinds]!r}")
         by_tag.update(dict.fromkeys(tags, _reader(kind)))
     tag = _literal_reader(tuple(by_tag))
 

@@ -13,6 +13,7 @@ import re
 import typing
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cache
 from typing import Annotated, Any
 
 
@@ -107,7 +108,7 @@ OptionalPath = Annotated[
 
 def require(value: Any) -> None:
     """Raises ValueError that names every field of the dataclass instance `value` that is outside its limits."""
-    hints = typing.get_type_hints(type(value), include_extras=True)
+    hints = _hints(type(value))
     problems = [
         f"{item.name}: {each}"
         for item in fields(value)
@@ -115,6 +116,11 @@ def require(value: Any) -> None:
     ]
     if problems:
         raise ValueError("; ".join(problems))
+
+
+@cache
+def _hints(kind: type) -> dict[str, Any]:
+    return typing.get_type_hints(kind, include_extras=True)
 
 
 def _problems(kind: Any, value: Any) -> Iterator[str]:

@@ -63,6 +63,7 @@ REQUEST = FenceRequest(verb="hold", generation=7, nonce="n", deadline_s=45.5, mo
 MEMORY = FenceMemory(generation=7, deadline_s=45.5)
 ENTRY = TimelineEntry(name="mount", start_s=0.5, duration_s=1.5, outcome="ok")
 STATE = State(phase="ready", sentence="serves", instance_id="i-1", generation=7, timeline=(ENTRY,))
+DOCUMENT = parse_tree(document_tree(), KINDS)
 SITE = {key: document_tree()[key] for key in ("group", "zones", "connection")}
 VIEW = View(service="monitor", role="holder", is_ready=True, is_healthy=True, state=STATE)
 PROMOTION = Promotion(at="2026-01-01T00:00:00+00:00", from_version=1, to_version=2, image_id="ami-1")
@@ -121,9 +122,9 @@ READERS = {
     ),
     "site": Reader(
         good=json.dumps(SITE).encode(),
-        read=lambda text, _: at_site(parse_tree(document_tree(), KINDS), text.decode(errors="replace"), KINDS),
+        read=lambda text, _: at_site(DOCUMENT, text.decode(errors="replace"), KINDS),
         errors=(BadBootDocument,),
-        is_good=lambda document: document.zones and document.service == parse_tree(document_tree(), KINDS).service,
+        is_good=lambda document: document.zones and document.service == DOCUMENT.service,
     ),
     "lease-record": Reader(
         good=render_record(new_record(applicant(), TIMING, generation=7, nonce="n")).encode(),
