@@ -108,7 +108,7 @@ OptionalPath = Annotated[
 
 def require(value: Any) -> None:
     """Raises ValueError that names every field of the dataclass instance `value` that is outside its limits."""
-    hints = _hints(type(value))
+    hints = _hints(value.__class__)
     problems = [
         f"{item.name}: {each}"
         for item in fields(value)
