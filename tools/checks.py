@@ -197,6 +197,7 @@ def main(argv: Sequence[str]) -> int:
     parser.add_argument("--seed", type=int, default=None, help="first seed of the simulation; drawn if not given")
     given = parser.parse_args(argv)
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # each process that a test starts would compile everything again
     LOGS.mkdir(parents=True, exist_ok=True)
     wanted = checks(given.parts, secrets.randbelow(2**31) if given.seed is None else given.seed)
     began_s = time.monotonic()

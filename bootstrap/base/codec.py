@@ -150,7 +150,7 @@ def _reader(kind: Any) -> _Reader:
     raise TypeError(f"the codec does not support {kind!r}")
 
 
-@cache  # a dataclass is looked into once; readers remember nothing of what they read
+@cache  # a type is looked into once; readers remember nothing of what they read
 def _dataclass_reader(kind: type) -> _Reader:
     hints = typing.get_type_hints(kind, include_extras=True)
     members = {item.name: _reader(hints[item.name]) for item in fields(kind)}
@@ -216,12 +216,10 @@ def _literal_reader(options: tuple[Any, ...]) -> _Reader:
 def _union_reader(members: tuple[Any, ...]) -> _Reader:
     kinds = tuple(member for member in members if member is not types.NoneType)
     some = _reader(kinds[0]) if len(kinds) == 1 else _tagged_reader(kinds)
-    if len(kinds) == len(members):
-        return some
-    return lambda tree, path, report: None if tree is None else some(tree, path, report)
+    return some if kinds == members else lambda tree, path, report: None if tree is None else some(tree, path, report)
 
 
-@cache  # as a dataclass
+@cache
 def _tagged_reader(kinds: tuple[Any, ...]) -> _Reader:
     by_tag: dict[Any, _Reader] = {}
     for kind in kinds:

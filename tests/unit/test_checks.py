@@ -1,5 +1,6 @@
 """`make test` (tools/checks.py): every test has its part, a failure is shown with its log, nothing is passed over."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -135,6 +136,13 @@ def test_the_exit_code_is_0_only_if_everything_passed(
 ) -> None:
     monkeypatch.setattr(checks, "run", lambda *_: outcome())
     assert checks.main(["style"]) == code
+
+
+def test_what_one_process_compiles_the_others_find(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "run", lambda *_: [])
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    checks.main(["style"])
+    assert "PYTHONDONTWRITEBYTECODE" not in os.environ
 
 
 def test_the_first_seed_of_the_simulation_is_drawn_unless_given() -> None:
