@@ -116,4 +116,8 @@ UnitName = Annotated[
     ),
 ]
 AccountName = Annotated[str, _text(r"^[a-z_][a-z0-9_-]{0,31}$", "A user or group name of the image", "opscenter")]
+# Systems Manager API reference, PutParameter, Name: at most 1,011 characters, which count the ARN before it.
+ParameterName = Annotated[
+    str, _text(r"^(/[A-Za-z0-9_.-]+)+$", "A parameter's name with its path", "/monitor/webhook"), Field(max_length=900)
+]
 Email = Annotated[str, _text(r"^[^@\s]+@[^@\s]+\.[^@\s]+$", "An e-mail address", "operations@example.com")]

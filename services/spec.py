@@ -21,6 +21,7 @@ from services.part import Part
 from services.state_server import StateServer
 from services.storage import Storage
 from services.timing import boot_limit_s, drain_heartbeat_s
+from services.webhook import Webhook
 from services.workload import Deadlines, LifecycleHooks, Workload
 
 
@@ -56,6 +57,7 @@ class ServiceFile(Part):
         False
     )
     notify: Annotated[tuple[Email, ...], Field(title="Who gets the reports by e-mail", max_length=20)] = ()
+    webhooks: Annotated[tuple[Webhook, ...], Field(title="Who gets the reports by HTTP", max_length=5)] = ()
     lease: LeaseSection = LeaseSection()
     state_server: StateServer = StateServer()
     deadlines: Deadlines = Deadlines()

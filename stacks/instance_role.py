@@ -56,6 +56,7 @@ class InstanceRole(Construct):
                     resources=[self._arn("ssm", "parameter", site_parameter(service.name).lstrip("/"))],
                 ),
                 iam.PolicyStatement(actions=["sns:Publish"], resources=[topic_arn]),
+                *self._secret_statements(),
                 iam.PolicyStatement(
                     actions=[
                         "autoscaling:DescribeAutoScalingInstances",
@@ -106,6 +107,12 @@ class InstanceRole(Construct):
             resources=[self._arn("ec2", "instance", "*")],
             conditions={"StringEquals": {f"aws:ResourceTag/{SERVICE_TAG}": self._service.name}},
         )
+
+    def _secret_statements(self) -> list[iam.PolicyStatement]:
+        # The AWS managed key of Systems Manager lets its callers decrypt; a key of one's own needs its own policy.
+        names = [each.secret_parameter for each in self._service.webhooks if each.secret_parameter]
+        arns = [self._arn("ssm", "parameter", name.lstrip("/")) for name in names]
+        return [iam.PolicyStatement(actions=["ssm:GetParameter"], resources=arns)] if arns else []
 
     def _arn(self, service: str, resource: str, name: str) -> str:
         return self._stack.format_arn(service=service, resource=resource, resource_name=name)

@@ -11,6 +11,7 @@ import aws_cdk as cdk
 from bootstrap.base import document as boot
 from bootstrap.base.codec import to_tree
 from bootstrap.base.names import LAUNCH_HOOK, TERMINATE_HOOK
+from bootstrap.base.receivers import WebhookSettings
 from bootstrap.base.site import Site
 from services.spec import ServiceFile
 from services.workload import Workload
@@ -55,6 +56,7 @@ def boot_document(
         deadlines=boot.Deadlines(**service.deadlines.model_dump() | {"boot_s": service.boot_s}),
         state_parameter=state_parameter,
         topic_arn=topic_arn,
+        webhooks=tuple(WebhookSettings(**each.settings()) for each in service.webhooks),
         state_server=service.state_server.settings(),
     )
 

@@ -22,6 +22,7 @@ from bootstrap.base.clock import Deadline
 from bootstrap.base.codec import DecodeError, Members, decode, decode_tree
 from bootstrap.base.errors import BadBootDocument
 from bootstrap.base.paths import BOOT_DOCUMENT
+from bootstrap.base.receivers import WebhookSettings
 from bootstrap.base.state import StateServerSettings
 from bootstrap.base.timing import FencePolicy, LeaseTiming
 from bootstrap.base.values import (
@@ -227,6 +228,7 @@ class BootDocument:
     deadlines: Deadlines
     state_parameter: Text
     topic_arn: Text
+    webhooks: tuple[WebhookSettings, ...] = ()
     state_server: StateServerSettings = field(default_factory=StateServerSettings)
 
 

@@ -50,6 +50,11 @@ class Paths:
         return self.run / "restarts.json"
 
     @property
+    def outbox(self) -> Path:
+        """What people were told, and what is still to be told, for the next run of the agent."""
+        return self.run / "outbox.json"
+
+    @property
     def before_start(self) -> Path:
         """The script that systemd runs before every start of the service."""
         return self.run / "before-start"

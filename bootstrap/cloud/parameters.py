@@ -28,6 +28,12 @@ class Parameter:
                 return ""
             raise
 
+    def read_secret(self) -> str:
+        """The value of a SecureString, decrypted. Raises CloudError, also where there is no such parameter."""
+        with converted(f"read parameter {self._name}"):
+            answer = self._clients.ssm().get_parameter(Name=self._name, WithDecryption=True)
+        return str(answer["Parameter"]["Value"])
+
     def write(self, text: str) -> None:
         """Replace the value. Raises CloudError."""
         with converted(f"write parameter {self._name}"):

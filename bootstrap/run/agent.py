@@ -27,10 +27,9 @@ from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.imds import Identity, MetadataService
 from bootstrap.cloud.parameters import Parameter
-from bootstrap.cloud.topic import Topic
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.boot import boot_steps
-from bootstrap.run.ending import Ending, abandon_instance, longest_ending_s, notify
+from bootstrap.run.ending import Ending, abandon_instance, longest_ending_s
 from bootstrap.run.graph import Runner
 from bootstrap.run.instance import Instance, Listeners, MachineParts, build_instance
 from bootstrap.run.kept_parts import kept_parts
@@ -42,6 +41,7 @@ from bootstrap.run.restarts import Restarts
 from bootstrap.run.shown import Shown
 from bootstrap.run.site import SITE_S, sited
 from bootstrap.run.supervise import Supervisor
+from bootstrap.run.telling import Telling
 from bootstrap.run.upkeep import Upkeep
 from bootstrap.show.server import StateServer
 
@@ -114,12 +114,15 @@ class Agent:
         except StopRequested as request:
             log.info("stopped before anything was claimed: %s", request)
             return ExitCode.OK
+        telling = Telling(self._paths.outbox, document, metadata.identity, clients, self._clock)
+        telling.start()
         self._shown.service = metadata.document.service.name
         server = StateServer(metadata.document.state_server, self._clock, self._shown.view)
         server.start()
         try:
-            exit_code = self._serve(metadata.identity, document, clients)
+            exit_code = self._serve(metadata.identity, document, clients, telling)
             self._report.flush()
+            telling.flush()
         finally:
             server.close()
         return exit_code
@@ -152,7 +155,7 @@ class Agent:
         self._site_text = site.text
         return site.document
 
-    def _serve(self, identity: Identity, document: BootDocument, clients: Clients) -> ExitCode:
+    def _serve(self, identity: Identity, document: BootDocument, clients: Clients, telling: Telling) -> ExitCode:
         """From the first claim to the end."""
         self._report.know(
             instance_id=identity.instance_id,
@@ -171,29 +174,29 @@ class Agent:
             )
         except AgentError as error:
             self._report(phase="failed", sentence=str(error), reason=error.reason)
-            topic = Topic(clients, document.topic_arn)
-            notify(topic, document, identity, f"boot failed ({error.reason})", str(error))
+            telling.boot_failed(error)
             group = AutoScaling(clients, document.group.name, identity.instance_id)
             return error.exit_code if abandon_instance(group, document, self._clock) else ExitCode.NOT_TOLD
         ending = Ending(
             instance,
-            topic=Topic(clients, document.topic_arn),
+            telling=telling,
             timeline=self.timeline,
             watch=self._watch,
             notifier=self._adapters.notifier,
             report=self._report,
         )
-        self._report.notify(ending.publish)
-        return self._live(instance, ending)
+        telling.generation = lambda: instance.lease.keeper.generation
+        self._report.tell(telling)
+        return self._live(instance, ending, telling)
 
-    def _live(self, instance: Instance, ending: Ending) -> ExitCode:
+    def _live(self, instance: Instance, ending: Ending, telling: Telling) -> ExitCode:
         self._shown.knows(instance)
         self._watch.start()
         self._pulse.beat(BOOT, instance.document.deadlines.boot_s + BOOT_SPARE_S)
         self._pulse.start()
         keeper = instance.lease.keeper
         try:
-            self._boot(instance)
+            telling.took_over(self._boot(instance), self._report.troubles)
         except (StopRequested, AgentError) as error:
             self._pulse.rest(longest_ending_s(instance.document))
             if keeper.lost is not None:
@@ -210,8 +213,8 @@ class Agent:
             return ending.given_up(decision.sentence, decision.reason)
         return ending.stopped(decision.sentence, has_served=True)
 
-    def _boot(self, instance: Instance) -> None:
-        """Raises AgentError, StopRequested."""
+    def _boot(self, instance: Instance) -> str:
+        """The sentence of the instance that serves. Raises AgentError, StopRequested."""
         zone, document = instance.zone, instance.document
         self._report.know(
             network_interface_id=zone.network_interface_id,
@@ -230,6 +233,7 @@ class Agent:
         )
         self._report(phase="ready", sentence=sentence)
         self._adapters.notifier.ready(sentence)
+        return sentence
 
     def _supervise(self, instance: Instance) -> Decision:
         self._pulse.over(BOOT)

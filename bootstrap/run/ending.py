@@ -19,12 +19,11 @@ from bootstrap.base.state import Phase
 from bootstrap.base.timeline import Timeline
 from bootstrap.claims.group import LifecycleWatch, abandon, complete_hook
 from bootstrap.cloud.autoscaling import AutoScaling
-from bootstrap.cloud.imds import Identity
-from bootstrap.cloud.topic import Topic
 from bootstrap.lease.keeper import Lost
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.instance import Instance
 from bootstrap.run.stop import InstanceBelongings
+from bootstrap.run.telling import Telling
 
 log = logging.getLogger(__name__)
 
@@ -49,14 +48,14 @@ class Ending:
         self,
         instance: Instance,
         *,
-        topic: Topic,
+        telling: Telling,
         timeline: Timeline,
         watch: LifecycleWatch,
         notifier: ServiceNotifier,
         report: Reporter,
     ) -> None:
         self._instance = instance
-        self._topic = topic
+        self._telling = telling
         self._timeline = timeline
         self._watch = watch
         self._notifier = notifier
@@ -65,7 +64,7 @@ class Ending:
     def boot_failed(self, error: AgentError) -> ExitCode:
         """The boot has failed with `error`."""
         self._report(phase="failed", sentence=str(error), reason=error.reason)
-        self.publish(f"boot failed ({error.reason})", str(error))
+        self._telling.boot_failed(error)
         self._notifier.stopping(f"{error.reason}: {error}")
         incomplete = self._release_all()
         is_told = self._abandon()
@@ -75,7 +74,7 @@ class Ending:
     def given_up(self, sentence: str, reason: Reason) -> ExitCode:
         """The service cannot be kept alive here, or something it needs; the group has been told."""
         self._report(phase="unhealthy", sentence=sentence, reason=reason)
-        self.publish(f"instance reported unhealthy ({reason})", sentence)
+        self._telling.replaced(sentence, reason)
         self._notifier.stopping(sentence)
         incomplete = self._release_all()
         self._report(phase="failed", sentence="; ".join([sentence, *incomplete]), reason=reason)
@@ -88,7 +87,7 @@ class Ending:
         incomplete = self._release_all()
         is_told = self._abandon()
         sentence = "; ".join([lost.sentence, *incomplete])
-        self.publish(f"the lease was lost ({LOST})", sentence)
+        self._telling.lease_lost(sentence, LOST)
         self._report(phase="failed", sentence=sentence, reason=LOST)
         return self._gone(ExitCode.FAILED) if is_told else ExitCode.NOT_TOLD
 
@@ -101,7 +100,7 @@ class Ending:
             self._complete_terminate_hook()
         if incomplete:
             sentence = f"{sentence}; incomplete: {'; '.join(incomplete)}"
-            self.publish(f"a stop is not finished ({INCOMPLETE})", sentence)
+            self._telling.stop_unfinished(sentence, INCOMPLETE)
         self._report(phase="stopped", sentence=sentence, reason=INCOMPLETE if incomplete else None)
         return ExitCode.INCOMPLETE if incomplete else ExitCode.OK
 
@@ -129,22 +128,6 @@ class Ending:
             self._timeline.finished("terminate-hook", "failed", str(error))
         else:
             self._timeline.finished("terminate-hook", "ok", "" if is_waiting else "no hook was waiting")
-
-    def publish(self, what: str, text: str) -> None:
-        """Notify people, in the name of this service and instance."""
-        instance = self._instance
-        notify(self._topic, instance.document, instance.identity, what, text, instance.lease.keeper.generation)
-
-
-def notify(topic: Topic, document: BootDocument, identity: Identity, what: str, text: str, generation: int = 0) -> None:
-    """Notify people. A message that cannot be sent is in the log."""
-    service, held = document.service.name, f", generation {generation}" if generation else ""
-    try:
-        topic.publish(
-            f"soloist {service}: {what}", f"{service} on {identity.instance_id} in {identity.zone}{held}: {text}"
-        )
-    except CloudError as error:
-        log.warning("%s", error)
 
 
 def longest_ending_s(document: BootDocument) -> float:

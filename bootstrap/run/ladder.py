@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Protocol
 
-from bootstrap.base.document import Health
 from bootstrap.base.errors import Reason, ServiceError
 from bootstrap.run.upkeep_rules import Step, Verdict
 
@@ -19,6 +19,19 @@ HOPELESS: Reason = "file-system-full"  # the data of a replacement are on the sa
 RESTART_WINDOW_S = 900.0
 RESTART_PAUSES_S = (0.0, 10.0, 30.0)  # before each restart within the window, from the one before
 MOST_RESTARTS = len(RESTART_PAUSES_S)
+
+
+class Thresholds(Protocol):
+    """bootstrap.base.document.Health."""
+
+    @property
+    def start_allowance_s(self) -> float: ...
+
+    @property
+    def unhealthy_after(self) -> int: ...
+
+    @property
+    def healthy_after(self) -> int: ...
 
 
 class ServiceAction(Enum):
@@ -40,7 +53,7 @@ class Rounds:
     misses: int = 0
     passes: int = 0
 
-    def after(self, *, is_passing: bool, health: Health) -> Rounds:
+    def after(self, *, is_passing: bool, health: Thresholds) -> Rounds:
         """With one more round."""
         if not is_passing:
             is_healthy = self.is_healthy and self.misses + 1 < health.unhealthy_after
@@ -78,7 +91,7 @@ class Decision:
     is_healthy: bool = False
 
 
-def decide(seen: ServiceObservation, health: Health, now_s: float) -> Decision:
+def decide(seen: ServiceObservation, health: Thresholds, now_s: float) -> Decision:
     """What to do now, and why."""
     if seen.stop_sentence:
         return Decision(action=ServiceAction.STOP, sentence=seen.stop_sentence)
@@ -116,7 +129,7 @@ def with_upkeep(decision: Decision, condition: Verdict) -> Decision:
     return replace(decision, sentence=f"{decision.sentence}; {condition.sentence}")
 
 
-def _passing(rounds: Rounds, health: Health) -> Decision:
+def _passing(rounds: Rounds, health: Thresholds) -> Decision:
     if rounds.is_healthy:
         return _wait("healthy", is_healthy=True)
     return _wait(f"passed {rounds.passes} of the {health.healthy_after} rounds in a row that make it healthy")

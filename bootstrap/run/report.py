@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from bootstrap.base.errors import AgentError, Reason
 from bootstrap.base.files import replace_file
 from bootstrap.base.state import ARRIVING, Phase, State, is_displaced, may_replace, parse_state, render_state
 from bootstrap.base.timeline import Timeline
+from bootstrap.base.troubles import Troubles, Untold
 from bootstrap.cloud.parameters import Parameter
 from bootstrap.run.writer import BackgroundWriter
 
@@ -40,7 +40,7 @@ class Report:
         self.state = State()
         self._said: tuple[Phase, str, Reason | None] = ("new", "", None)
         self._troubles: dict[Reason, AgentError] = {}
-        self._notify: Callable[[str, str], None] = lambda _what, _text: None
+        self._telling: Troubles = Untold()
         self._lock = threading.RLock()  # troubles begin in many threads
 
     def know(self, **facts: str | int) -> None:
@@ -54,9 +54,9 @@ class Report:
         )
         self._writer.start()
 
-    def notify(self, publish: Callable[[str, str], None]) -> None:
-        """Notify people of each trouble that begins from now on: what it is, and its sentence."""
-        self._notify = publish
+    def tell(self, telling: Troubles) -> None:
+        """Tell people of each trouble that begins or ends from now on."""
+        self._telling = telling
 
     def __call__(self, *, phase: Phase, sentence: str, reason: Reason | None = None) -> None:
         """Report `phase`, with one sentence, and the stable word of a failure."""
@@ -73,9 +73,7 @@ class Report:
             self._troubles[trouble.reason] = trouble
             log.warning("%s: %s", trouble.reason, trouble)
             self._write()
-        # A thread of its own: whoever meets a trouble, as a renewal does, must not wait for AWS.
-        arguments = (f"trouble ({trouble.reason})", str(trouble))
-        threading.Thread(target=self._notify, args=arguments, name="notify", daemon=True).start()
+        self._telling.begin(trouble)
 
     def over(self, reason: Reason) -> None:
         """The trouble `reason`, if there is one, has passed."""
@@ -83,6 +81,13 @@ class Report:
             if self._troubles.pop(reason, None) is not None:
                 log.info("%s: it is over", reason)
                 self._write()
+                self._telling.over(reason)
+
+    @property
+    def troubles(self) -> tuple[Reason, ...]:
+        """The reasons of all that is wrong now."""
+        with self._lock:
+            return tuple(self._troubles)
 
     def standing(self, reason: Reason) -> str:
         """The sentence of the trouble `reason`; "" when there is none."""

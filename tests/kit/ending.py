@@ -12,6 +12,8 @@ from bootstrap.lease.rules.record import new_record
 from bootstrap.lease.rules.renew import Hold
 from bootstrap.run.ending import Ending
 from bootstrap.run.stop import InstanceBelongings
+from bootstrap.run.telling import Telling
+from bootstrap.tell.message import Message
 from tests.kit.clock import FakeClock
 from tests.kit.cloud import FakeInterfaces, attached_to, cloud_error, permitted
 from tests.kit.fake_os import OK, FakeOs
@@ -54,8 +56,11 @@ class EndingInstance:
         machine.refusing["say-goodbye"] = OK
         parts: Any = self
         self.timeline = Timeline(clock, [])
+        self.telling = Telling(machine.root / "outbox.json", plain.document, plain.identity, parts, clock)
+        self.telling.generation = lambda: self.instance.lease.keeper.generation
+        self.telling._outbox = parts
         self.ending = Ending(
-            self.instance, topic=parts, timeline=self.timeline, watch=parts, notifier=parts, report=self.report
+            self.instance, telling=self.telling, timeline=self.timeline, watch=parts, notifier=parts, report=self.report
         )
 
     def boot(self) -> None:
@@ -83,9 +88,11 @@ class EndingInstance:
     def report(self, **given: str) -> None:
         self.reports.append(given)
 
-    # ------------------------------------------------------------------ topic, notifier, lifecycle watch
-    def publish(self, subject: str, text: str) -> None:
-        self.published.append((subject, text))
+    # ------------------------------------------------------------------ outbox, notifier, lifecycle watch
+    standing = ()
+
+    def tell(self, message: Message) -> None:
+        self.published.append((message.subject, message.text.partition("\n")[0]))
 
     def stopping(self, sentence: str) -> None:
         self.status.append(sentence)

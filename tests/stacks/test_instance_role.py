@@ -111,6 +111,15 @@ def test_state_and_topic_are_this_services(any_template):
     assert publish["Resource"] == {"Ref": topic}
 
 
+def test_secrets_of_webhooks_are_read_and_the_instance_is_told_of_them(synth):
+    webhooks = [{"url": "https://a.example/", "secret_parameter": "/demo/hook"}, {"url": "https://b.example/"}]
+    template = synth("one zone", webhooks=webhooks)
+    secrets = [json.dumps(each["Resource"]) for each in by_action(template, "ssm:GetParameter")][2:]
+    assert [text.count(":parameter/demo/hook") for text in secrets] == [1]
+    (launch_template,) = template.of_type("AWS::EC2::LaunchTemplate").values()
+    assert "https://b.example/" in json.dumps(launch_template)
+
+
 def test_the_custom_resources_may_do_their_one_thing_and_write_their_log(any_template):
     suspend = {action for each in statements(any_template, "InstanceGroupSuspended") for action in actions(each)}
     assert suspend == {"autoscaling:SuspendProcesses", "logs:CreateLogStream", "logs:PutLogEvents"}

@@ -140,6 +140,8 @@ ONE_MISTAKE = [
     ([("ports.0.allow_from", [])], "ports[0].allow_from", "empty"),
     ([("vpc", {"cidr": "10.0.0.0/20"})], "vpc.cidr", "not between /16 and /16"),
     ([("notify", ["nobody"])], "notify[0]", "An e-mail address"),
+    ([("webhooks", [{"url": "http://a.example/"}])], "webhooks[0].url", "not https: messages name addresses"),
+    ([("webhooks", [{"url": "https://a/", "secret_parameter": "k"}])], "webhooks[0].secret_parameter", "its path"),
     ([("zones", ["us-east-1"])], "zones[0]", "An availability zone"),
     ([("addresses", {"a": "10.0.100.10"})], "addresses.a", "key"),
     ([("addresses", {"us-east-1a": "10.0.100.999"})], "addresses.us-east-1a", "10.0.100.999"),

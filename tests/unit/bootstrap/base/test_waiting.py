@@ -188,6 +188,8 @@ OTHER_LOOPS = {
     "run/pulse.py:_run": "INTERVAL_S",
     "run/supervise.py:run": "SHORTEST_PAUSE_S",
     "run/writer.py:_run": "PAUSES",
+    "tell/outbox.py:attempt": "stops at the first message that is not taken",
+    "tell/outbox.py:run": "PAUSES",
     "show/server.py:_open": "AGAIN_S",
     "show/server.py:serve": "ACCEPT_AGAIN_S after an error",
 }
@@ -242,6 +244,7 @@ WALL_CLOCK = re.compile(
 READS_IT = {
     "base/clock.py": "the time stamps of state, log and lease records",
     "cloud/clients.py": "how far this clock is from AWS's, for the sentence of a refused signature",
+    "tell/webhook.py": "the time stamp of a signature, by which a receiver refuses an old one",
     "machine/probes/file.py": "the age of a file at the first look",
 }
 

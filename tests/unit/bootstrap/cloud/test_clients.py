@@ -144,7 +144,18 @@ EXPECTED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
     ),
     ("ssm", "put_parameter", {"Version": 1}, {"Name": "/s", "Value": "{}", "Type": "String", "Overwrite": True}),
     ("ssm", "get_parameter", {"Parameter": {"Value": "{}"}}, {"Name": "/s"}),
-    ("sns", "publish", {"MessageId": "1"}, {"TopicArn": "arn:t", "Subject": "a b", "Message": "text"}),
+    ("ssm", "get_parameter", {"Parameter": {"Value": "{}"}}, {"Name": "/s", "WithDecryption": True}),
+    (
+        "sns",
+        "publish",
+        {"MessageId": "1"},
+        {
+            "TopicArn": "arn:t",
+            "Subject": "a b",
+            "Message": "text",
+            "MessageAttributes": {"kind": {"DataType": "String", "StringValue": "x"}},
+        },
+    ),
 ]
 
 
@@ -162,8 +173,9 @@ def test_every_call_sends_what_it_should(stubbed: Stubbed) -> None:
     group.report_unhealthy()
     Parameter(clients, "/s").write("{}")
     assert Parameter(clients, "/s").read() == "{}"
+    assert Parameter(clients, "/s").read_secret() == "{}"
     assert Parameter(clients, "/s").read() == ""
-    Topic(clients, "arn:t").publish("a\nb", "text")
+    Topic(clients, "arn:t").publish("a\nb", "text", {"kind": "x"})
 
 
 def test_hook_that_does_not_wait_is_an_answer(stubbed: Stubbed) -> None:

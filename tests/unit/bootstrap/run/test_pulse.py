@@ -3,6 +3,7 @@
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -130,7 +131,8 @@ class Joined:
     def live(self, ending: object) -> ExitCode:
         for unit in self.instance.document.service.units:
             self.machine.set_unit(unit, "active")
-        return self.agent._live(self.instance, ending)  # type: ignore[arg-type]
+        told: Any = SimpleNamespace(took_over=lambda _sentence, _standing: None)
+        return self.agent._live(self.instance, ending, told)  # type: ignore[arg-type]
 
     def is_petted(self) -> bool:
         before = self.notes.got.count("WATCHDOG=1")

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import threading
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any, get_args
@@ -41,9 +40,9 @@ class Teller(EndingInstance):
         parts: Any = self
         report = self.told = Report(clock, self.timeline, self.file)
         self.ending = Ending(
-            self.instance, topic=parts, timeline=self.timeline, watch=parts, notifier=parts, report=report
+            self.instance, telling=self.telling, timeline=self.timeline, watch=parts, notifier=parts, report=report
         )
-        report.notify(self.ending.publish)
+        report.tell(self.telling)
 
     @property
     def state(self) -> State:
@@ -54,9 +53,6 @@ class Teller(EndingInstance):
     def serve_with(self, error: AgentError) -> None:
         self.told(phase="ready", sentence="demo serves")
         self.told.begin(error)
-        for thread in threading.enumerate():
-            if thread.name == "notify":
-                thread.join(10)
 
     def stop_in_vain(self) -> None:
         self.boot()
@@ -204,8 +200,8 @@ class Told:
         self.published = published
         self.parameter = ""
 
-    def publish(self, **sent: str) -> None:
-        self.published.append((sent["Subject"], sent["Message"]))
+    def publish(self, **sent: Any) -> None:
+        self.published.append((sent["Subject"], sent["Message"].partition("\n")[0]))
 
     def put_parameter(self, **sent: Any) -> None:
         self.parameter = sent["Value"]

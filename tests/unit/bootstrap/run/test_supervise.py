@@ -3,13 +3,12 @@
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from queue import Queue
 from typing import Any
 
 import pytest
 
 from bootstrap.base.clock import StopRequest
-from bootstrap.base.errors import CloudError, FileSystemFull
+from bootstrap.base.errors import AgentError, CloudError, FileSystemFull, Reason
 from bootstrap.base.state import State, parse_state, render_state
 from bootstrap.base.timeline import EventFile, Timeline
 from bootstrap.base.troubles import Untold
@@ -326,23 +325,33 @@ def test_a_report_is_what_is_known_with_phase_sentence_and_timeline(clock: FakeC
 def test_a_trouble_is_in_log_state_and_one_notification_while_the_instance_goes_on(
     clock: FakeClock, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    told: Queue[tuple[str, str]] = Queue()
+    told: list[object] = []
+
+    class Telling:
+        def begin(self, trouble: AgentError) -> None:
+            told.append(trouble)
+
+        def over(self, reason: Reason) -> None:
+            told.append(reason)
+
     report, trouble = Report(clock, Timeline(clock, []), tmp_path / "state.json"), FileSystemFull("no space")
-    report.notify(lambda what, text: told.put((what, text)))
+    report.tell(Telling())
     report(phase="ready", sentence="healthy")
     for _ in range(2):
         report.begin(trouble)
         assert (report.state.phase, report.state.reason) == ("ready", "file-system-full")
         assert report.state.sentence == f"healthy; {trouble}"
         assert parse_state((tmp_path / "state.json").read_text()) == report.state
-    assert told.get(timeout=10) == ("trouble (file-system-full)", str(trouble))
+    assert (told, report.troubles) == ([trouble], ("file-system-full",))
+    assert (report.standing("file-system-full"), report.standing("failed")) == (str(trouble), "")
     assert f"file-system-full: {trouble}" in caplog.text
     report(phase="failed", sentence="gone", reason="lease-lost")
     assert (report.state.reason, report.state.sentence) == ("lease-lost", "gone")
     report(phase="ready", sentence="healthy")
     report.over("file-system-full")
     report.over("file-system-full")
-    assert (report.state.reason, report.state.sentence, told.qsize()) == ("", "healthy", 0)
+    assert (report.state.reason, report.state.sentence) == ("", "healthy")
+    assert told == [trouble, "file-system-full"], "each beginning has one end"
 
 
 def test_the_writer_keeps_what_failed_and_the_latest_wins(clock: FakeClock) -> None:
