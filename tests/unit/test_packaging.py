@@ -2,6 +2,7 @@
 
 import fnmatch
 import json
+import re
 import tarfile
 import tomllib
 from pathlib import Path
@@ -35,3 +36,13 @@ def test_every_feature_flag_of_the_pinned_cdk_is_set_so_that_it_asks_for_none():
     different = {name for name, value in recommended.items() if said["context"][name] != value}
     assert different == {"@aws-cdk/core:enablePartitionLiterals", "@aws-cdk/aws-iam:minimizePolicies"}
     assert (said["notices"], said["versionReporting"], said["context"]["cli-telemetry"]) == (False, False, False)
+
+
+def test_mypy_reads_the_modules_of_the_cdk_that_the_stacks_use():
+    """What it does not read is Any, and a mistake there is not seen."""
+    text = "\n".join(found.read_text() for found in (ROOT / "stacks").rglob("*.py"))
+    used = {f"aws_cdk.{name}" for name in re.findall(r"from aws_cdk import (aws_\w+)", text)}
+    overrides = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["mypy"]["overrides"]
+    read = {name for each in overrides if each.get("follow_imports") == "normal" for name in each["module"]}
+    assert used
+    assert used == {name for name in read if name.startswith("aws_cdk.aws_")}
