@@ -17,6 +17,7 @@ from services.connection import Connection
 from services.fields import Address, AmiId, Email, InstanceType, Region, ServiceName, ZoneName
 from services.lease import LeaseSection
 from services.network import DEFAULT_HOST, ExistingVpc, NewVpc, Port, ZonePlan
+from services.notices import Notices
 from services.part import Part
 from services.state_server import StateServer
 from services.storage import Storage
@@ -60,6 +61,7 @@ class ServiceFile(Part):
     webhooks: Annotated[tuple[Webhook, ...], Field(title="Who gets the reports by HTTP", max_length=5)] = ()
     lease: LeaseSection = LeaseSection()
     state_server: StateServer = StateServer()
+    notices: Notices = Notices()
     deadlines: Deadlines = Deadlines()
     lifecycle_hooks: LifecycleHooks = LifecycleHooks()
 

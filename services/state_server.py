@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from bootstrap.base.document import Check
+from bootstrap.base.check import Check
 from bootstrap.base.state import StateServerSettings
 from services.derived import with_fields_of
 from services.findings import Finding

@@ -11,7 +11,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from bootstrap.base.document import Check
+from bootstrap.base.check import Check
 from bootstrap.base.values import RoundCount
 from bootstrap.machine import health
 from services.derived import From, OneOf

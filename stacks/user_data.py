@@ -57,6 +57,7 @@ def boot_document(
         state_parameter=state_parameter,
         topic_arn=topic_arn,
         webhooks=tuple(WebhookSettings(**each.settings()) for each in service.webhooks),
+        notices=service.notices.settings(),
         state_server=service.state_server.settings(),
     )
 

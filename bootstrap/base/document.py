@@ -11,16 +11,16 @@ Does not: look at AWS, at the machine or at the clock. Values that only AWS know
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv4Network
 from typing import Annotated, Literal
 
 from bootstrap.base import timing as lease_timing
-from bootstrap.base.clock import Deadline
+from bootstrap.base.check import Check
 from bootstrap.base.codec import DecodeError, Members, decode, decode_tree
 from bootstrap.base.errors import BadBootDocument
+from bootstrap.base.notices import NoticeSettings
 from bootstrap.base.paths import BOOT_DOCUMENT
 from bootstrap.base.receivers import WebhookSettings
 from bootstrap.base.state import StateServerSettings
@@ -38,7 +38,6 @@ from bootstrap.base.values import (
     Seconds,
     Text,
     Ttl,
-    require,
 )
 
 DOCUMENT_VERSION = 1
@@ -140,25 +139,6 @@ class EfsSettings(StorageSettings):
         )
 
 
-# Runs a program until the deadline: "" when it exits 0, else the reason. Raises StopRequested.
-RunCommand = Callable[[tuple[str, ...], Deadline], str]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check(ABC):
-    """One health check. Its kinds are the modules of bootstrap.machine.probes: fields, their limits, and the probe."""
-
-    kind: str
-    timeout_s: Seconds = 5.0
-
-    def __post_init__(self) -> None:
-        require(self)
-
-    @abstractmethod
-    def failure(self, limit: Deadline, run: RunCommand, /) -> str:
-        """Why the check fails now, in one line; "" when it passes. Done before `limit`. Raises StopRequested."""
-
-
 @dataclass(frozen=True, kw_only=True)
 class Health:
     """All checks must pass. `start_allowance_s` bounds the first time; afterwards `unhealthy_after` rounds that failed
@@ -229,6 +209,7 @@ class BootDocument:
     state_parameter: Text
     topic_arn: Text
     webhooks: tuple[WebhookSettings, ...] = ()
+    notices: NoticeSettings = field(default_factory=NoticeSettings)
     state_server: StateServerSettings = field(default_factory=StateServerSettings)
 
 

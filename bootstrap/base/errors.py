@@ -45,13 +45,16 @@ Reason = Literal[
     "lease-behind",
     "lease-lost",
     "lease-not-held",
+    "maintenance-scheduled",
     "mount-failed",
     "network-interface-held",
     "network-interface-lost",
     "network-interface-unusable",
     "not-in-group",
+    "rebalance-recommended",
     "record-of-another-kind",
     "service-failed",
+    "spot-interruption",
     "surplus",
     "surroundings",
     "takeover-deadline",
@@ -68,6 +71,11 @@ REMEDIES: dict[Reason, str] = {
     ),
     "clock-skew": "Set the clock of this instance: chronyc tracking shows how far off it is",
     "file-system-full": "Delete what is not needed on it, or raise its quota; df and df -i show what is left",
+    "maintenance-scheduled": (
+        "End this instance at a time that suits you, before EC2 does: aws autoscaling "
+        "terminate-instance-in-auto-scaling-group --no-should-decrement-desired-capacity"
+    ),
+    "rebalance-recommended": "Set notices.rebalance to replace if an early replacement suits you better",
     "record-of-another-kind": (
         "Remove it, if nobody needs it, or give the service another name; soloist changes a simple A record only"
     ),

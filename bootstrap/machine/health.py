@@ -12,8 +12,9 @@ from collections.abc import Sequence
 from importlib import import_module
 from pkgutil import iter_modules
 
+from bootstrap.base.check import Check
 from bootstrap.base.clock import Deadline
-from bootstrap.base.document import Check, Health
+from bootstrap.base.document import Health
 from bootstrap.base.errors import DeadlineExceeded, ServiceError
 from bootstrap.base.retry import NotYet, Pauses, retry
 from bootstrap.machine import probes

@@ -35,6 +35,7 @@ from bootstrap.run.instance import Instance, Listeners, MachineParts, build_inst
 from bootstrap.run.kept_parts import kept_parts
 from bootstrap.run.kinds import KINDS
 from bootstrap.run.ladder import HOPELESS, Decision, ServiceAction
+from bootstrap.run.notices import notice_parts
 from bootstrap.run.pulse import Pulse
 from bootstrap.run.report import Report, write_file
 from bootstrap.run.restarts import Restarts
@@ -238,7 +239,8 @@ class Agent:
     def _supervise(self, instance: Instance) -> Decision:
         self._pulse.over(BOOT)
         beat = partial(self._pulse.beat, SUPERVISING_LOOP)
-        upkeep = Upkeep(kept_parts(instance), self._clock, self._stop, self._report, beat)
+        parts = [*notice_parts(self._adapters.metadata, instance.document.notices), *kept_parts(instance)]
+        upkeep = Upkeep(parts, self._clock, self._stop, self._report, beat)
         restarts, hopeless = Restarts(self._paths.restarts, self._clock), partial(self._report.standing, HOPELESS)
         supervisor = Supervisor(instance, upkeep, self._stop, self._say, beat, restarts, hopeless)
         self._shown.serves(lambda: supervisor.is_healthy)

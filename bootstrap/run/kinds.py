@@ -6,8 +6,9 @@ rooms of the kinds offer; another kind is refused with the names of those in the
 
 from __future__ import annotations
 
+from bootstrap.base.check import Check
 from bootstrap.base.codec import Members
-from bootstrap.base.document import Check, ConnectionSettings, StorageSettings
+from bootstrap.base.document import ConnectionSettings, StorageSettings
 from bootstrap.base.site import StorageSite
 from bootstrap.claims.connection import kinds as connections
 from bootstrap.claims.storage import kinds as storages

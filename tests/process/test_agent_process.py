@@ -1,6 +1,8 @@
 """The agent as a process: killed at every point of a boot it ends ready the next time, and it always gives back."""
 
+import json
 import signal
+import time
 
 import boto3
 import pytest
@@ -86,7 +88,23 @@ def test_sigterm_while_booting_ends_the_wait_and_gives_back(surroundings: Surrou
     assert surroundings.lifecycle_state() == "Pending:Wait"
 
 
+def test_an_interruption_that_ec2_announces_ends_in_order_and_at_once(surroundings: Surroundings) -> None:
+    agent = surroundings.serve()
+    surroundings.metadata["meta-data/spot/instance-action"] = '{"action": "terminate", "time": "2026-01-01T00:02:00Z"}'
+    surroundings.until(lambda: surroundings.state()["reason"] == "spot-interruption")
+    surroundings.aws.advance(60)
+    surroundings.until(lambda: surroundings.lifecycle_state().startswith("Terminating"))
+    surroundings.let_the_group_end_it()
+    assert agent.wait(timeout=30) == ExitCode.FAILED
+    assert "EC2 takes this Spot Instance back: terminate at 2026-01-01T00:02:00Z" in surroundings.state()["sentence"]
+    assert (surroundings.os.mounts(), surroundings.holder()) == ([], ""), "all is released for the next instance"
+
+
 def test_service_that_cannot_be_kept_alive_is_reported_unhealthy(surroundings: Surroundings) -> None:
+    now_s = time.clock_gettime(time.CLOCK_BOOTTIME)
+    restarts = {"restarted_at_s": [now_s - before_s for before_s in (120, 90, 60)]}  # by an earlier run of the agent
+    surroundings.os.paths.run.mkdir(parents=True, exist_ok=True)
+    surroundings.os.paths.restarts.write_text(json.dumps(restarts))
     agent = surroundings.serve()
     surroundings.os.forbid("systemctl start")
     surroundings.os.set_unit("demo.service", "failed")

@@ -21,6 +21,7 @@ from bootstrap.base.site import at_site
 from bootstrap.base.state import State, TimelineEntry, may_replace, parse_state
 from bootstrap.base.timing import LeaseTiming, findings
 from bootstrap.cloud.imds import FORMS, Answer, MetadataService
+from bootstrap.cloud.notices import scheduled_events
 from bootstrap.fence.protocol import FenceAnswer, FenceRequest, decode_answer, decode_request
 from bootstrap.fence.rules import FenceMemory
 from bootstrap.fence.run_files import FenceState, RunFiles
@@ -107,6 +108,17 @@ def is_possible(timing: LeaseTiming) -> bool:
     return all(0 < value_s <= 7200 for value_s in asdict(timing).values())
 
 
+class Says:
+    """A metadata service with one answer."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def read(self, _path: str, _deadline: object) -> str:
+        return self._text
+
+
+SCHEDULED_REBOOT = {"NotBefore": "21 Jan 2019 09:00:43 GMT", "Code": "system-reboot", "State": "active"}
 READERS = {
     "service-file": Reader(
         good=SERVICE,
@@ -125,6 +137,12 @@ READERS = {
         read=lambda text, _: at_site(DOCUMENT, text.decode(errors="replace"), KINDS),
         errors=(BadBootDocument,),
         is_good=lambda document: document.zones and document.service == DOCUMENT.service,
+    ),
+    "notice": Reader(
+        good=json.dumps([SCHEDULED_REBOOT]).encode(),
+        read=lambda text, _: scheduled_events(Says(text.decode(errors="replace")), FakeClock().deadline(5)),  # type: ignore[arg-type]
+        errors=(SurroundingsError,),
+        is_good=lambda sentence: len(sentence) < 800 and sentence.isprintable(),
     ),
     "lease-record": Reader(
         good=render_record(new_record(applicant(), TIMING, generation=7, nonce="n")).encode(),

@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from bootstrap.base.check import Check, RunCommand
 from bootstrap.base.clock import Deadline
-from bootstrap.base.document import Check, RunCommand
 from bootstrap.base.values import Argv
 
 

@@ -23,8 +23,8 @@ if __name__ == "__main__":  # the child: it imports the standard library alone, 
         sys.exit(str(error))
     sys.exit(f"written {WRITTEN_NS} ns, {time.time() - WRITTEN_NS / 1e9:.3f} s ago")  # what a child says when it fails
 
+from bootstrap.base.check import Check, RunCommand
 from bootstrap.base.clock import Deadline
-from bootstrap.base.document import Check, RunCommand
 from bootstrap.base.values import AbsolutePath, Seconds
 
 ANSWER = re.compile(r"written (\d+) ns, (-?[\d.]+) s ago$")

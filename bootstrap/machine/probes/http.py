@@ -17,8 +17,8 @@ from typing import Annotated, Literal
 import requests
 import urllib3
 
+from bootstrap.base.check import Check, RunCommand
 from bootstrap.base.clock import Deadline
-from bootstrap.base.document import Check, RunCommand
 from bootstrap.base.values import HeaderLine, HttpStatus, Limits, OptionalHost, OptionalPath, Url, Wildcards
 from bootstrap.machine.http_transport import Connections, innermost
 

@@ -10,8 +10,8 @@ import socket
 from dataclasses import dataclass
 from typing import Literal
 
+from bootstrap.base.check import Check, RunCommand
 from bootstrap.base.clock import Deadline
-from bootstrap.base.document import Check, RunCommand
 from bootstrap.base.values import Port, Text
 
 

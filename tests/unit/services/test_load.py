@@ -11,8 +11,9 @@ from typing import Annotated, Any
 import pytest
 import yaml
 
+from bootstrap.base.check import Check
 from bootstrap.base.codec import decode_tree, to_tree
-from bootstrap.base.document import Check, Health
+from bootstrap.base.document import Health
 from bootstrap.base.timing import LeaseTiming
 from bootstrap.base.values import Limits
 from bootstrap.machine.health import KINDS

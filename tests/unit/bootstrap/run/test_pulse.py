@@ -121,6 +121,7 @@ class Joined:
         )
         monkeypatch.setattr("bootstrap.run.agent.Runner", NoSteps)
         monkeypatch.setattr("bootstrap.run.agent.kept_parts", lambda _instance: [])  # no step, so nothing to keep
+        monkeypatch.setattr("bootstrap.run.agent.notice_parts", lambda _metadata, _settings: [])
         monkeypatch.setattr(LifecycleWatch, "start", lambda _self: None)
         monkeypatch.setattr(LaunchHeartbeat, "during", lambda _self, _seconds: nullcontext())
         monkeypatch.setattr(Pulse, "start", self._pulse_started)
