@@ -110,13 +110,17 @@ def zone_plans(
             )
             for name, zone in existing_vpc.zones.items()
         )
-    subnets = list(IPv4Network((vpc or NewVpc()).cidr).subnets(new_prefix=24))
+    network = IPv4Network((vpc or NewVpc()).cidr)
+
+    def subnet(number: int) -> str:
+        return f"{network[256 * number]}/24"
+
     return tuple(
         ZonePlan(
             name=name,
-            address=addresses.get(name) or _host(str(subnets[100 + zone_number(name)])),
-            service_subnet_cidr=str(subnets[100 + zone_number(name)]),
-            instance_subnet_cidr=str(subnets[zone_number(name)]),
+            address=addresses.get(name) or _host(subnet(100 + zone_number(name))),
+            service_subnet_cidr=subnet(100 + zone_number(name)),
+            instance_subnet_cidr=subnet(zone_number(name)),
             instance_subnet_id=None,
             service_subnet_id=None,
         )

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -148,9 +149,7 @@ class World:
         self.plane, self._patch = plane, patch
         self.generation, self._judged = 0, 0
         self.serving: Serving | None = None
-
-    def client(self, service: str) -> Any:
-        return client(self.plane, service)
+        self.client = cache(partial(client, plane))
 
     def deadline(self) -> Deadline:
         return Deadline(SystemClock(), 15.0, "what a boot does")
