@@ -22,6 +22,7 @@ from bootstrap.fence.client import FenceClient
 from bootstrap.fence.protocol import SOCKET_NAME
 from bootstrap.lease.worker import LeaseWorker
 from bootstrap.machine.commands import ChildCommands
+from bootstrap.machine.journal import JournalHandler, is_journal
 from bootstrap.machine.links import KernelLinks
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.agent import Adapters, Agent
@@ -33,7 +34,10 @@ log = logging.getLogger("bootstrap")
 
 def main() -> ExitCode:
     """Run the agent until it is told to stop."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(message)s")
+    handler = JournalHandler("soloist-agent") if is_journal(sys.stderr, os.environ.get("JOURNAL_STREAM", "")) else None
+    logging.basicConfig(
+        handlers=[handler or logging.StreamHandler(sys.stderr)], level=logging.INFO, format="%(message)s"
+    )
     logging.getLogger("botocore").setLevel(logging.WARNING)
     if os.geteuid() != 0:
         log.error("the agent must run as root: start it with systemctl start soloist-agent")
@@ -59,15 +63,19 @@ def main() -> ExitCode:
         metadata=MetadataService(clock, HttpTransport(endpoint)),
         notifier=ServiceNotifier(os.environ.get("NOTIFY_SOCKET", "")),
     )
-    return run(adapters)
+    return run(adapters, handler)
 
 
-def run(adapters: Adapters) -> ExitCode:
-    """Run with `adapters`. A signal becomes a request to stop; an exception nobody expected has its own exit code."""
+def run(adapters: Adapters, journal: JournalHandler | None = None) -> ExitCode:
+    """Run with `adapters`. A signal becomes a request to stop; an exception nobody expected has its own exit code.
+    `journal`: where the log goes; it gets the facts of this instance as fields."""
     stop = StopRequest()
     _stop_on_signals(stop)
     try:
-        return Agent(adapters, stop).run()
+        agent = Agent(adapters, stop)
+        if journal is not None:
+            journal.facts = agent.facts
+        return agent.run()
     except Exception:
         log.exception("a defect in the agent: it exits, and systemd starts it again")
         return ExitCode.DEFECT

@@ -128,6 +128,17 @@ class Agent:
             server.close()
         return exit_code
 
+    def facts(self) -> dict[str, str]:
+        """What each line of the log is found by."""
+        state = self._report.state
+        named = {
+            "SOLOIST_SERVICE": self._shown.service,
+            "SOLOIST_INSTANCE": state.instance_id,
+            "SOLOIST_ZONE": state.zone,
+            "SOLOIST_GENERATION": str(state.generation or ""),
+        }
+        return {name: value for name, value in named.items() if value}
+
     def _read_metadata(self) -> Metadata:
         """Raises AgentError, StopRequested."""
         service, deadline = self._adapters.metadata, Deadline(self._clock, METADATA_S, "metadata service", self._stop)
