@@ -1,4 +1,4 @@
-"""The operator's command `soloist`: status, promote, rollback, zones.
+"""The operator's command `soloist`: status, promote, rollback, pause, resume, zones.
 
 For: people and CI at a terminal. Guarantees: every step prints one sentence; every failure one line and a documented
 exit code (docs/runbook.md); `--dry-run` prints the plan and changes nothing. Does not: deploy (`cdk deploy` does).
@@ -20,6 +20,9 @@ from rich.table import Table
 from bootstrap.base.names import FIRST_VERSION
 from rollout.aws import AwsClients, Clients, as_rollout_error
 from rollout.errors import INTERRUPTED, RolloutError
+from rollout.maintenance import pause as ask_for_pause
+from rollout.maintenance import resume as end_pause
+from rollout.maintenance import seconds_of
 from rollout.observe import Observed, observe
 from rollout.promote import execute, plan_promotion, previous_version, wait_until_ready
 from rollout.stack import SystemClock
@@ -108,6 +111,26 @@ def rollback(
         deadline_s=deadline_s,
         is_rollback=to_version is None,
     )
+
+
+@app.command()
+def pause(
+    service: Service,
+    length: Annotated[str, typer.Option("--for", help="How long, for instance 90m, 2h or 1d.")],
+    why: Annotated[str, typer.Option("--why", help="What people read in state and messages.")],
+) -> None:
+    """Maintenance mode: nothing is restarted or replaced for its health, until the time is over or `resume`."""
+    with _told_in_one_line():
+        wanted = ask_for_pause(AwsClients(), service, for_s=seconds_of(length), why=why)
+    _say(f"{service} is in maintenance for {wanted.for_s / 60:.0f} min, within a minute: {wanted.why}")
+
+
+@app.command()
+def resume(service: Service) -> None:
+    """End maintenance mode."""
+    with _told_in_one_line():
+        was_paused = end_pause(AwsClients(), service)
+    _say(f"{service} is looked after again, within a minute" if was_paused else f"{service} is not in maintenance")
 
 
 @app.command()

@@ -12,7 +12,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from bootstrap.base.names import SERVICE_TAG, site_parameter
+from bootstrap.base.names import SERVICE_TAG, maintenance_parameter, site_parameter
 from services.spec import ServiceFile
 from stacks.connection.contract import Connection
 from stacks.storage.contract import Storage
@@ -53,7 +53,10 @@ class InstanceRole(Construct):
                 ),
                 iam.PolicyStatement(
                     actions=["ssm:GetParameter"],
-                    resources=[self._arn("ssm", "parameter", site_parameter(service.name).lstrip("/"))],
+                    resources=[
+                        self._arn("ssm", "parameter", name(service.name).lstrip("/"))
+                        for name in (maintenance_parameter, site_parameter, maintenance_parameter)
+                    ],
                 ),
                 iam.PolicyStatement(actions=["sns:Publish"], resources=[topic_arn]),
                 *self._secret_statements(),

@@ -17,7 +17,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from bootstrap.base.names import rollouts_parameter, state_parameter
+from bootstrap.base.names import maintenance_parameter, rollouts_parameter, state_parameter
 from services.spec import ServiceFile
 from stacks.instance_role import group_acknowledgment, group_arn_pattern
 
@@ -54,10 +54,13 @@ class OperatorPolicies(Construct):
             _allow(["ec2:RunInstances"], "*", {"ArnEquals": {"ec2:LaunchTemplate": template_arn}}),
             _allow(["iam:PassRole"], instance_role_arn, {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}),
             _allow(["ssm:GetParameter", "ssm:PutParameter"], self._parameter(rollouts_parameter(service.name))),
+            _allow(["ssm:PutParameter", "ssm:DeleteParameter"], self._parameter(maintenance_parameter(service.name))),
         ]
         self.outputs = {
             "StatusPolicyArn": self._policy("status", "soloist status", status),
-            "PromotePolicyArn": self._policy("promote", "soloist promote and rollback, with status", promote),
+            "PromotePolicyArn": self._policy(
+                "promote", "soloist promote, rollback, pause and resume, with status", promote
+            ),
         }
 
     def _policy(self, name: str, what_for: str, statements: list[iam.PolicyStatement]) -> str:

@@ -45,6 +45,7 @@ Reason = Literal[
     "lease-behind",
     "lease-lost",
     "lease-not-held",
+    "maintenance",
     "maintenance-scheduled",
     "mount-failed",
     "network-interface-held",

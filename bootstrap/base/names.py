@@ -36,6 +36,11 @@ def site_parameter(service: str) -> str:
     return f"/soloist/{service}/site"
 
 
+def maintenance_parameter(service: str) -> str:
+    """The SSM parameter in which the operator's command asks for maintenance mode; there is none otherwise."""
+    return f"/soloist/{service}/maintenance"
+
+
 def rollouts_parameter(service: str) -> str:
     """The SSM parameter in which the operator's command keeps the history of promotions."""
     return f"/soloist/{service}/rollouts"

@@ -7,6 +7,8 @@ Source: Systems Manager API reference GetParameter, PutParameter.
 
 from __future__ import annotations
 
+from email.utils import parsedate_to_datetime
+
 from bootstrap.base.errors import CloudError
 from bootstrap.cloud.clients import Clients, converted
 
@@ -27,6 +29,28 @@ class Parameter:
             if error.code == "ParameterNotFound":
                 return ""
             raise
+
+    def read_with_age(self) -> tuple[str, float]:
+        """The value, and the seconds since it was written, both by AWS's clock; ("", 0) where there is none. Raises
+        CloudError. The time of the answer is its header Date (RFC 9110, 6.6.1)."""
+        try:
+            with converted(f"read parameter {self._name}"):
+                answer = self._clients.ssm().get_parameter(Name=self._name)
+        except CloudError as error:
+            if error.code == "ParameterNotFound":
+                return "", 0.0
+            raise
+        written, now = (
+            answer["Parameter"]["LastModifiedDate"],
+            answer["ResponseMetadata"]["HTTPHeaders"].get("date", ""),
+        )
+        try:
+            age_s = (parsedate_to_datetime(now) - written).total_seconds()
+        except (TypeError, ValueError):
+            raise CloudError(
+                f"read parameter {self._name}: no date in the answer", code="NoDate", retryable=True
+            ) from None
+        return str(answer["Parameter"]["Value"]), max(0.0, age_s)
 
     def read_secret(self) -> str:
         """The value of a SecureString, decrypted. Raises CloudError, also where there is no such parameter."""

@@ -20,7 +20,7 @@ from bootstrap.base.clock import Deadline, StopRequest
 from bootstrap.base.document import METADATA_S, BootDocument, parse_user_data
 from bootstrap.base.errors import AgentError, BadBootDocument, ExitCode, StopRequested
 from bootstrap.base.files import text_of
-from bootstrap.base.names import site_parameter
+from bootstrap.base.names import maintenance_parameter, site_parameter
 from bootstrap.base.timeline import EventFile, Observer, Timeline, log_event
 from bootstrap.claims.group import TERMINATED, LaunchHeartbeat, LifecycleWatch
 from bootstrap.cloud.autoscaling import AutoScaling
@@ -35,6 +35,7 @@ from bootstrap.run.instance import Instance, Listeners, MachineParts, build_inst
 from bootstrap.run.kept_parts import kept_parts
 from bootstrap.run.kinds import KINDS
 from bootstrap.run.ladder import HOPELESS, Decision, ServiceAction
+from bootstrap.run.maintenance import MaintenanceMode
 from bootstrap.run.notices import notice_parts
 from bootstrap.run.pulse import Pulse
 from bootstrap.run.report import Report, write_file
@@ -89,6 +90,7 @@ class Agent:
         self._watch = LifecycleWatch(adapters.metadata, self._clock, stop)
         self._pulse = Pulse(self._clock, adapters.notifier.alive)
         self._site_text = ""  # kept once the boot is done
+        self._maintenance: Callable[[], str] = lambda: ""  # who works on the service
 
     def run(self) -> ExitCode:
         """Boot, supervise, end. Never raises an AgentError."""
@@ -176,6 +178,8 @@ class Agent:
             image_version=self._adapters.machine.image_version,
         )
         self._report.reach(Parameter(clients, document.state_parameter))
+        asked_in = Parameter(clients, maintenance_parameter(document.service.name))
+        self._maintenance = MaintenanceMode(asked_in, self._clock, self._report).sentence
         try:
             instance = build_instance(
                 document,
@@ -251,9 +255,18 @@ class Agent:
         self._pulse.over(BOOT)
         beat = partial(self._pulse.beat, SUPERVISING_LOOP)
         parts = [*notice_parts(self._adapters.metadata, instance.document.notices), *kept_parts(instance)]
-        upkeep = Upkeep(parts, self._clock, self._stop, self._report, beat)
+        upkeep = Upkeep(parts, self._clock, self._stop, self._report, beat, self._maintenance)
         restarts, hopeless = Restarts(self._paths.restarts, self._clock), partial(self._report.standing, HOPELESS)
-        supervisor = Supervisor(instance, upkeep, self._stop, self._say, beat, restarts, hopeless)
+        supervisor = Supervisor(
+            instance,
+            upkeep,
+            self._stop,
+            self._say,
+            beat,
+            restarts=restarts,
+            hopeless=hopeless,
+            maintenance=self._maintenance,
+        )
         self._shown.serves(lambda: supervisor.is_healthy)
         decision = supervisor.run()
         self._pulse.rest(longest_ending_s(instance.document))

@@ -43,6 +43,9 @@ class ServiceAction(Enum):
     STOP = "stop"
 
 
+REPORT = ServiceAction.REPORT_UNHEALTHY
+
+
 @dataclass(frozen=True, kw_only=True)
 class Rounds:
     """What the rounds of health checks since the last start of the service came to. `misses`: those that failed since
@@ -127,6 +130,14 @@ def with_upkeep(decision: Decision, condition: Verdict) -> Decision:
     if is_said or decision.action is ServiceAction.STOP:
         return decision
     return replace(decision, sentence=f"{decision.sentence}; {condition.sentence}")
+
+
+def held(decision: Decision, maintenance: str) -> Decision:
+    """The decision in maintenance mode: `maintenance` says who asked for it, "" when it is off."""
+    is_of_health = decision.reason != "spot-interruption"  # that is EC2's, and happens all the same
+    if not maintenance or not is_of_health or decision.action not in (ServiceAction.RESTART, REPORT):
+        return decision
+    return _wait(f"maintenance ({maintenance}), so not: {decision.sentence}")
 
 
 def _passing(rounds: Rounds, health: Thresholds) -> Decision:

@@ -23,6 +23,7 @@ from bootstrap.run.ladder import (
     ServiceAction,
     ServiceObservation,
     decide,
+    held,
     with_upkeep,
 )
 from bootstrap.run.restarts import Restarts
@@ -49,10 +50,11 @@ class Supervisor:
         beat: Callable[[float], None],
         restarts: Restarts,
         hopeless: Callable[[], str] = lambda: "",
+        maintenance: Callable[[], str] = lambda: "",
     ) -> None:
         """`is_healthy`: what the last cycle saw. `say` is told each new sentence; `beat`, before each look at the
         service, the most seconds until the next beat. `hopeless`: what a replacement would meet again, "" if nothing.
-        """
+        `maintenance`: who works on the service and why, "" when nobody does."""
         self._upkeep = upkeep
         self._beat = beat
         self._instance = instance
@@ -62,6 +64,7 @@ class Supervisor:
         self._said = ""
         self.is_healthy = True  # the boot has just seen it
         self._hopeless = hopeless
+        self._maintenance = maintenance
         self._rounds = SERVING
         self._restarts = restarts
 
@@ -81,7 +84,7 @@ class Supervisor:
         decision = Decision(action=ServiceAction.NOTHING, sentence="")
         if condition.step is not Step.REPLACE:
             decision = decide(self._observe(), self._health, now_s)
-        decision = with_upkeep(decision, condition)
+        decision = held(with_upkeep(decision, condition), self._maintenance())
         self.is_healthy = decision.is_healthy
         if decision.sentence != self._said:
             self._said = decision.sentence

@@ -68,8 +68,11 @@ class Upkeep:
         stop: StopRequest,
         troubles: Troubles,
         beat: Callable[[float], None] = lambda _: None,
+        maintenance: Callable[[], str] = lambda: "",
     ) -> None:
-        """`beat` is told, before each look, the most seconds until the next beat."""
+        """`beat` is told, before each look, the most seconds until the next beat. `maintenance`: who works on the
+        service, "" when nobody does; then nothing here ends it."""
+        self._maintenance = maintenance
         self._troubles = troubles
         self._beat = beat
         self._parts = parts
@@ -110,7 +113,11 @@ class Upkeep:
         now_s = self._clock.monotonic()
         history = self._history[terms.name] = looked(self._history[terms.name], drift, now_s)
         verdict = judge(terms, drift, history, now_s)
-        if verdict.step is Step.MEND:
+        maintenance = self._maintenance() if part.ends_service and verdict.step is Step.MEND else ""
+        if maintenance:
+            sentence = f"{verdict.sentence}; not mended, because that restarts the service: maintenance ({maintenance})"
+            verdict = Verdict(step=Step.TROUBLE, sentence=sentence, reason=verdict.reason)
+        elif verdict.step is Step.MEND:
             verdict = self._mended(part, verdict)
         self._keep(terms, verdict)
 

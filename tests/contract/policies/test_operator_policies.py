@@ -76,20 +76,22 @@ def commands(synthesized: Callable[[str], Template]) -> Iterator[Commands]:
         made.client("autoscaling").update_auto_scaling_group(AutoScalingGroupName=GROUP, LaunchTemplate=other)
         made.run(0, "promote", "influxdb", "--no-replace")  # somebody moved the group: it is moved back
         made.run(5, "rollback", "influxdb", *NEVER_READY)
+        made.run(0, "pause", "influxdb", "--for", "2h", "--why", "index rebuild")
+        made.run(0, "resume", "influxdb")
         yield made
         assert plane.errors == []
 
 
 def test_every_call_of_a_command_is_granted_by_its_policy(commands: Commands) -> None:
     assert ungranted(commands.judged(commands.status, "status")) == []
-    assert ungranted(commands.judged(commands.promote, "promote", "rollback")) == []
+    assert ungranted(commands.judged(commands.promote, "promote", "rollback", "pause", "resume")) == []
     made = {call.action for command in ("promote", "rollback") for call in commands.calls[command]}
     assert {"autoscaling:UpdateAutoScalingGroup", "ec2:RunInstances", "iam:PassRole"} <= made, "what AWS asks besides"
 
 
 def test_no_grant_is_unused(commands: Commands) -> None:
     assert unused(commands.judged(commands.status, "status"), [commands.status], []) == []
-    judged = commands.judged(commands.promote, "status", "promote", "rollback")
+    judged = commands.judged(commands.promote, "status", "promote", "rollback", "pause", "resume")
     assert unused(judged, [commands.promote], []) == []
 
 

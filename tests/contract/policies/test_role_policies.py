@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.base.names import site_parameter, state_parameter
+from bootstrap.base.names import maintenance_parameter, site_parameter, state_parameter
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.ec2 import Ec2, NetworkInterface
@@ -79,9 +79,13 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     assert old is not None
     route53.swap(old, RecordSet(name=record.name, values=(interface.address,), ttl_s=10))
     assert Parameter(clients, site_parameter("influxdb")).read() != ""
+    assert Parameter(clients, maintenance_parameter("influxdb")).read_with_age() == ("", 0.0)
+    assert Parameter(clients, site_parameter("influxdb")).read_with_age()[1] < 600
     state = Parameter(clients, state_parameter("influxdb"))
     state.write(state.read())
-    Topic(clients, client(plane, "sns").list_topics()["Topics"][0]["TopicArn"]).publish("subject", "text")
+    Topic(clients, client(plane, "sns").list_topics()["Topics"][0]["TopicArn"]).publish(
+        "subject", "text", {"kind": "x"}
+    )
     group = AutoScaling(clients, "soloist-influxdb", instance.id)
     _await(lambda: group.lifecycle_state() == "Pending:Wait" or None, "the launch hook")
     assert group.prolong_hook("boot")

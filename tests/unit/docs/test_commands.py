@@ -115,7 +115,7 @@ def test_the_documents_show_commands_of_every_kind_and_each_in_a_block() -> None
     [
         ("make demos", "demos"),
         ("make chaos RUN=1", "RUN=1"),
-        ("./soloist pause x", "pause"),
+        ("./soloist defrost x", "defrost"),
         ("./soloist promote x --now", "No such option"),
         ("./cdk ship", "ship"),
         ("./cdk deploy -c services=x", "services"),
