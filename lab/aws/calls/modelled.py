@@ -35,7 +35,8 @@ AddTagsToResource: ResourceType ResourceId Tags; RemoveTagsFromResource: Resourc
 """),
     "sns": table("""
 CreateTopic: Name Attributes Tags; DeleteTopic GetTopicAttributes: TopicArn;
-SetTopicAttributes: TopicArn AttributeName AttributeValue; Publish: TopicArn TargetArn Message Subject MessageAttributes;
+SetTopicAttributes: TopicArn AttributeName AttributeValue;
+Publish: TopicArn TargetArn Message Subject MessageAttributes;
 Subscribe: TopicArn Protocol Endpoint; Unsubscribe: SubscriptionArn; ListSubscriptions ListTopics: NextToken;
 ListSubscriptionsByTopic: TopicArn NextToken; ListTagsForResource: ResourceArn
 """),
