@@ -6,6 +6,7 @@ Does not: know Auto Scaling, or call the control plane, which asks `is_on`.
 """
 
 import threading
+import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,14 +29,18 @@ class Hypervisor:
         images: Mapping[str, Path],
         kernel_arguments: tuple[str, ...],
         say: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         """`gateway`: of a subnet by id, with prefix length; makes the subnet's bridge where there is none yet.
-        `images`: disk image by image id. `kernel_arguments`: for every machine, besides those of its address."""
+        `images`: disk image by image id. `kernel_arguments`: for every machine, besides those of its address.
+        `clock`: epoch seconds."""
         self._builder = machines
         self._gateway = gateway
         self._images = images
         self._kernel_arguments = kernel_arguments
         self._say = say
+        self._clock = clock
+        self.clock_ahead_s = 0.0  # of each machine that starts from now on; it boots with a clock that is wrong by that
         self._machines: dict[str, UmlMachine] = {}
         self._starting: dict[str, threading.Thread] = {}
         self._cut_off: set[str] = set()  # power was cut while the machine was still being started
@@ -113,7 +118,7 @@ class Hypervisor:
                 ),
                 address=f"{order.primary.address}/{length}",
                 gateway=address,
-                kernel_arguments=self._kernel_arguments,
+                kernel_arguments=(*self._kernel_arguments, *self._wrong_clock()),
             )
             machine = self._builder.power_on(spec)
         except LabError as error:
@@ -127,6 +132,12 @@ class Hypervisor:
             cut = order.instance_id in self._cut_off
         if cut:
             machine.kill()
+
+    def _wrong_clock(self) -> tuple[str, ...]:
+        """What sets the clock before anything reads it (kernel-command-line(7), systemd.clock_usec)."""
+        if not self.clock_ahead_s:
+            return ()
+        return (f"systemd.clock_usec={int((self._clock() + self.clock_ahead_s) * 1e6)}",)
 
     def _quietly(self, machine: UmlMachine, act: Callable[[], None]) -> None:
         """Say what failed, but do not raise. A machine that ended meanwhile is no news: the control plane tells it."""

@@ -5,6 +5,7 @@ Run inside the lab's namespace: `python -m lab.hardware.namespace -- python -m p
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ from services.load import load_service
 from tests.kit.instance import shipped_steps
 
 pytestmark = [pytest.mark.lab, pytest.mark.timeout(600)]
+HOUR_S = 3600.0
 BOOT_PHASES = {"metadata", "site", *(step.name for step in shipped_steps()), "ready"}
 UNREHEARSED = CHECKOUT / "stacks" / "unrehearsed_grants.yaml"
 # Where kernel and systemd have a part in it. tests/process kills the agent at the start and at the end of every step.
@@ -84,16 +86,20 @@ def booted(stage: Stage, deployed: Scene) -> Scene:
 
 @pytest.fixture(scope="module")
 def crashed(stage: Stage, booted: Scene) -> Scene:
+    """The successor's clock is an hour ahead from its boot on; that of the next one, after it, an hour behind."""
+    stage.lab.hypervisor.clock_ahead_s = HOUR_S
     return crash_scene(stage)
 
 
 @pytest.fixture(scope="module")
 def upgraded(stage: Stage, crashed: Scene, templates: dict[str, tuple[Template, Phase]]) -> Scene:
+    stage.lab.hypervisor.clock_ahead_s = -HOUR_S
     return upgrade_scene(stage, templates["2"][0], IMAGE_IDS["2"])
 
 
 @pytest.fixture(scope="module")
 def rolled_back(stage: Stage, upgraded: Scene) -> Scene:
+    stage.lab.hypervisor.clock_ahead_s = 0.0
     return rollback_scene(stage, IMAGE_IDS["1"])
 
 
@@ -225,8 +231,25 @@ def running_version(stage: Stage) -> tuple[str, str]:
     return standing.image_version, json.loads(machine.exec("cat /etc/soloist/image.json").output)["version"]
 
 
+def clock_ahead_s(stage: Stage) -> float:
+    """By how much the clock of the machine that serves is ahead of ours, within some seconds."""
+    machine = stage.lab.hypervisor.machine(stage.standing().instance_id)
+    assert machine is not None
+    return float(machine.exec("date +%s").output) - time.time()
+
+
+def test_an_instance_that_boots_an_hour_ahead_takes_over_and_serves(stage: Stage, crashed: Scene) -> None:
+    assert crashed.healed, crashed.reason
+    assert clock_ahead_s(stage) == pytest.approx(HOUR_S, abs=60.0)
+
+
 def test_the_first_image_shows_its_version(stage: Stage, crashed: Scene) -> None:
     assert running_version(stage) == ("1", "1")
+
+
+def test_an_instance_that_boots_an_hour_behind_takes_over_from_one_that_is_ahead(stage: Stage, upgraded: Scene) -> None:
+    assert upgraded.healed, upgraded.reason
+    assert clock_ahead_s(stage) == pytest.approx(-HOUR_S, abs=60.0)
 
 
 def test_upgrade_runs_the_promoted_image(

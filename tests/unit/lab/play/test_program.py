@@ -13,7 +13,7 @@ import pytest
 
 from lab import demo
 from lab.base.errors import LabError, LabPreconditionError, LabTimeout
-from lab.hardware.machine import MachineTimeout
+from lab.hardware.machine import MachineSpec, MachineTimeout
 from lab.play import program
 from lab.play.hypervisor import Hypervisor
 from lab.play.lab import Lab
@@ -129,6 +129,24 @@ def test_a_machine_that_does_not_end_keeps_no_other_from_ending() -> None:
     with pytest.raises(LabError, match="process 7"):
         hypervisor.end_all()
     assert sorted(ended) == ["i-1", "i-3"]
+
+
+@pytest.mark.parametrize(("ahead_s", "said"), [(0.0, ()), (-3600.0, ("systemd.clock_usec=6400000000",))])
+def test_a_machine_boots_with_the_clock_that_is_asked_for(ahead_s: float, said: tuple[str, ...]) -> None:
+    started: list[MachineSpec] = []
+    builder = SimpleNamespace(power_on=started.append)
+    hypervisor: Any = Hypervisor(
+        builder,  # type: ignore[arg-type]
+        lambda _subnet: "10.0.0.1/24",
+        {"ami": Path("image")},
+        ("told",),
+        pytest.fail,
+        clock=lambda: 10_000.0,
+    )
+    hypervisor.clock_ahead_s = ahead_s
+    primary = SimpleNamespace(subnet_id="subnet-1", mac="02:00:00:00:00:0a", address="10.0.0.4")
+    hypervisor._start(SimpleNamespace(instance_id="i-1", image_id="ami", primary=primary))
+    assert [spec.kernel_arguments for spec in started] == [("told", *said)]
 
 
 @pytest.mark.parametrize(("is_running", "said"), [(True, ["no answer"]), (False, [])])
