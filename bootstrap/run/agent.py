@@ -90,7 +90,7 @@ class Agent:
         self._watch = LifecycleWatch(adapters.metadata, self._clock, stop)
         self._pulse = Pulse(self._clock, adapters.notifier.alive)
         self._site_text = ""  # kept once the boot is done
-        self._maintenance: Callable[[], str] = lambda: ""  # who works on the service
+        self._maintenance: MaintenanceMode | None = None  # before the service is known
 
     def run(self) -> ExitCode:
         """Boot, supervise, end. Never raises an AgentError."""
@@ -179,7 +179,7 @@ class Agent:
         )
         self._report.reach(Parameter(clients, document.state_parameter))
         asked_in = Parameter(clients, maintenance_parameter(document.service.name))
-        self._maintenance = MaintenanceMode(asked_in, self._clock, self._report).sentence
+        self._maintenance = MaintenanceMode(asked_in, self._clock, self._report)
         try:
             instance = build_instance(
                 document,
@@ -255,7 +255,11 @@ class Agent:
         self._pulse.over(BOOT)
         beat = partial(self._pulse.beat, SUPERVISING_LOOP)
         parts = [*notice_parts(self._adapters.metadata, instance.document.notices), *kept_parts(instance)]
-        upkeep = Upkeep(parts, self._clock, self._stop, self._report, beat, self._maintenance)
+        maintenance: Callable[[], str] = str  # nobody works on it
+        if self._maintenance is not None:
+            self._maintenance.start()
+            maintenance = self._maintenance.sentence
+        upkeep = Upkeep(parts, self._clock, self._stop, self._report, beat, maintenance)
         restarts, hopeless = Restarts(self._paths.restarts, self._clock), partial(self._report.standing, HOPELESS)
         supervisor = Supervisor(
             instance,
@@ -265,7 +269,7 @@ class Agent:
             beat,
             restarts=restarts,
             hopeless=hopeless,
-            maintenance=self._maintenance,
+            maintenance=maintenance,
         )
         self._shown.serves(lambda: supervisor.is_healthy)
         decision = supervisor.run()

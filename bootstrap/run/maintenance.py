@@ -9,6 +9,7 @@ fence strikes when it is lost. Does not: hold back what is no matter of health (
 from __future__ import annotations
 
 import logging
+import threading
 
 from bootstrap.base.clock import Clock
 from bootstrap.base.errors import AgentError, CloudError
@@ -34,32 +35,38 @@ class MaintenanceMode:
         self._parameter = parameter
         self._clock = clock
         self._troubles = troubles
-        self._due_s = clock.monotonic()
         self._until_s = float("-inf")
         self._sentence = ""
         self._problem = ""
 
+    def start(self) -> None:
+        """Look now, and go on looking in a thread: an AWS that does not answer must not delay the supervisor."""
+        self.look()
+        threading.Thread(target=self._run, name="maintenance", daemon=True).start()
+
     def sentence(self) -> str:
-        """Who asked for it and why; "" when it is not on."""
-        now_s = self._clock.monotonic()
-        if now_s >= self._due_s:
-            self._due_s = now_s + LOOK_S
-            self._look(now_s)
-        is_on = now_s < self._until_s
-        if not is_on:
+        """Who asked for it and why; "" when it is not on. Takes no time."""
+        if self._clock.monotonic() >= self._until_s:
             self._troubles.over("maintenance")
             return ""
         self._troubles.begin(InMaintenance(self._sentence, remedy="Say soloist resume when the work is done"))
         return self._sentence
 
-    def _look(self, now_s: float) -> None:
-        problem = ""
+    def _run(self) -> None:
+        never = threading.Event()
+        while True:
+            self._clock.wait(never, LOOK_S)
+            self.look()
+
+    def look(self) -> None:
+        """Ask AWS once."""
+        problem, now_s = "", self._clock.monotonic()
         try:
             text, age_s = self._parameter.read_with_age()
             if text:
                 found = parse_maintenance(text)
-                self._until_s = now_s + found.for_s - age_s
                 self._sentence = f"{found.by} works on it for {found.for_s / 60:.0f} min: {found.why}"
+                self._until_s = now_s + found.for_s - age_s
             else:
                 self._until_s = float("-inf")
         except CloudError as error:

@@ -8,6 +8,7 @@ import boto3
 import pytest
 
 from bootstrap.base.errors import ExitCode
+from bootstrap.base.names import maintenance_parameter
 from tests.kit.agent_cloud import ADDRESS, REGION
 from tests.kit.instance import shipped_steps
 from tests.kit.surroundings import TARGET_STATE, Surroundings
@@ -86,6 +87,19 @@ def test_sigterm_while_booting_ends_the_wait_and_gives_back(surroundings: Surrou
     assert surroundings.os.mounts() == []
     assert surroundings.holder() == rival, "the network interface of a live instance was taken"
     assert surroundings.lifecycle_state() == "Pending:Wait"
+
+
+def test_in_maintenance_a_dead_service_is_looked_at_and_left(surroundings: Surroundings) -> None:
+    paused = json.dumps({"for_s": 3600.0, "by": "ada@desk", "why": "index rebuild"})
+    ssm = boto3.client("ssm", region_name=REGION)
+    ssm.put_parameter(Name=maintenance_parameter("demo"), Value=paused, Type="String")
+    agent = surroundings.serve()
+    surroundings.os.set_unit("demo.service", "failed")
+    surroundings.until(lambda: "so not: restart the service here" in surroundings.log())
+    assert surroundings.os.unit("demo.service") == "failed"
+    assert (surroundings.state()["phase"], surroundings.state()["reason"]) == ("ready", "maintenance")
+    assert "ada@desk works on it for 60 min: index rebuild" in surroundings.state()["sentence"]
+    assert agent.poll() is None
 
 
 def test_an_interruption_that_ec2_announces_ends_in_order_and_at_once(surroundings: Surroundings) -> None:

@@ -50,11 +50,14 @@ class World:
         self.clock, self.aws = clock, Ssm()
         self.told: list[str] = []
         self.mode = self.started()
+        self.due_s = clock.now_s
 
     def started(self) -> MaintenanceMode:
         """The mode of another boot or instance."""
         clients: Any = self.aws
-        return MaintenanceMode(Parameter(clients, "/soloist/demo/maintenance"), self.clock, self)
+        mode = MaintenanceMode(Parameter(clients, "/soloist/demo/maintenance"), self.clock, self)
+        mode.look()
+        return mode
 
     def pause(self, for_s: float, age_s: float = 0.0) -> None:
         self.aws.value = json.dumps({"for_s": for_s, "by": "ada@desk", "why": "index rebuild"})
@@ -67,7 +70,11 @@ class World:
         self.told.append(f"{reason} is over")
 
     def is_on_after(self, seconds: float) -> bool:
+        """Looks when that is due, as the thread does."""
         self.clock.advance(seconds)
+        if self.clock.now_s >= self.due_s:
+            self.due_s = self.clock.now_s + LOOK_S
+            self.mode.look()
         return bool(self.mode.sentence())
 
 
@@ -128,10 +135,23 @@ def test_an_answer_without_a_date_is_no_maintenance(world: World) -> None:
     assert not world.is_on_after(0)
 
 
-def test_it_asks_once_a_minute_at_most(world: World) -> None:
-    for _ in range(600):
-        world.is_on_after(1)
-    assert world.aws.reads <= 11
+def test_it_asks_once_a_minute_in_a_thread_of_its_own(world: World) -> None:
+    class Enough(Exception):
+        pass
+
+    waits: list[float] = []
+
+    def wait(_event: object, timeout_s: float) -> bool:
+        waits.append(timeout_s)
+        if len(waits) > 3:
+            raise Enough
+        return False
+
+    world.clock.wait = wait  # type: ignore[method-assign]
+    before = world.aws.reads
+    with pytest.raises(Enough):
+        world.mode._run()
+    assert (waits, world.aws.reads - before) == ([LOOK_S] * 4, 3)
 
 
 @pytest.mark.parametrize(
