@@ -17,8 +17,12 @@ from bootstrap.lease.rules.record import Applicant, new_record
 from bootstrap.lease.rules.watch import RENEWALS_MISSED, AcquireMemory
 from bootstrap.lease.takeover import PUBLISH_PAUSES
 from bootstrap.run import kept_parts
+from bootstrap.run.ladder import RESTART_PAUSES_S, RESTART_WINDOW_S
+from bootstrap.run.maintenance import LOOK_S as MAINTENANCE_LOOK_S
+from bootstrap.run.notices import OTHER_LOOK_S
 from bootstrap.run.site import SITE_S
 from lab.simulation.checker import HURRY_S, WAKE_S
+from services.workload import Health
 
 ROOT = Path(__file__).resolve().parents[2]
 T = LeaseTiming()
@@ -81,11 +85,21 @@ BOLD = {
         TTL_STEPS - 1,
     ],
 }
+HEALTH = {name: field.default for name, field in Health.model_fields.items()}
 PROSE = {  # numbers in sentences, outside of first columns and bold
     "Something that the boot set up is changed while the instance serves": [
         *(look_s / 60 for look_s in (kept_parts.EC2_LOOK_S, kept_parts.MARKER_LOOK_S, kept_parts.RECORD_LOOK_S)),
         kept_parts.FENCE_PATIENCE_S,
         kept_parts.OUTSIDERS_LOOK_S / 60,
+    ],
+    "The service is not well, or EC2 announces something": [
+        HEALTH["interval_s"],
+        *RESTART_PAUSES_S[1:],
+        RESTART_WINDOW_S / 60,
+        HEALTH["unhealthy_after"],
+        HEALTH["interval_s"],
+        MAINTENANCE_LOOK_S,
+        OTHER_LOOK_S,
     ],
     "The holder loses the file system": [0.0],
     "The operating system panics while EC2 says `running`": [T.lease_duration_s],
