@@ -19,7 +19,9 @@ from bootstrap.base.state import State
 log = logging.getLogger(__name__)
 
 PAUSES = Pauses(first_s=5.0, longest_s=60.0)
-REASSERT_S = 20.0  # how long another instance's state may stand instead of that of the one that serves
+# How long another instance's state may stand instead of that of the one that serves: soon after a change, when a former
+# holder may still report, and 20 calls in an hour later.
+REASSERTS = Pauses(first_s=20.0, longest_s=180.0)
 
 
 class BackgroundWriter:
@@ -74,12 +76,13 @@ class BackgroundWriter:
             _succeeds(lambda: self._reassert(state))
 
     def _run(self) -> None:
-        pauses = iter(PAUSES)
+        pauses, reasserts = iter(PAUSES), iter(REASSERTS)
         while True:
-            if not self._clock.wait(self._offered, REASSERT_S):
+            if not self._clock.wait(self._offered, next(reasserts)):
                 self.look_again()
                 continue
             self._offered.clear()
+            reasserts = iter(REASSERTS)
             if self.attempt():
                 pauses = iter(PAUSES)
             else:

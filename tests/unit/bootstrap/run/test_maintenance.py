@@ -12,8 +12,10 @@ from botocore.exceptions import ClientError, EndpointConnectionError
 from bootstrap.base.errors import AgentError, Reason
 from bootstrap.base.maintenance import LONGEST_S
 from bootstrap.cloud.parameters import Parameter
+from bootstrap.run.kept_parts import EC2_LOOK_S, RECORD_LOOK_S
 from bootstrap.run.ladder import Decision, ServiceAction, held
 from bootstrap.run.maintenance import LOOK_S, MaintenanceMode
+from bootstrap.run.writer import REASSERTS
 from tests.kit.clock import FakeClock
 
 AWS_NOW = datetime(2031, 5, 1, 12, tzinfo=UTC)  # far from the clock of the machine, which does not matter
@@ -175,3 +177,9 @@ def test_it_holds_back_what_is_done_for_health_and_nothing_else(
     if is_held:
         assert (found.action, found.is_healthy) == (ServiceAction.NOTHING, False)
         assert found.sentence == "maintenance (ada works on it), so not: do it"
+
+
+def test_without_trouble_aws_is_asked_less_than_a_hundred_times_in_an_hour() -> None:
+    """The marker is on the file system, notices are from the metadata service, and lease renewals ask no AWS."""
+    periods_s = (LOOK_S, REASSERTS.longest_s, EC2_LOOK_S, RECORD_LOOK_S)
+    assert 3600 / min(periods_s) < sum(3600 / period_s for period_s in periods_s) < 100

@@ -1,5 +1,6 @@
 """While it serves: restart here first, then have the instance replaced; reports, whose failure is nobody's."""
 
+import threading
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -410,6 +411,29 @@ def test_the_last_written_state_is_put_back_when_it_was_displaced(clock: FakeClo
     parameter.write(render_state(SUCCESSOR))
     writer.look_again()
     assert parse_state(parameter.present) == SUCCESSOR
+
+
+def test_it_looks_again_soon_after_a_change_and_seldom_later(clock: FakeClock) -> None:
+    parameter: Any = FakeParameter()
+    writer = BackgroundWriter(clock, lambda state: write(parameter, state), lambda state: reassert(parameter, state))
+    waits: list[float] = []
+
+    class Over(Exception):
+        pass
+
+    def wait(event: threading.Event, timeout_s: float) -> bool:
+        waits.append(timeout_s)
+        if len(waits) == 7:
+            writer.offer(SUCCESSOR)
+        if len(waits) > 9:
+            raise Over
+        return event.is_set()
+
+    clock.wait = wait  # type: ignore[method-assign]
+    writer.offer(MINE)
+    with pytest.raises(Over):
+        writer._run()
+    assert waits == [20, 20, 40, 80, 160, 180, 180, 20, 40, 80]
 
 
 def test_a_failure_to_look_again_fails_nothing(clock: FakeClock) -> None:
