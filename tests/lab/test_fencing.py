@@ -83,6 +83,8 @@ def test_service_knows_its_generation_and_runs_where_the_fence_strikes(stage: St
     assert (shown["is_ready"], shown["state"]["generation"]) == (True, generation(machine))
     metrics = requests.get(f"{state_server}/metrics", timeout=20).text  # by a package that the image has to have
     assert f"soloist_lease_generation {generation(machine):.1f}" in metrics.splitlines()
+    found = f"journalctl -u soloist-agent SOLOIST_GENERATION={generation(machine)} --output=cat"
+    assert "ready: influxdb serves at" in said(machine, found), "the log has its fields"
 
 
 def test_lease_directory_is_mounted_without_any_cache(stage: Stage, booted: Scene) -> None:
