@@ -20,6 +20,7 @@ from rich.table import Table
 from bootstrap.base.names import FIRST_VERSION
 from rollout.aws import AwsClients, Clients, as_rollout_error
 from rollout.errors import INTERRUPTED, RolloutError
+from rollout.fit import check_fit
 from rollout.maintenance import pause as ask_for_pause
 from rollout.maintenance import resume as end_pause
 from rollout.maintenance import seconds_of
@@ -58,6 +59,8 @@ def status(service: Service) -> None:
         table.add_row(str(version.number), version.image_id, promoted, staged, ", ".join(running))
     console.print(table)
     console.print(f"stack: {seen.stack.status}", highlight=False)
+    if seen.types:
+        console.print(f"types: {', '.join(seen.types)}: the first one that has capacity", highlight=False)
     state = seen.state
     console.print(f"state: {state.phase}: {state.sentence or 'nothing reported'}", highlight=False)
     if state.generation:
@@ -139,7 +142,7 @@ def zones(
     *,
     dry_run: DryRun = False,
 ) -> None:
-    """Look up the zones that this account may use and that offer the instance type; write them into the file."""
+    """Look up the zones that this account may use and that offer the instance types; write them into the file."""
     with _told_in_one_line():
         try:
             service = load_service(file)
@@ -148,7 +151,7 @@ def zones(
         else:
             _say(f"{file} names its zones already: {', '.join(plan.name for plan in service.zone_plans())}")
             return
-        found = look_up_zones(AwsClients(service.region).ec2, service.region, service.instance.type)
+        found = look_up_zones(AwsClients(service.region).ec2, service.region, service.instance.types)
         if not dry_run:
             write_zones(file, found)
         _say(f"{file}: {'would write' if dry_run else 'wrote'} zones: [{', '.join(found)}]")
@@ -167,6 +170,8 @@ def _roll(
         clients, clock = AwsClients(), SystemClock()
         seen = observe(clients, service)
         plan = plan_promotion(seen, choose(clients, seen), replace=replace, is_rollback=is_rollback)
+        if plan.changes:
+            check_fit(clients, seen, seen.version(plan.to_version))
         is_running = seen.serves(plan.to_version)
         if not plan.changes and (is_running or not replace or dry_run):
             running = "promoted and running" if is_running else "promoted"

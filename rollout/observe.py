@@ -24,6 +24,7 @@ class StagedVersion:
 
     number: int
     image_id: str
+    instance_type: str = ""
     description: str = ""
 
 
@@ -45,6 +46,7 @@ class Observed:
     versions: tuple[StagedVersion, ...]
     default_version: int
     group_version: str
+    types: tuple[str, ...] = ()  # of the group's own list, in order; empty where each version names its type
     stack: Stack
     members: tuple[Member, ...]
     state: State
@@ -92,7 +94,7 @@ def observe(clients: Clients, service: str) -> Observed:
     Raises PreconditionError where there is no such stack, RolloutError where AWS refuses or does not answer."""
     name = stack_name(service)
     group = _group(clients, name)
-    template = group["LaunchTemplate"]
+    template = _template(group)
     versions = _versions(clients, template["LaunchTemplateId"])
     return Observed(
         service=service,
@@ -101,6 +103,7 @@ def observe(clients: Clients, service: str) -> Observed:
         versions=tuple(version for version, _ in versions),
         default_version=next(version.number for version, is_default in versions if is_default),
         group_version=str(template["Version"]),
+        types=_types(group),
         stack=read_stack(clients, name),
         members=tuple(
             Member(instance_id=item["InstanceId"], version=str((item.get("LaunchTemplate") or {}).get("Version", "")))
@@ -121,11 +124,24 @@ def _group(clients: Clients, name: str) -> Any:
         groups = clients.autoscaling.describe_auto_scaling_groups(AutoScalingGroupNames=[name])["AutoScalingGroups"]
     if not groups:
         raise PreconditionError(f"no Auto Scaling group {name} in this account and Region. Deploy the stack first")
-    if "LaunchTemplate" not in groups[0]:
+    if not _template(groups[0]):
         raise PreconditionError(
             f"group {name} has no launch template, so soloist's stack did not make it. Name a service of soloist"
         )
     return groups[0]
+
+
+def _template(group: Any) -> Any:
+    """The launch template of a group; in a mixed instances policy, where the group has a list of types; else {}.
+
+    Source: Auto Scaling API reference, AutoScalingGroup: it has one of the two."""
+    policy = group.get("MixedInstancesPolicy") or {"LaunchTemplate": {}}
+    return group.get("LaunchTemplate") or policy["LaunchTemplate"].get("LaunchTemplateSpecification") or {}
+
+
+def _types(group: Any) -> tuple[str, ...]:
+    policy = group.get("MixedInstancesPolicy") or {"LaunchTemplate": {}}
+    return tuple(one["InstanceType"] for one in policy["LaunchTemplate"].get("Overrides", []))
 
 
 def _versions(clients: Clients, template_id: str) -> list[tuple[StagedVersion, bool]]:
@@ -140,6 +156,7 @@ def _versions(clients: Clients, template_id: str) -> list[tuple[StagedVersion, b
             StagedVersion(
                 number=item["VersionNumber"],
                 image_id=item["LaunchTemplateData"].get("ImageId", ""),
+                instance_type=item["LaunchTemplateData"].get("InstanceType", ""),
                 description=item.get("VersionDescription", ""),
             ),
             item["DefaultVersion"],

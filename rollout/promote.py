@@ -17,7 +17,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -155,10 +155,7 @@ def _make(clients: Clients, seen: Observed, plan: Plan, change: Change, clock: C
     elif change.kind == "set-stack":
         set_promoted(clients, seen.stack, plan.to_version, clock)
     elif change.kind == "set-group":
-        clients.autoscaling.update_auto_scaling_group(
-            AutoScalingGroupName=seen.group_name,
-            LaunchTemplate={"LaunchTemplateId": seen.launch_template_id, "Version": str(plan.to_version)},
-        )
+        clients.autoscaling.update_auto_scaling_group(AutoScalingGroupName=seen.group_name, **_launched(seen, plan))
     elif change.kind == "note":
         promotion = Promotion(
             at=now.isoformat(timespec="seconds"),
@@ -173,6 +170,18 @@ def _make(clients: Clients, seen: Observed, plan: Plan, change: Change, clock: C
         clients.autoscaling.terminate_instance_in_auto_scaling_group(
             InstanceId=change.instance_id, ShouldDecrementDesiredCapacity=False
         )
+
+
+def _launched(seen: Observed, plan: Plan) -> dict[str, Any]:
+    """What names the version in UpdateAutoScalingGroup. Of a policy without instances distribution only on-demand
+    instances are launched, by the order of the list (API reference, InstancesDistribution)."""
+    template = {"LaunchTemplateId": seen.launch_template_id, "Version": str(plan.to_version)}
+    if not seen.types:
+        return {"LaunchTemplate": template}
+    overrides = [{"InstanceType": one} for one in seen.types]
+    return {
+        "MixedInstancesPolicy": {"LaunchTemplate": {"LaunchTemplateSpecification": template, "Overrides": overrides}}
+    }
 
 
 def _incomplete(

@@ -1,7 +1,7 @@
 """Looks up the zones that a service may use, and writes them into its service file.
 
 For: `soloist zones FILE`, before the first deployment. Guarantees: only zones that this account may use and that offer
-the instance type; the file is replaced as a whole, and only the line `zones:` is new. Does not: change zones that the
+every instance type; the file is replaced as a whole, and only the line `zones:` is new. Does not: change zones that the
 file names already: addresses and data depend on them.
 Sources: EC2 API reference, DescribeAvailabilityZones (a letter names another zone in each account; `zone-type` leaves
 out Local Zones, `opt-in-status` what the account has not asked for) and DescribeInstanceTypeOfferings.
@@ -10,6 +10,8 @@ out Local Zones, `opt-in-status` what the account has not asked for) and Describ
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ REGION_LINE = re.compile(r"^region:[^\r\n]*(\r?\n)?", re.MULTILINE)
 ZONES_LINE = re.compile(r"^[\"']?zones[\"']?\s*:", re.MULTILINE)
 
 
-def look_up_zones(ec2: Any, region: str, instance_type: str) -> list[str]:
+def look_up_zones(ec2: Any, region: str, types: Sequence[str]) -> list[str]:
     """The first zones by name that may be used, at most `MOST_ZONES`. Raises RolloutError, PreconditionError."""
     with doing(f"cannot look up the zones of {region}"):
         found = ec2.describe_availability_zones(
@@ -32,17 +34,19 @@ def look_up_zones(ec2: Any, region: str, instance_type: str) -> list[str]:
                 {"Name": "opt-in-status", "Values": ["opt-in-not-required", "opted-in"]},
             ]
         )["AvailabilityZones"]
-    with doing(f"cannot look up where {instance_type} is offered"):
+    named = " and ".join(types)
+    with doing(f"cannot look up where {named} is offered"):
         offers = ec2.get_paginator("describe_instance_type_offerings").paginate(
-            LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": [instance_type]}]
+            LocationType="availability-zone", Filters=[{"Name": "instance-type", "Values": list(types)}]
         )
-        offering = {offer["Location"] for page in offers for offer in page["InstanceTypeOfferings"]}
+        offered = Counter(offer["Location"] for page in offers for offer in page["InstanceTypeOfferings"])
+    offering = {zone for zone, number in offered.items() if number == len(types)}
     zones = sorted({zone["ZoneName"] for zone in found} & offering)[:MOST_ZONES]
     if len(zones) < 2:
         seen = f"{zones[0]} only" if zones else "no zone"
         raise PreconditionError(
-            f"{region} offers {instance_type} to this account in {seen}: a lost zone could not be left. "
-            "Choose another instance.type or region"
+            f"{region} offers {named} to this account in {seen}: a lost zone could not be left. "
+            "Choose other instance types or another region"
         )
     return zones
 

@@ -16,6 +16,7 @@ from typing import Any
 from bootstrap.base.paths import Paths
 from services.connection import ConnectionSection, Dns
 from services.findings import Finding
+from services.instance import type_findings
 from services.network import ExistingVpc, NewVpc, Port, ZonePlan
 from services.regions import regions
 from services.spec import zone_plans
@@ -278,6 +279,7 @@ def _ports_once(ports: tuple[Port, ...]) -> Iterator[Finding]:
 
 
 _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Finding]]], ...] = (
+    (("instance",), type_findings),
     (("dns",), _record_in_zone),
     (("file_system",), _directories_apart),
     (("file_system",), _directories_plain),

@@ -14,7 +14,8 @@ from pydantic import Field
 
 from bootstrap.base.names import stack_name
 from services.connection import Connection
-from services.fields import Address, AmiId, Email, InstanceType, Region, ServiceName, ZoneName
+from services.fields import Address, Email, Region, ServiceName, ZoneName
+from services.instance import Instance
 from services.lease import LeaseSection
 from services.network import DEFAULT_HOST, ExistingVpc, NewVpc, Port, ZonePlan
 from services.notices import Notices
@@ -24,15 +25,6 @@ from services.storage import Storage
 from services.timing import boot_limit_s, drain_heartbeat_s
 from services.webhook import Webhook
 from services.workload import Deadlines, LifecycleHooks, Workload
-
-
-class Instance(Part):
-    """What is launched. The AMI id is pinned: deploying stages a new one, `soloist promote` promotes it."""
-
-    type: Annotated[
-        InstanceType, Field(title="What EC2 launches; it must have two network interfaces and fit the image")
-    ]
-    ami: Annotated[AmiId, Field(title="The image that you baked; -c ami=... says another one for one deployment")]
 
 
 class ServiceFile(Part):

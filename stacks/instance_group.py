@@ -62,9 +62,7 @@ class InstanceGroup(Construct):
             min_size="1",
             max_size="1",
             vpc_zone_identifier=[zone.instance_subnet_id for zone in network.zones],
-            launch_template=autoscaling.CfnAutoScalingGroup.LaunchTemplateSpecificationProperty(
-                launch_template_id=template.ref, version=self._promoted(template)
-            ),
+            **self._launched(service, template),
             instance_maintenance_policy=autoscaling.CfnAutoScalingGroup.InstanceMaintenancePolicyProperty(
                 min_healthy_percentage=0, max_healthy_percentage=100
             ),
@@ -120,6 +118,26 @@ class InstanceGroup(Construct):
             version_description=self.staged_version,
             launch_template_data=data,
         )
+
+    def _launched(self, service: ServiceFile, template: ec2.CfnLaunchTemplate) -> dict[str, Any]:
+        """The template itself, or a policy over it with the list of types. `prioritized` is the order of the list; all
+        instances are on-demand. The list is the group's: no version of the template can have one."""
+        kinds = autoscaling.CfnAutoScalingGroup
+        specification = kinds.LaunchTemplateSpecificationProperty(
+            launch_template_id=template.ref, version=self._promoted(template)
+        )
+        if not service.instance.fallback_types:
+            return {"launch_template": specification}
+        policy = kinds.MixedInstancesPolicyProperty(
+            launch_template=kinds.LaunchTemplateProperty(
+                launch_template_specification=specification,
+                overrides=[kinds.LaunchTemplateOverridesProperty(instance_type=one) for one in service.instance.types],
+            ),
+            instances_distribution=kinds.InstancesDistributionProperty(
+                on_demand_allocation_strategy="prioritized", on_demand_percentage_above_base_capacity=100
+            ),
+        )
+        return {"mixed_instances_policy": policy}
 
     def _promoted(self, template: ec2.CfnLaunchTemplate) -> str:
         stack = cdk.Stack.of(self)

@@ -45,6 +45,7 @@ class OperatorPolicies(Construct):
             _allow(["ssm:GetParameter"], self._parameter(state_parameter(service.name))),
         ]
         promote = [
+            _allow(["ec2:DescribeImages", "ec2:DescribeInstanceTypes"], "*"),
             _allow(["cloudformation:UpdateStack"], stack_arn),
             _allow(["ec2:ModifyLaunchTemplate"], template_arn),
             _allow(

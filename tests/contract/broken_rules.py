@@ -97,6 +97,7 @@ PATCHES_OUT = [
     Broken("group-launches-with-time", f"{_GROUP_API}.create_auto_scaling_group"),
     Broken("group-launches-with-time", f"{_GROUPS}FakeAutoScalingGroup.set_desired_capacity"),
     Broken("group-overlap", f"{_GROUPS}FakeAutoScalingGroup.instances"),
+    Broken("group-types-instead-of-template", f"{_GROUPS}FakeAutoScalingGroup.launch_template"),
     Broken("group-delete-needs-force", f"{_GROUP_API}.delete_auto_scaling_group"),
     Broken("group-grace-impaired", f"{_GROUP_API}.describe_auto_scaling_instances"),
     Broken("group-maximum", f"{_GROUP_API}.set_desired_capacity"),
@@ -154,6 +155,10 @@ DECISIONS_TURNED = [
     Broken("record-batch-atomic", "lab.aws.route53.changes:submit_changes", _submits_one_by_one),
     Broken("attach-holder-shutting-down", "lab.aws.ec2.instances:release_all", _always(answers=None)),
     Broken("group-grace-impaired", f"{_OWN_GROUPS}group_decisions:_in_grace", _always(answers=False)),
+    Broken("group-types-in-order", f"{_OWN_GROUPS}group_launch:instance_types", _always(answers=("t3.medium",))),
+    Broken(
+        "group-types-nowhere", f"{_OWN_GROUPS}group_launch:instance_types", _always(answers=("m7i.large", "t3.nano"))
+    ),
     Broken("group-grace-stopped", f"{_OWN_GROUPS}group_decisions:_GONE_STATES", ()),
     Broken("group-launch-first-policy", _LAUNCHES_FIRST, _always(answers=False)),
     Broken("group-terminate-first-policy", _LAUNCHES_FIRST, _always(answers=True)),

@@ -149,7 +149,7 @@ class Row:
         self.machines.power_off(self.filled(step["machine_dies"]))
 
     def _step_no_capacity(self, step: dict[str, Any]) -> None:
-        self.plane.no_capacity(step["no_capacity"])
+        self.plane.no_capacity(step["no_capacity"], instance_type=step.get("type", ""))
 
     def _step_capacity(self, step: dict[str, Any]) -> None:
         self.plane.no_capacity(step["capacity"], empty=False)
@@ -184,16 +184,15 @@ class Row:
         if "hooks" in given:
             given["LifecycleHookSpecificationList"] = hooks(given.pop("hooks"))
         subnets = ",".join(self.variable(f"subnet_{letter}") for letter in "abc")
-        self.client("autoscaling").create_auto_scaling_group(
-            **{
-                "AutoScalingGroupName": "one",
-                "MinSize": 1,
-                "MaxSize": 1,
-                "LaunchTemplate": {"LaunchTemplateId": self.variable("template"), "Version": "$Default"},
-                "VPCZoneIdentifier": subnets,
-            }
-            | given
-        )
+        wanted = {
+            "AutoScalingGroupName": "one",
+            "MinSize": 1,
+            "MaxSize": 1,
+            "LaunchTemplate": {"LaunchTemplateId": self.variable("template"), "Version": "$Default"},
+            "VPCZoneIdentifier": subnets,
+        } | given
+        given_at_all = {name: value for name, value in wanted.items() if value is not None}
+        self.client("autoscaling").create_auto_scaling_group(**given_at_all)
 
     def _step_running_group(self, step: dict[str, Any]) -> None:
         self._step_group({"group": step["running_group"]})

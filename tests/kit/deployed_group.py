@@ -57,9 +57,10 @@ class Clients:
     aws: StrictAws
 
     def deploy(self, image_id: str, **group: Any) -> str:
-        """Deploy the stack with this image, and properties of the group; how it ended."""
+        """Deploy the stack with this image, and properties of the group, None for one less; how it ended."""
         template = yaml.safe_load(TEMPLATE.replace("IMAGE", image_id))
-        template["Resources"]["Group"]["Properties"] |= group
+        properties = template["Resources"]["Group"]["Properties"] | group
+        template["Resources"]["Group"]["Properties"] = {key: one for key, one in properties.items() if one is not None}
         request = {"StackName": GROUP, "TemplateBody": json.dumps(template)}
         if not self.cloudformation.list_stacks()["StackSummaries"]:
             self.cloudformation.create_stack(**request)

@@ -66,10 +66,20 @@ def variant(name: str) -> Tree:
         tree["file_system"]["existing"] = EXISTING_FILE_SYSTEM
     if name == "public zone":
         tree["dns"] |= {"zone": "example.com", "record": "monitor.example.com", "private": False}
+    if name == "list of types":
+        tree["instance"]["fallback_types"] = ["t3a.small", "t2.small"]
     return tree
 
 
-VARIANTS = ("three zones", "two zones", "one zone", "existing vpc", "existing everything", "public zone")
+VARIANTS = (
+    "three zones",
+    "two zones",
+    "one zone",
+    "existing vpc",
+    "existing everything",
+    "public zone",
+    "list of types",
+)
 
 
 _templates: dict[str, Template] = {}

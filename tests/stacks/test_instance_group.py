@@ -43,7 +43,9 @@ def test_both_hooks_stand_in_the_groups_own_list(any_template):
 def test_the_group_follows_the_stacks_own_parameter_which_no_deployment_changes(any_template):
     (name,) = any_template.of_type(LAUNCH_TEMPLATE)
     default = {"Fn::GetAtt": [name, "DefaultVersionNumber"]}
-    assert any_template.properties(GROUP)["LaunchTemplate"] == {
+    group = any_template.properties(GROUP)
+    policy = group.get("MixedInstancesPolicy", {}).get("LaunchTemplate", {})
+    assert policy.get("LaunchTemplateSpecification", group.get("LaunchTemplate")) == {
         "LaunchTemplateId": {"Ref": name},
         "Version": {"Fn::If": ["IsPromoted", {"Ref": "PromotedVersion"}, default]},
     }
@@ -195,3 +197,23 @@ def test_also_a_large_service_fits_into_one_call(synth):
         file_system={"directories": [{"source": f"d{n}", "target": f"/var/lib/d{n}"} for n in range(20)]},
     )
     assert len(json.dumps(template.body, separators=(",", ":")).encode()) < 51_200
+
+
+def test_a_list_of_types_is_a_policy_over_the_same_template_and_without_a_list_nothing_changes(synth, template):
+    listed = synth(instance={"fallback_types": ["t3a.small", "t2.small"]})
+    assert set(listed.resources) == set(template.resources)
+    group, plain = dict(listed.properties(GROUP)), dict(template.properties(GROUP))
+    policy, specification = group.pop("MixedInstancesPolicy"), plain.pop("LaunchTemplate")
+    assert group == plain
+    assert policy == {
+        "LaunchTemplate": {
+            "LaunchTemplateSpecification": specification,
+            "Overrides": [{"InstanceType": one} for one in ("t3.small", "t3a.small", "t2.small")],
+        },
+        "InstancesDistribution": {
+            "OnDemandAllocationStrategy": "prioritized",
+            "OnDemandPercentageAboveBaseCapacity": 100,
+        },
+    }
+    staged = [one.body["Outputs"]["StagedVersion"] for one in (listed, template)]
+    assert staged[0] == staged[1], "the list is the group's, and no version's"

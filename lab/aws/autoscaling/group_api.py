@@ -7,6 +7,7 @@ Sources: Auto Scaling API reference (CreateAutoScalingGroup, SetInstanceHealth, 
 TerminateInstanceInAutoScalingGroup, DeleteAutoScalingGroup).
 """
 
+import copy
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -69,7 +70,7 @@ def create_group(cloud: Cloud, parameters: dict[str, Any]) -> Group:
         min_size=parameters.get("MinSize"),
         launch_config_name=None,
         launch_template=parameters.get("LaunchTemplate") or {},
-        mixed_instances_policy=None,
+        mixed_instances_policy=copy.deepcopy(parameters.get("MixedInstancesPolicy")),
         vpc_zone_identifier=parameters.get("VPCZoneIdentifier"),
         default_cooldown=None,
         health_check_period=parameters.get("HealthCheckGracePeriod"),
@@ -121,9 +122,10 @@ def update_group(cloud: Cloud, name: str, parameters: dict[str, Any]) -> None:
     high = record.max_size if new["MaxSize"] is None else int(new["MaxSize"])
     refuse_settings(cloud, parameters)
     refuse_sizes(low, high, desired)
-    template = parameters.get("LaunchTemplate")
-    if template:
-        record._set_launch_configuration(None, template, None)
+    template, mixed = parameters.get("LaunchTemplate"), parameters.get("MixedInstancesPolicy")
+    if template or mixed:  # the one takes the other's place
+        record.mixed_instances_policy = copy.deepcopy(mixed)
+        record._set_launch_configuration(None, template, record.mixed_instances_policy)
         cloud.event("group", name, f"launch template version is now {record.launch_template_version}")
     if parameters.get("VPCZoneIdentifier") or parameters.get("AvailabilityZones"):
         record._set_azs_and_vpcs(
@@ -216,6 +218,15 @@ refuses_bad_tokens(f"{_RESPONSE}.describe_auto_scaling_groups", bad_group_token)
 def _described_members(record: Any) -> list[dict[str, Any]]:
     group = AutoScaling.of(current()).groups.get(record.name)
     return [member.describe() for member in group.members.values()] if group is not None else []
+
+
+def _template_alone(self: Any) -> Any:
+    return None if self.mixed_instances_policy else original(f"{_GROUP}.launch_template").fget(self)
+
+
+replaces(f"{_GROUP}.launch_template", expects=PROPERTY, reason="moto shows it beside a mixed instances policy, too")(
+    property(_template_alone)
+)
 
 
 replaces(f"{_GROUP}.instances", expects=PROPERTY, reason="members have lifecycle states")(property(_described_members))

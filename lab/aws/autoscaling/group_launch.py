@@ -3,10 +3,12 @@
 For: `groups`. Guarantees: a launch that fails is a failed scaling activity; for want of capacity, or when a zone's
 control plane is away, another zone is tried at once (balanced-best-effort), for any other reason the group waits
 `launch_retry_s`. Does not: decide when to.
-Sources: Auto Scaling user guide "Instance distribution" and "Verify a scaling activity".
+Sources: Auto Scaling user guide "Instance distribution", "Allocation strategies for multiple instance types" and
+"Verify a scaling activity".
 """
 
 import traceback
+from typing import Any
 
 from moto.core.exceptions import ServiceException
 
@@ -84,16 +86,10 @@ def _note_failed_launch(cloud: Cloud, group: Group, zone: str, cause: str, error
 def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
     record = group.record
     version = record.ec2_launch_template.get_version(record.launch_template_version)
-    instance_type = version.instance_type or "m1.small"
     struck = _refusal_inside(cloud, zone)
     if struck is not None:
         raise refused(struck.code, struck.message)
-    if zone in AutoScaling.of(cloud).places.without_capacity:
-        raise refused(
-            "InsufficientInstanceCapacity",
-            f"We currently do not have sufficient {instance_type} capacity in the Availability Zone you requested "
-            f"({zone}). Our system will be working on provisioning additional capacity",
-        )
+    instance_type = _type_with_capacity(cloud, zone, instance_types(record, version))
     subnet_id = subnet_in(cloud, group, zone)
     if subnet_id is None and record.vpc_zone_identifier:
         raise refused("InvalidSubnetID.NotFound", f"The subnet ID '{record.vpc_zone_identifier}' does not exist")
@@ -127,6 +123,27 @@ def _launch_in(cloud: Cloud, group: Group, zone: str, cause: str) -> Member:
     )
     group.members[instance.id] = member
     return member
+
+
+def instance_types(record: Any, version: Any) -> tuple[str, ...]:
+    """What the group may launch, the preferred type first: its overrides, else the launch template's type."""
+    overrides = ((record.mixed_instances_policy or {}).get("LaunchTemplate") or {}).get("Overrides") or []
+    named = tuple(str(one["InstanceType"]) for one in overrides if one.get("InstanceType"))
+    return named or (version.instance_type or "m1.small",)
+
+
+def _type_with_capacity(cloud: Cloud, zone: str, types: tuple[str, ...]) -> str:
+    """The first type that the zone has. One launch asks for all of them: only when none is there has it failed."""
+    places = AutoScaling.of(cloud).places
+    if zone not in places.without_capacity:
+        for one in types:
+            if (zone, one) not in places.without_type:
+                return one
+    raise refused(
+        "InsufficientInstanceCapacity",
+        f"We currently do not have sufficient {', '.join(types)} capacity in the Availability Zone you requested "
+        f"({zone}). Our system will be working on provisioning additional capacity",
+    )
 
 
 def _refusal_inside(cloud: Cloud, zone: str) -> Refusal | None:

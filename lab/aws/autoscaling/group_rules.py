@@ -3,7 +3,8 @@
 For: CreateAutoScalingGroup, UpdateAutoScalingGroup, and groups of a stack. Guarantees: what is refused has changed
 nothing. Does not: check what is checked at each launch, such as the image.
 Sources: Auto Scaling API reference CreateAutoScalingGroup (MinSize, VPCZoneIdentifier, LaunchTemplate); texts as seen
-in ryanmurakami/hbfl#58 and Auto Scaling user guide "Troubleshoot - launch template".
+in ryanmurakami/hbfl#58 and Auto Scaling user guide "Troubleshoot - launch template"; API reference
+MixedInstancesPolicy.
 """
 
 from typing import Any
@@ -21,7 +22,8 @@ def refuse_settings(cloud: Cloud, parameters: dict[str, Any]) -> None:
             raise validation_error(f"Value {parameters[name]} at '{name}' must be greater than or equal to 0")
     try:
         _refuse_subnets(cloud, (parameters.get("VPCZoneIdentifier") or "").split(","))
-        _refuse_template(cloud, parameters.get("LaunchTemplate") or {})
+        _refuse_template(cloud, template_of(parameters))
+        _refuse_overrides(parameters)
     except ServiceException as error:
         raise validation_error(error.message) from error
 
@@ -30,6 +32,24 @@ def _refuse_subnets(cloud: Cloud, subnet_ids: list[str]) -> None:
     vpcs = {cloud.backend("ec2").get_subnet(subnet_id).vpc_id for subnet_id in subnet_ids if subnet_id}
     if len(vpcs) > 1:
         raise validation_error(f"The subnets of a group must be in one VPC: {', '.join(sorted(vpcs))}")
+
+
+def template_of(parameters: dict[str, Any]) -> dict[str, str]:
+    """The launch template that the settings of a group name, by itself or in a mixed instances policy; {} for none."""
+    mixed = (parameters.get("MixedInstancesPolicy") or {}).get("LaunchTemplate") or {}
+    found: dict[str, str] = parameters.get("LaunchTemplate") or mixed.get("LaunchTemplateSpecification") or {}
+    return found
+
+
+def _refuse_overrides(parameters: dict[str, Any]) -> None:
+    policy = parameters.get("MixedInstancesPolicy")
+    if not policy:
+        return
+    if parameters.get("LaunchTemplate"):
+        raise validation_error("Valid requests must contain either LaunchTemplate or MixedInstancesPolicy, not both")
+    types = [one.get("InstanceType") for one in policy.get("LaunchTemplate", {}).get("Overrides") or []]
+    if len(set(types)) != len(types):
+        raise validation_error("Duplicate instance types in the overrides of a mixed instances policy")
 
 
 def _refuse_template(cloud: Cloud, given: dict[str, str]) -> None:

@@ -8,8 +8,12 @@ from lab.aws.core.modelled import table
 
 _HOOK = "LifecycleHookName LifecycleTransition HeartbeatTimeout DefaultResult NotificationTargetARN RoleARN"
 _HOOK += " NotificationMetadata"
-_GROUP = """AutoScalingGroupName MinSize MaxSize DesiredCapacity AvailabilityZones VPCZoneIdentifier HealthCheckType=EC2
- LaunchTemplate(LaunchTemplateId LaunchTemplateName Version) HealthCheckGracePeriod NewInstancesProtectedFromScaleIn
+_TEMPLATE = "LaunchTemplateId LaunchTemplateName Version"
+_GROUP = f"""AutoScalingGroupName MinSize MaxSize DesiredCapacity AvailabilityZones VPCZoneIdentifier
+ HealthCheckType=EC2 LaunchTemplate({_TEMPLATE}) HealthCheckGracePeriod
+ MixedInstancesPolicy(LaunchTemplate(LaunchTemplateSpecification({_TEMPLATE}) Overrides(InstanceType))
+ InstancesDistribution(OnDemandAllocationStrategy=prioritized OnDemandPercentageAboveBaseCapacity=100))
+ NewInstancesProtectedFromScaleIn
  InstanceMaintenancePolicy(MinHealthyPercentage MaxHealthyPercentage)
  AvailabilityZoneDistribution(CapacityDistributionStrategy=balanced-only|balanced-best-effort)"""
 _ACTION = "AutoScalingGroupName LifecycleHookName LifecycleActionToken InstanceId"

@@ -18,6 +18,7 @@ class Places:
 
     unavailable: set[str] = field(default_factory=set)
     without_capacity: set[str] = field(default_factory=set)
+    without_type: set[tuple[str, str]] = field(default_factory=set)  # zone and instance type
     preferred: tuple[str, ...] = ()
 
 

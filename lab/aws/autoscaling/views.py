@@ -8,10 +8,13 @@ Source: EC2 user guide "Instance metadata categories", autoscaling/target-lifecy
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from lab.aws.autoscaling.group_records import Group
 from lab.aws.autoscaling.state import AutoScaling
 from lab.aws.core.cloud import Cloud
+
+_Place = TypeVar("_Place")
 
 _TARGETS = {"Pending": "InService", "InService": "InService", "Terminating": "Terminated", "Standby": "Standby"}
 
@@ -63,13 +66,17 @@ class AutoScalingQueries:
         """Groups launch nothing in a zone that is not available; what runs there is not touched."""
         self._put(AutoScaling.of(self.cloud).places.unavailable, zone, is_in=not available)
 
-    def no_capacity(self, zone: str, *, empty: bool = True) -> None:
-        """Launches in this zone fail with InsufficientInstanceCapacity, until told otherwise."""
-        self._put(AutoScaling.of(self.cloud).places.without_capacity, zone, is_in=empty)
+    def no_capacity(self, zone: str, *, instance_type: str = "", empty: bool = True) -> None:
+        """Launches in a zone, or only those of a type, fail with InsufficientInstanceCapacity until told otherwise."""
+        places = AutoScaling.of(self.cloud).places
+        if instance_type:
+            self._put(places.without_type, (zone, instance_type), is_in=empty)
+        else:
+            self._put(places.without_capacity, zone, is_in=empty)
 
-    def _put(self, zones: set[str], zone: str, *, is_in: bool) -> None:
+    def _put(self, places: set[_Place], place: _Place, *, is_in: bool) -> None:
         with self.cloud.call():
-            (zones.add if is_in else zones.discard)(zone)
+            (places.add if is_in else places.discard)(place)
 
     def prefer_zones(self, zones: Sequence[str]) -> None:
         """Launch in these zones first, in this order, before any balancing. Empty restores AWS's own order."""

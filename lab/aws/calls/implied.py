@@ -13,6 +13,7 @@ from typing import Any
 
 from moto.core.exceptions import ServiceException
 
+from lab.aws.autoscaling.group_rules import template_of
 from lab.aws.autoscaling.state import AutoScaling
 from lab.aws.calls.request import ApiRequest
 from lab.aws.core.call_log import Call, Resource
@@ -25,8 +26,8 @@ _MADE = ("instance/i-made", "network-interface/eni-made", "volume/vol-made")  # 
 
 def implied(cloud: Cloud, request: ApiRequest, call: Call) -> tuple[Call, ...]:
     """The further calls that the caller of `call` must be allowed. Call under the lock."""
-    given = request.parameters.get("LaunchTemplate") or {}
-    if call.action not in _ASKED_BY or not given:
+    given = template_of(dict(request.parameters)) if call.action in _ASKED_BY else {}
+    if not given:
         return ()
     try:
         version = cloud.backend("ec2")._get_template_from_args(given)

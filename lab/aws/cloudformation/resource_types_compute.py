@@ -34,7 +34,7 @@ _POLL_S = 0.2
 _GROUP_CHANGES = (
     *("MinSize", "MaxSize", "DesiredCapacity", "LaunchTemplate", "HealthCheckType", "HealthCheckGracePeriod"),
     *("InstanceMaintenancePolicy", "AvailabilityZoneDistribution", "LifecycleHookSpecificationList"),
-    *("NotificationConfigurations", "Tags", "VPCZoneIdentifier"),
+    *("NotificationConfigurations", "Tags", "VPCZoneIdentifier", "MixedInstancesPolicy"),
 )
 
 

@@ -102,7 +102,9 @@ class Ec2Queries:
         with self.cloud.lock:
             return list(_subnets(self.cloud.backend("ec2")))
 
-    def register_image(self, image_id: str, name: str, tags: dict[str, str] | None = None) -> None:
+    def register_image(
+        self, image_id: str, name: str, tags: dict[str, str] | None = None, *, architecture: str = "x86_64"
+    ) -> None:
         """Make an AMI with this id known. Repeating it renames the image."""
         from moto.ec2.models.amis import Ami
 
@@ -113,7 +115,7 @@ class Ec2Queries:
                 image_id,
                 name=name,
                 description=name,
-                architecture="x86_64",
+                architecture=architecture,
                 virtualization_type="hvm",
                 tags=tags or {},
             )

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
+import boto3
 import pytest
 from typer.testing import CliRunner
 
@@ -68,6 +69,7 @@ def commands(synthesized: Callable[[str], Template]) -> Iterator[Commands]:
         }.items():
             patch.setenv(name, value)
         patch.delenv("AWS_SESSION_TOKEN", raising=False)
+        patch.setattr(boto3, "DEFAULT_SESSION", None)  # it keeps the credentials of whoever asked first
         made = Commands(plane)
         made.run(0, "status", "influxdb")
         made.run(5, "promote", "influxdb", *NEVER_READY)
@@ -95,12 +97,14 @@ def test_no_grant_is_unused(commands: Commands) -> None:
     assert unused(judged, [commands.promote], []) == []
 
 
-def test_whoever_may_only_look_changes_nothing(commands: Commands) -> None:
+def test_whoever_may_only_look_at_the_state_changes_nothing(commands: Commands) -> None:
     refused = {one.call.action for one in commands.judged(commands.status, "promote") if not one.is_granted}
     assert refused == {
         "autoscaling:TerminateInstanceInAutoScalingGroup",
         "autoscaling:UpdateAutoScalingGroup",
         "cloudformation:UpdateStack",
+        "ec2:DescribeImages",
+        "ec2:DescribeInstanceTypes",
         "ec2:ModifyLaunchTemplate",
         "ec2:RunInstances",
         "iam:PassRole",

@@ -107,7 +107,8 @@ def test_rollback_to_a_version_follows_the_remedy(clients: Clients) -> None:
 
 LOOKING = ["DescribeAutoScalingGroups", "DescribeLaunchTemplateVersions", "DescribeStacks", "GetParameter"]
 CHANGING = ["PutParameter", "ModifyLaunchTemplate", "UpdateStack", "TerminateInstanceInAutoScalingGroup"]
-CALLS = {"status": LOOKING, "promote": LOOKING + CHANGING, "rollback": LOOKING}
+FITTING = ["DescribeImages", "DescribeInstanceTypes"]
+CALLS = {"status": LOOKING, "promote": LOOKING + FITTING + CHANGING, "rollback": LOOKING}
 FAILURES: list[tuple[Callable[[str], Exception], str]] = [
     (lambda call: ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, call), "Use a role that may call"),
     (lambda call: ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, call), "Try again"),

@@ -27,8 +27,8 @@ def squeezed(text: str) -> str:
     return "".join(text.split())
 
 
-def account(zones: str, *offering: str) -> Any:
-    """EC2 of an account with zones of these letters; each of `offering` is a page of letters that have m7i.large."""
+def account(zones: str, *offering: str, types: tuple[str, ...] = ("m7i.large",)) -> Any:
+    """EC2 of an account with zones of these letters; each of `offering` is a page of letters that have one of types."""
     ec2 = boto3.client("ec2", "us-east-1", aws_access_key_id="test", aws_secret_access_key="test")
     stub = Stubber(ec2)
     stub.add_response(
@@ -38,7 +38,7 @@ def account(zones: str, *offering: str) -> Any:
     )
     asked: dict[str, Any] = {
         "LocationType": "availability-zone",
-        "Filters": [{"Name": "instance-type", "Values": ["m7i.large"]}],
+        "Filters": [{"Name": "instance-type", "Values": list(types)}],
     }
     for number, page in enumerate(offering):
         token = {"NextToken": str(number + 1)} if number + 1 < len(offering) else {}
@@ -54,14 +54,19 @@ def account(zones: str, *offering: str) -> Any:
     [("abcdef", ["fedcba"], "abc"), ("acd", ["dbe", "fc"], "cd"), ("ba", ["", "abc"], "ab")],
 )
 def test_zones_are_those_that_are_usable_and_have_the_type(zones: str, pages: list[str], chosen: str) -> None:
-    found = look_up_zones(account(zones, *pages), "us-east-1", "m7i.large")
+    found = look_up_zones(account(zones, *pages), "us-east-1", ["m7i.large"])
     assert found == [f"us-east-1{letter}" for letter in chosen]
+
+
+def test_a_zone_that_lacks_one_of_the_types_is_left_out() -> None:
+    types = ("m7i.large", "m6i.large")
+    assert look_up_zones(account("abc", "abc", "ac", types=types), "us-east-1", types) == ["us-east-1a", "us-east-1c"]
 
 
 @pytest.mark.parametrize(("page", "words"), [("", "in no zone"), ("c", "in us-east-1c only")])
 def test_one_zone_is_too_few(page: str, words: str) -> None:
     with pytest.raises(PreconditionError, match=words):
-        look_up_zones(account("abc", page), "us-east-1", "m7i.large")
+        look_up_zones(account("abc", page), "us-east-1", ["m7i.large"])
 
 
 def test_the_file_gains_one_line_and_is_left_alone_the_next_time(

@@ -1,0 +1,86 @@
+"""Does an image fit the instance types that the group may launch? Asked before a version is promoted.
+
+For: promote and rollback. Guarantees: an image that is gone, and a type of another architecture or with too few network
+interfaces, is refused with its remedy before anything is changed. Does not: try a launch.
+Sources: EC2 API reference DescribeImages (Architecture, State) and DescribeInstanceTypes
+(ProcessorInfo.SupportedArchitectures, NetworkInfo.MaximumNetworkInterfaces; at most 100 types in a call).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollout.aws import Clients, doing
+from rollout.errors import PreconditionError
+from rollout.observe import Observed, StagedVersion
+
+INTERFACES = 2  # the instance's own, and the service's
+
+
+@dataclass(frozen=True, kw_only=True)
+class Image:
+    """`architecture` as EC2 names it (x86_64, arm64); `state` is "available" for one that can be launched."""
+
+    id: str
+    architecture: str
+    state: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TypeInfo:
+    """What EC2 says of an instance type."""
+
+    name: str
+    architectures: tuple[str, ...]
+    interfaces: int
+
+
+def check_fit(clients: Clients, seen: Observed, target: StagedVersion) -> None:
+    """Raises PreconditionError where an instance of `target` could not boot in the group, RolloutError where AWS
+    refuses or does not answer."""
+    if reason := misfit(target, _image(clients, target), _types(clients, seen.types or (target.instance_type,))):
+        raise PreconditionError(f"{seen.service}: {reason}")
+
+
+def misfit(target: StagedVersion, image: Image | None, types: tuple[TypeInfo, ...]) -> str:
+    """Why the version cannot be promoted, with the remedy; "" where nothing is in its way. Pure."""
+    version = f"version {target.number} cannot be launched"
+    if image is None or image.state != "available":
+        state = f"is {image.state}" if image else "is not there, or not shared with this account"
+        return f"{version}: image {target.image_id} {state}. Deploy with an image that is available, or choose another"
+    for one in types:
+        if image.architecture not in one.architectures:
+            return (
+                f"{version}: image {image.id} is for {image.architecture}, and {one.name} has "
+                f"{' and '.join(one.architectures)}. Deploy with an image and instance types that fit each other"
+            )
+        if one.interfaces < INTERFACES:
+            return f"{version}: {one.name} takes {one.interfaces} network interface. Deploy with a type that takes two"
+    return ""
+
+
+def _image(clients: Clients, target: StagedVersion) -> Image | None:
+    with doing(f"cannot read image {target.image_id}"):
+        try:
+            found = clients.ec2.describe_images(ImageIds=[target.image_id])["Images"]
+        except clients.ec2.exceptions.ClientError as error:
+            if not error.response["Error"]["Code"].startswith("InvalidAMIID."):
+                raise
+            return None
+    if not found:
+        return None
+    return Image(id=target.image_id, architecture=found[0]["Architecture"], state=found[0]["State"])
+
+
+def _types(clients: Clients, names: tuple[str, ...]) -> tuple[TypeInfo, ...]:
+    with doing(f"cannot read instance types {', '.join(names)}"):
+        found = clients.ec2.describe_instance_types(InstanceTypes=list(names))["InstanceTypes"]
+    known = {
+        one["InstanceType"]: TypeInfo(
+            name=one["InstanceType"],
+            architectures=tuple(one["ProcessorInfo"]["SupportedArchitectures"]),
+            interfaces=one["NetworkInfo"]["MaximumNetworkInterfaces"],
+        )
+        for one in found
+    }
+    return tuple(known[name] for name in names if name in known)
