@@ -40,6 +40,14 @@ class Instance(Part):
         ),
     ] = ()
 
+    session_manager: Annotated[
+        bool,
+        Field(
+            description="Let Session Manager open a shell on the instance: its role may then talk to it. The image "
+            "brings Amazon's SSM agent; whoever may start sessions is root there"
+        ),
+    ] = False
+
     @property
     def types(self) -> tuple[str, ...]:
         """Every type, the preferred one first."""

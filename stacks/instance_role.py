@@ -42,6 +42,7 @@ class InstanceRole(Construct):
             self,
             "Policy",
             statements=[
+                *([_session_statement()] if service.instance.session_manager else []),
                 self._network_interface_statement(),
                 *storage.statements(),
                 *connection.statements(),
@@ -72,7 +73,10 @@ class InstanceRole(Construct):
         )
         policy.attach_to_role(self.role)
         cdk.Validations.of(policy).acknowledge(
-            cdk.Acknowledgment(id="AwsSolutions-IAM5[Resource::*]", reason="Describe calls know no narrower resource."),
+            cdk.Acknowledgment(
+                id="AwsSolutions-IAM5[Resource::*]",
+                reason="Neither describing nor Session Manager's channels know a narrower resource.",
+            ),
             cdk.Acknowledgment(
                 id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:{service.region}:<AWS::AccountId>:instance/*]",
                 reason="The id of the next instance is unknown; the condition on its tag narrows it.",
@@ -119,6 +123,14 @@ class InstanceRole(Construct):
 
     def _arn(self, service: str, resource: str, name: str) -> str:
         return self._stack.format_arn(service=service, resource=resource, resource_name=name)
+
+
+def _session_statement() -> iam.PolicyStatement:
+    """What Amazon's SSM agent needs for sessions, and no more: AmazonSSMManagedInstanceCore also reads every parameter
+    of the account. None of these knows a narrower resource (Systems Manager user guide, "Add Session Manager
+    permissions to an existing IAM role"; Service Authorization Reference)."""
+    channels = [f"ssmmessages:{verb}{kind}Channel" for verb in ("Create", "Open") for kind in ("Control", "Data")]
+    return iam.PolicyStatement(actions=["ssm:UpdateInstanceInformation", *channels], resources=["*"])
 
 
 def group_arn_pattern(stack: cdk.Stack, service: ServiceFile) -> str:

@@ -156,6 +156,24 @@ def test_every_call_of_the_agent_is_allowed(template):
     assert calls <= allowed, f"the role lacks {sorted(calls - allowed)}"
 
 
+def test_session_manager_is_an_option_that_adds_its_own_five_actions(synth, template):
+    allowed = [
+        {(action, json.dumps(each["Resource"])) for each in statements(one) for action in actions(each)}
+        for one in (template, synth(instance={"session_manager": True}))
+    ]
+    assert allowed[0] < allowed[1]
+    assert allowed[1] - allowed[0] == {
+        (action, '"*"')
+        for action in (
+            "ssm:UpdateInstanceInformation",
+            "ssmmessages:CreateControlChannel",
+            "ssmmessages:CreateDataChannel",
+            "ssmmessages:OpenControlChannel",
+            "ssmmessages:OpenDataChannel",
+        )
+    }
+
+
 def functions_and_names(source):
     """What a source defines, and every name that it uses."""
     nodes = list(ast.walk(ast.parse(source)))
