@@ -1,7 +1,6 @@
 """An instance at its end, with a group, an interface, a topic and people that a test can take away."""
 
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from bootstrap.base.timeline import Timeline
@@ -44,7 +43,7 @@ class EndingInstance:
 
     def __init__(self, machine: FakeOs, clock: FakeClock) -> None:
         self.machine, self.clock = machine, clock
-        self.target, self.root = str(machine.root / "service"), str(machine.paths.data_root)
+        self.target, self.root = str(machine.service_data), str(machine.paths.data_root)
         self.group, self.interfaces = Group(), FakeInterfaces(attached_to(ME))
         self.published: list[tuple[str, str]] = []
         self.reports: list[dict[str, str]] = []
@@ -64,10 +63,9 @@ class EndingInstance:
         )
 
     def boot(self) -> None:
-        Path(self.root).mkdir(parents=True)
-        for source, target in (("x:/lease", str(self.machine.paths.lease_root)), ("x:/data", self.root)):
-            self.machine.run(("mount", "-t", "nfs4", "-o", "hard", source, target), self.clock.deadline())
-        self.machine.run(("mount", "--bind", f"{self.root}/demo", self.target), self.clock.deadline())
+        lease_root = str(self.machine.paths.lease_root)
+        self.machine.run(("mount", "-t", "nfs4", "-o", "hard", "x:/lease", lease_root), self.clock.deadline())
+        self.machine.mount_data()
         self.instance.service.units.start(self.clock.deadline())
 
     def hold(self) -> None:

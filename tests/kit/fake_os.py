@@ -65,6 +65,18 @@ class FakeOs:
     def mounts(self) -> list[str]:
         return [line.split()[4] for line in self.paths.mountinfo.read_text().splitlines()[1:]]
 
+    @property
+    def service_data(self) -> Path:
+        """Where the service sees its data directory."""
+        return self.root / "service"
+
+    def mount_data(self, source: str = "x:/d") -> None:
+        """The data file system, and its directory `demo` where the service sees it."""
+        root = str(self.paths.data_root)
+        Path(root).mkdir(parents=True, exist_ok=True)
+        self._mount(["mount", "-t", "nfs4", "-o", "hard", source, root])
+        self._mount(["mount", "--bind", f"{root}/demo", str(self.service_data)])
+
     def set_unit(self, name: str, state: str) -> None:
         with self._state() as state_tree:
             state_tree["units"][name] = state

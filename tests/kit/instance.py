@@ -3,7 +3,10 @@
 import tempfile
 from functools import cache
 from pathlib import Path
+from typing import Any
 
+from bootstrap.base.clock import Deadline
+from bootstrap.base.errors import DeadlineExceeded
 from bootstrap.base.threads import SystemThreads
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.imds import Identity
@@ -40,6 +43,31 @@ def listeners() -> Listeners:
 
 def identity(zone: str = "us-east-1a") -> Identity:
     return Identity(instance_id=ME, zone=zone, image_id="ami-1", mac="02:00:00:00:00:01")
+
+
+class FakeMetadata:
+    """The metadata service of an instance in `zone`; without user data, it does not answer."""
+
+    def __init__(self, user_data: str = "", zone: str = "us-east-1a") -> None:
+        self._zone, self._user_data = zone, user_data
+
+    def identity(self, _deadline: Deadline) -> Identity:
+        if not self._user_data:
+            raise DeadlineExceeded("metadata service: not done after 60 s")
+        return identity(self._zone)
+
+    def target_lifecycle_state(self, _deadline: Deadline) -> str:
+        return "InService"
+
+    def user_data(self, _deadline: Deadline) -> str:
+        return self._user_data
+
+
+class Silent:
+    """Takes every call and does nothing: systemd, or a client of AWS that is only told something."""
+
+    def __getattr__(self, name: str) -> Any:
+        return lambda *_args, **_given: None
 
 
 def build(machine: FakeOs, clock: FakeClock, zone: str = "us-east-1a", target: str = "/var/lib/demo") -> Instance:

@@ -15,7 +15,7 @@ PHASES = tuple(
         ("network-interface", 0.1, 1.32, "ok"),
         ("mount-data", 0.12, 0.84, "ok"),
         ("mount-lease", 0.12, 0.91, "ok"),
-        ("record", 0.13, 1.75, "late"),
+        ("connection", 0.13, 1.75, "late"),
         ("directories", 1.05, 0.02, "ok"),
         ("service-start", 1.45, 0.21, "ok"),
         ("healthy", 1.66, 0.61, "ok"),

@@ -93,6 +93,6 @@ def test_exactly_enough_is_enough() -> None:
     assert findings(replace(DEFAULT, lease_duration_s=79.9))[0].name == "lease_duration_s"
 
 
-def test_nothing_is_no_time() -> None:
+def test_a_text_without_a_number_is_no_time() -> None:
     found = findings(replace(DEFAULT, settle_s=0.0, silence_s=float("nan")))
     assert [finding.name for finding in found] == ["settle_s", "silence_s"]

@@ -74,7 +74,7 @@ GOOD = Mount(
         (replace(GOOD, options=frozenset({"ro", "hard"})), "/mnt is mounted read-only"),
     ],
 )
-def test_difference(mount: Mount | None, why: str) -> None:
+def test_a_mount_that_differs_from_its_plan_is_named(mount: Mount | None, why: str) -> None:
     assert difference(plans_of(NFS, is_lease=False)[0], mount) == why
 
 

@@ -49,7 +49,7 @@ def test_a_hook_is_answered_at_once_and_one_that_does_not_wait_yet_is_asked_agai
     assert clock.waits == [1, 1]
 
 
-def test_no_hook_but_in_service_is_fine(clock: FakeClock) -> None:
+def test_an_instance_in_service_needs_no_answer_to_the_hook(clock: FakeClock) -> None:
     assert launch(FakeGroup("none", state="InService"), clock) == "no hook is waiting: InService already"
 
 
@@ -114,12 +114,12 @@ def test_answer_is_repeated_until_the_deadline(clock: FakeClock) -> None:
         (FakeGroup("none", state=LEAVING), f"nothing to abandon: the group says {LEAVING}", ["boot ABANDON"]),
     ],
 )
-def test_abandon(clock: FakeClock, group: Any, sentence: str, results: list[str]) -> None:
+def test_abandon_ends_in_the_health_report(clock: FakeClock, group: Any, sentence: str, results: list[str]) -> None:
     assert abandon(group, "boot", clock.deadline(30)) == sentence
     assert group.results == results
 
 
-def test_abandon_is_bounded(clock: FakeClock) -> None:
+def test_a_hook_that_never_waits_ends_the_abandoning_at_the_deadline(clock: FakeClock) -> None:
     group: Any = FakeGroup("none", state="Pending")
     with pytest.raises(DeadlineExceeded, match="no hook boot is waiting yet and the group says Pending"):
         abandon(group, "boot", clock.deadline(30))

@@ -57,12 +57,14 @@ BESIDE = "eni-1 is attached to i-other, which is"
         ],
     ],
 )
-def test_decide_claim(seen: NetworkInterface, other_state: str | None, action: ClaimAction, sentence: str) -> None:
+def test_states_are_decided(
+    seen: NetworkInterface, other_state: str | None, action: ClaimAction, sentence: str
+) -> None:
     assert decide_claim(seen, ME, other_state) == ClaimDecision(action=action, sentence=sentence)
 
 
 @pytest.mark.parametrize(("used", "free"), [({0}, 1), ({0, 1}, 2), ({0, 2}, 1), (set(), 1), ({0, 1, 2}, 3)])
-def test_free_device_index(used: set[int], free: int) -> None:
+def test_the_lowest_device_index_that_is_not_taken_is_used(used: set[int], free: int) -> None:
     assert free_device_index(frozenset(used)) == free
 
 
@@ -129,13 +131,6 @@ def test_refusal_of_a_young_role_is_retried_only_for_a_while(clock: FakeClock, c
     assert 120 <= clock.now_s - started_s < 125
 
 
-def test_hopeless_error_is_raised_at_once(clock: FakeClock) -> None:
-    fake = FakeInterfaces(interface(), attach_errors=[cloud_error("AttachmentLimitExceeded", retryable=False)])
-    with pytest.raises(CloudError, match="AttachmentLimitExceeded"):
-        claim(fake).acquire(clock.deadline())
-    assert clock.waits == []
-
-
 def test_hopeless_describe_is_raised_with_its_own_code(clock: FakeClock) -> None:
     errors = [cloud_error("InvalidNetworkInterfaceId.Malformed", retryable=False), cloud_error("InternalError")]
     with pytest.raises(CloudError, match="Malformed"):
@@ -149,20 +144,6 @@ def test_dead_holder_is_waited_for(clock: FakeClock, state: str | None) -> None:
     assert claim(fake).acquire(clock.deadline()).instance_id == ME
     assert "detach" not in fake.calls
     assert all(0.7 * 1.5 <= wait <= 1.3 * 1.5 for wait in clock.waits)
-
-
-@pytest.mark.parametrize("state", ["pending", "running", "stopping", "stopped"])
-def test_live_holder_keeps_it_and_the_claim_is_refused(clock: FakeClock, state: str) -> None:
-    fake = FakeInterfaces(attached_to(OTHER), states={OTHER: state})
-    with pytest.raises(ClaimRefused, match=f"i-other, which is {state}: never taken from a live instance"):
-        claim(fake).acquire(clock.deadline(30))
-    assert set(fake.calls) == {"describe", f"state {OTHER}"}
-
-
-def test_dead_holder_that_is_never_released_is_a_timeout(clock: FakeClock) -> None:
-    fake = FakeInterfaces(attached_to(OTHER), states={OTHER: "shutting-down"})
-    with pytest.raises(DeadlineExceeded, match="test: not done after 30 s; last seen: eni-1 is attached to i-other"):
-        claim(fake).acquire(clock.deadline(30))
 
 
 def test_stop_ends_the_wait(clock: FakeClock) -> None:

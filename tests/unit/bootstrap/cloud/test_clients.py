@@ -53,7 +53,7 @@ def client_error(code: str, status: int = 400) -> ClientError:
         (ParamValidationError(report="x"), "ParamValidationError", False),
     ],
 )
-def test_converted(error: Exception, code: str, *, retryable: bool) -> None:
+def test_each_error_keeps_its_code_and_says_if_it_may_pass(error: Exception, code: str, *, retryable: bool) -> None:
     with (
         pytest.raises(CloudError, match="attach eni-1") as caught,
         converted("attach eni-1", retryable=frozenset({"Wanted"})),

@@ -223,6 +223,6 @@ def test_no_answer_is_tried_again_until_the_deadline() -> None:
         (seen(OTHERS), 1.0, False, "is somebody else's: nothing is touched"),
     ],
 )
-def test_the_guard(look: Seen | NoAnswer, now_s: float, is_given: object, sentence: str) -> None:
+def test_permission_needs_the_own_record(look: Seen | NoAnswer, now_s: float, is_given: object, sentence: str) -> None:
     permission = may_touch(HOLD, look, now_s=now_s)
     assert (permission.is_given, permission.sentence) == (is_given, f"generation 42 {sentence}")

@@ -11,7 +11,7 @@ import pytest
 from bootstrap.base.clock import Deadline
 from bootstrap.base.errors import AgentError, DeadlineExceeded, FenceError, FileSystemFull, LeaseRefused, StopRequested
 from bootstrap.fence.protocol import FenceRequest
-from bootstrap.lease import child as lease_files
+from bootstrap.lease import child
 from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer
 from bootstrap.lease.rules.record import file_name
 from tests.kit.clock import FakeClock
@@ -160,12 +160,12 @@ def test_a_full_file_system_is_named_and_not_pestered_and_taken_over_on_once_the
     world: Newcomer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world.put(is_released=True)
-    real = lease_files._write_temporary
+    real = child._write_temporary
 
     def full(path: Path, text: str) -> Path:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(lease_files, "_write_temporary", full)
+    monkeypatch.setattr(child, "_write_temporary", full)
     with pytest.raises(FileSystemFull, match=r"generation 8 cannot be published: .*No space left on device.*Delete"):
         world.takeover().run(Deadline(world.clock, 120, "lease"))
     assert 5 < world.worker.asked.count("publish") < 15
@@ -174,7 +174,7 @@ def test_a_full_file_system_is_named_and_not_pestered_and_taken_over_on_once_the
     # Its predecessor's spare files are space for one record.
     (world.root / f".new-{file_name(7)}.spare-00000000").touch()
     monkeypatch.setattr(
-        lease_files, "_write_temporary", lambda *given: (full if any(world.root.glob(".new-*")) else real)(*given)
+        child, "_write_temporary", lambda *given: (full if any(world.root.glob(".new-*")) else real)(*given)
     )
     assert world.take().hold.record.generation == 8
     assert world.troubles.seen[1:] == ["file-system-full is over"]
@@ -189,7 +189,7 @@ def test_a_publication_that_is_refused_at_once_is_not_repeated_twice_a_second(
     def refuse(*_: object) -> Path:
         raise OSError(number, os.strerror(number))
 
-    monkeypatch.setattr(lease_files, "_write_temporary", refuse)
+    monkeypatch.setattr(child, "_write_temporary", refuse)
     with pytest.raises(DeadlineExceeded, match=rf"generation 7: .*{os.strerror(number)}"):
         world.takeover().run(Deadline(world.clock, 120, "lease"))
     assert 5 < world.worker.asked.count("publish") < 15

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.machine import data_child as data_root
+from bootstrap.machine import data_child
 from bootstrap.machine.data_child import MARKER, PREPARED, SPARE, Refused, answer, ensure_marker, prepare_directory
 from bootstrap.machine.writers import ALL
 from tests.kit.documents import document_tree
@@ -164,12 +164,12 @@ def _kill(*_args: Any, **_kwargs: Any) -> None:
 @pytest.mark.parametrize(
     ("where", "name"),
     [
-        (data_root, "_copy_tree"),
+        (data_child, "_copy_tree"),
         (os, "chown"),
         (os, "sync"),
         (os, "rename"),
-        (data_root, "_sync_directory"),
-        (data_root, "_publish"),
+        (data_child, "_sync_directory"),
+        (data_child, "_publish"),
         (Path, "replace"),
     ],
 )
@@ -192,7 +192,7 @@ def test_half_copy_is_never_taken_for_data(root: Path, item: dict[str, Any], mon
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(data_root, "_copy_tree", copy_half)
+        patch.setattr(data_child, "_copy_tree", copy_half)
         with pytest.raises(Killed):
             prepare_directory(str(root), item)
     assert not (root / "etc/demo").exists()

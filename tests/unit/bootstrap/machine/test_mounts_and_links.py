@@ -64,7 +64,7 @@ BOUND = replace(DATA, target="/var/lib/demo", source="x:/demo")
         (DATA, replace(BOUND, device="0:44"), "/var/lib/demo shows x:/demo on 0:44, not x:/demo on 0:45"),
     ],
 )
-def test_bind_difference(data: Mount, seen: Mount | None, why: str) -> None:
+def test_a_directory_that_does_not_show_its_source_is_named(data: Mount, seen: Mount | None, why: str) -> None:
     assert bind_difference(data, ITEM, seen) == why
 
 

@@ -1,7 +1,6 @@
 """Started means active; stopped means gone, by force if need be."""
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import pytest
 
@@ -19,12 +18,9 @@ UNITS = ("demo-store.service", "demo.service")
 
 
 @pytest.fixture
-def mounted(machine: FakeOs, clock: FakeClock) -> FakeOs:
+def mounted(machine: FakeOs) -> FakeOs:
     """The service's data directory is a mount point, so systemd lets its units start."""
-    root, target = str(machine.paths.data_root), str(machine.root / "service")
-    Path(root).mkdir(parents=True)
-    machine.run(("mount", "-t", "nfs4", "-o", "hard", "x:/d", root), clock.deadline())
-    machine.run(("mount", "--bind", f"{root}/demo", target), clock.deadline())
+    machine.mount_data()
     return machine
 
 

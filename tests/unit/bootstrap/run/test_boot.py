@@ -97,9 +97,9 @@ def test_background_step_neither_delays_nor_fails() -> None:
         release.wait(WATCHDOG_S)
         return "at last"
 
-    assert run([step("record", slow, is_awaited=False), step("a")]) == {"record": "late", "a": "ok"}
+    assert run([step("connection", slow, is_awaited=False), step("a")]) == {"connection": "late", "a": "ok"}
     release.set()
-    assert run([step("record", fail, is_awaited=False), step("a")])["a"] == "ok"
+    assert run([step("connection", fail, is_awaited=False), step("a")])["a"] == "ok"
 
 
 def test_hanging_step_is_a_named_failure(clock: FakeClock) -> None:
@@ -259,11 +259,8 @@ def test_a_service_whose_processes_the_fence_does_not_reach_is_no_service(
     tmp_path: Path, clock: FakeClock, kind: type[FakeOs]
 ) -> None:
     machine = kind(tmp_path / "machine", child=None)
-    Path(machine.paths.data_root).mkdir(parents=True)
-    target = str(machine.root / "service")
-    machine.run(("mount", "-t", "nfs4", "-o", "hard", "x:/d", str(machine.paths.data_root)), clock.deadline())
-    machine.run(("mount", "--bind", f"{machine.paths.data_root}/demo", target), clock.deadline())
-    boot = Boot(build(machine, clock, target=target))
+    machine.mount_data()
+    boot = Boot(build(machine, clock, target=str(machine.service_data)))
     if kind is FakeOs:
         assert boot.service_start(clock.deadline(100)) == "demo-store.service, demo.service"
     else:

@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from bootstrap.base.clock import StopRequest
-from bootstrap.base.errors import AgentError, CloudError, ExitCode, LeaseRefused, SurroundingsError
+from bootstrap.base.errors import AgentError, CloudError, ExitCode, LeaseRefused
 from bootstrap.run.agent import Adapters, Agent
 from tests.kit.agent_unit import error_kinds, final_codes
 from tests.kit.clock import FakeClock
 from tests.kit.cloud import cloud_error
 from tests.kit.ending import LOST, EndingInstance
 from tests.kit.fake_os import fake_os
-from tests.kit.instance import fake_machine, identity
+from tests.kit.instance import FakeMetadata, Silent, fake_machine
 
 ROOT = Path(__file__).resolve().parents[4]
 DOCUMENT = ROOT / "docs" / "failure-modes.md"
@@ -92,8 +92,8 @@ def rows() -> list[str]:
             by_outcome.setdefault((code, follows(way, code, is_told=is_told)), []).append(away)
         for (code, then), cases in by_outcome.items():
             found.append(f"| {way} | {said(cases)} | {code.value} | {then} |")
-    found.append(f"| the metadata service does not answer | metadata | {unread(None)} | {AGAIN} |")
-    found.append(f"| the user data is no boot document | anything | {unread('<html>')} | {AGAIN} |")
+    found.append(f"| the metadata service does not answer | metadata | {unread(FakeMetadata())} | {AGAIN} |")
+    found.append(f"| the user data is no boot document | anything | {unread(FakeMetadata('<html>'))} | {AGAIN} |")
     found.append(f"| the agent is killed, hangs, or cannot be started | anything | any other | {AGAIN} |")
     return found
 
@@ -114,37 +114,15 @@ def said(cases: list[frozenset[str]]) -> str:
     return "; ".join("+".join(sorted(away)) or "nothing" for away in cases)
 
 
-class Metadata:
-    """The metadata service: away, or with user data that is no boot document."""
+def unread(fake: FakeMetadata) -> int:
+    """The exit code of a run that learns nothing of its service. Nobody can be told, so it must not be final.
 
-    def __init__(self, user_data: str | None) -> None:
-        self._user_data = user_data
-
-    def identity(self, _deadline: Any) -> Any:
-        if self._user_data is None:
-            raise SurroundingsError("the metadata service does not answer")
-        return identity()
-
-    def target_lifecycle_state(self, _deadline: Any) -> str:
-        return "InService"
-
-    def user_data(self, _deadline: Any) -> str:
-        return str(self._user_data)
-
-
-class Listener:
-    """systemd, which only listens."""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_: None
-
-
-def unread(user_data: str | None) -> int:
-    """The exit code of a run that learns nothing of its service. Nobody can be told, so it must not be final."""
+    An instance that is InService and reboots has no hook that would end it.
+    """
     with tempfile.TemporaryDirectory() as directory:
         machine = fake_machine(fake_os(Path(directory) / "machine"), FakeClock())
-        metadata: Any = Metadata(user_data)
-        notifier: Any = Listener()
+        metadata: Any = fake
+        notifier: Any = Silent()
         code = Agent(Adapters(machine=machine, metadata=metadata, notifier=notifier), StopRequest()).run()
     assert code not in FINAL
     return code.value

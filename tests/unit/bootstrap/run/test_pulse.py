@@ -11,7 +11,7 @@ import pytest
 from bootstrap.base.clock import Deadline, StopRequest
 from bootstrap.base.codec import encode
 from bootstrap.base.document import render_user_data
-from bootstrap.base.errors import DeadlineExceeded, ExitCode
+from bootstrap.base.errors import ExitCode
 from bootstrap.claims.group import LaunchHeartbeat, LifecycleWatch
 from bootstrap.cloud.clients import Clients
 from bootstrap.lease.keeper import Lost
@@ -23,7 +23,7 @@ from bootstrap.run.pulse import INTERVAL_S, Pulse
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document
 from tests.kit.fake_os import FakeOs
-from tests.kit.instance import fake_machine, identity
+from tests.kit.instance import FakeMetadata, fake_machine, identity
 from tests.kit.lease import Holder
 
 
@@ -220,44 +220,13 @@ def test_a_lease_lost_while_supervising_ends_as_lost_and_stops_the_loop_at_once(
 
 
 # ------------------------------------------------------------------ nobody was told
-class Metadata:
-    """The metadata service of an instance in `zone`, or one that is silent."""
-
-    def __init__(self, zone: str = "", user_data: str = "") -> None:
-        self._zone, self._user_data = zone, user_data
-
-    def identity(self, _deadline: Deadline) -> Any:
-        if not self._zone:
-            raise DeadlineExceeded("metadata service: not done after 60 s")
-        return identity(self._zone)
-
-    def target_lifecycle_state(self, _deadline: Deadline) -> str:
-        return "InService"
-
-    def user_data(self, _deadline: Deadline) -> str:
-        return self._user_data
-
-
-def run(joined: Joined, metadata: Metadata) -> ExitCode:
-    given: Any = metadata
-    parts = fake_machine(joined.machine, joined.clock)
-    return Agent(Adapters(machine=parts, metadata=given, notifier=joined.notes), StopRequest()).run()
-
-
-def test_a_metadata_service_that_is_silent_is_asked_again_by_the_next_start(joined: Joined) -> None:
-    """An instance that is InService and reboots has no hook that would end it: TIMED_OUT was final."""
-    assert run(joined, Metadata()) is ExitCode.SURROUNDINGS
-
-
-def test_user_data_without_a_document_stay_so_and_are_final(joined: Joined) -> None:
-    assert run(joined, Metadata("us-east-1a", "#cloud-config\n")) is ExitCode.BAD_BOOT_DOCUMENT
-
-
 @pytest.mark.parametrize(("is_told", "code"), [(True, ExitCode.BAD_BOOT_DOCUMENT), (False, ExitCode.NOT_TOLD)])
-def test_a_document_that_does_not_know_the_zone_is_final_only_once_the_group_was_told(
+def test_a_document_that_does_not_know_the_zone_ends_as_such_only_once_the_group_was_told(
     joined: Joined, monkeypatch: pytest.MonkeyPatch, code: ExitCode, *, is_told: bool
 ) -> None:
     monkeypatch.setattr("bootstrap.run.agent.abandon_instance", lambda *_given: is_told)
     monkeypatch.setattr("bootstrap.run.agent._warm_up", lambda _clients: None)
     monkeypatch.setattr("bootstrap.run.agent.Report.reach", lambda *_given: None)
-    assert run(joined, Metadata("us-east-1z", render_user_data(encode(document())))) is code
+    metadata: Any = FakeMetadata(render_user_data(encode(document())), "us-east-1z")
+    parts = fake_machine(joined.machine, joined.clock)
+    assert Agent(Adapters(machine=parts, metadata=metadata, notifier=joined.notes), StopRequest()).run() is code

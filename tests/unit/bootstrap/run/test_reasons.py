@@ -26,7 +26,7 @@ from tests.kit.cloud import permitted
 from tests.kit.documents import document_tree
 from tests.kit.ending import LOST, EndingInstance
 from tests.kit.fake_os import FakeOs
-from tests.kit.instance import build, fake_machine, identity
+from tests.kit.instance import FakeMetadata, Silent, build, fake_machine
 
 UNTOLD = ("surroundings", "bad-boot-document")  # without a boot document nobody knows whom to tell
 
@@ -90,7 +90,7 @@ def test_state_log_and_notification_give_each_reason_in_the_same_words(
     agree(world, caplog, reason, str(error))
 
 
-def test_so_do_the_ends_without_an_error(world: Teller, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_stop_in_vain_and_a_lost_lease_are_told_alike(world: Teller, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         world.stop_in_vain()
         agree(world, caplog, "incomplete", f"{world.root} could not be unmounted")
@@ -173,26 +173,6 @@ def test_an_answer_whose_clock_agrees_is_no_skew() -> None:
     assert refused("AuthFailure", "not able to validate", "no date").reason == "aws-call-failed"
 
 
-class Metadata:
-    """The metadata service of an instance in a zone that the boot document does not name."""
-
-    def identity(self, _deadline: Any) -> Any:
-        return identity("us-east-1f")
-
-    def target_lifecycle_state(self, _deadline: Any) -> str:
-        return "InService"
-
-    def user_data(self, _deadline: Any) -> str:
-        return render_user_data(json.dumps(document_tree()))
-
-
-class Silent:
-    """systemd, and each client of AWS that is only told something."""
-
-    def __getattr__(self, name: str) -> Any:
-        return lambda *_args, **_given: None
-
-
 class Told:
     """The clients of topic and parameter, which keep what they are told; the others are silent."""
 
@@ -220,7 +200,7 @@ def test_a_zone_without_a_network_interface_is_told_before_anything_is_claimed(
         build(machine, clock, "us-east-1f")
     told: Any = Told(world.published)
     parts: Any = Silent()
-    metadata: Any = Metadata()
+    metadata: Any = FakeMetadata(render_user_data(json.dumps(document_tree())), "us-east-1f")
     shipped = fake_machine(machine, SystemClock())  # type: ignore[arg-type]  # a thread waits for the parameter
     with caplog.at_level(logging.INFO):
         Agent(

@@ -98,7 +98,7 @@ def missed(misses: int, *, is_healthy: bool = False, has_served: bool = True) ->
         ),
     ],
 )
-def test_decide(seen: dict[str, Any], action: ServiceAction, sentence: str, *, is_healthy: bool) -> None:
+def test_each_case_is_decided(seen: dict[str, Any], action: ServiceAction, sentence: str, *, is_healthy: bool) -> None:
     decision = decide(ServiceObservation(**seen), HEALTH, 1000.0)
     assert (decision.action, decision.sentence, decision.is_healthy) == (action, sentence, is_healthy)
 
@@ -175,8 +175,7 @@ class World:
 
 @pytest.fixture
 def world(machine: FakeOs, clock: FakeClock) -> World:
-    (machine.root / "service").mkdir()
-    machine.run(("mount", "-t", "nfs4", "-o", "hard", "x:/d", str(machine.root / "service")), clock.deadline())
+    machine.mount_data()
     return World(machine, clock)
 
 
