@@ -34,7 +34,6 @@ class Stretch:
 
     machine: str
     first_s: float
-    last_s: float
     writes: int
 
 
@@ -47,9 +46,7 @@ def stretches(writes: Iterable[ServerWrite]) -> tuple[Stretch, ...]:
     """The writes in the order of arrival, cut where the machine changes."""
     ordered = sorted(writes, key=lambda one: one.at_s)
     found = ((machine, list(run)) for machine, run in groupby(ordered, key=lambda one: one.machine))
-    return tuple(
-        Stretch(machine=machine, first_s=run[0].at_s, last_s=run[-1].at_s, writes=len(run)) for machine, run in found
-    )
+    return tuple(Stretch(machine=machine, first_s=run[0].at_s, writes=len(run)) for machine, run in found)
 
 
 def _unread(history: History) -> Iterator[str]:

@@ -25,7 +25,7 @@ def vector_device(index: int, *, device: str, mac: str) -> str:
 def disk_argument(index: int, *, image: Path, overlay: Path | None) -> str:
     """Block device `index`: `image` read-only below `overlay`, or `image` itself when there is no overlay.
 
-    The image is given as a path relative to nothing: UML splits at ',' and ':', which therefore must not occur.
+    Raises ValueError where a path has a comma, a colon or a space: UML splits its arguments there.
     """
     for path in (image, overlay):
         if path is not None and (set(str(path)) & set(",: ")):

@@ -149,9 +149,8 @@ class Snapshot:
     per_second: tuple[int, ...] = ()  # acknowledged writes, oldest second first
     gap_s: float | None = None  # since the last acknowledged write; None before the first
     events: tuple[Event, ...] = ()
-    scenes: tuple[
-        tuple[str, str], ...
-    ] = ()  # all of the run in order: name, and "done", "now", "failed" or "" (to come)
+    # All scenes of the run in order: name, and "done", "now", "failed" or "" (to come).
+    scenes: tuple[tuple[str, str], ...] = ()
 
 
 def took(scene: Scene) -> str:

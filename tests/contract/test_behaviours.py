@@ -93,7 +93,7 @@ def is_citation(source: str) -> bool:
 @pytest.mark.parametrize(
     "source", ["reference/moto-and-cdk.md section 3", "AWS", "EC2 user guide", "EC2 API error codes", "as documented"]
 )
-def test_what_is_no_source(source: str) -> None:
+def test_words_that_name_no_document_are_no_source(source: str) -> None:
     assert not is_citation(source)
 
 

@@ -205,7 +205,7 @@ def test_a_data_directory_that_is_a_link_is_refused_with_its_real_name_and_stays
     assert not is_filled or (tmp_path / "store" / "ibdata1").read_text() == "precious"
 
 
-def test_so_is_one_below_a_link_or_written_otherwise_and_a_file(tmp_path: Path) -> None:
+def test_a_directory_below_a_link_and_a_file_are_refused_and_real_directories_accepted(tmp_path: Path) -> None:
     below = link(tmp_path, "store", is_filled=False) + "/sub"
     assert f"use {tmp_path}/store/sub" in check_directory(below)
     assert f"use {tmp_path}/store" in check_directory(f"{tmp_path}/store/")

@@ -2,7 +2,7 @@
 
 For: `groups`. Guarantees: a launch that fails is a failed scaling activity; for want of capacity, or when a zone's
 control plane is away, another zone is tried at once (balanced-best-effort), for any other reason the group waits
-`launch_retry_s`. Does not: decide when to.
+`launch_retry_s`. Does not: decide when an instance is launched.
 Sources: Auto Scaling user guide "Instance distribution", "Allocation strategies for multiple instance types" and
 "Verify a scaling activity".
 """
@@ -20,8 +20,8 @@ from lab.aws.core.errors import refused
 from lab.aws.faults.codes import Refusal
 from lab.aws.faults.faults import ApiCall, refusal, strike
 
-# Failures of one zone: the group tries another one at once.
 _ROLE = "arn:aws:iam::{account}:role/aws-service-role/autoscaling.amazonaws.com/AWSServiceRoleForAutoScaling"
+# Failures of one zone: the group tries another one at once.
 _ZONAL_FAILURES = ("InsufficientInstanceCapacity", "Unavailable", "InternalError")
 
 

@@ -1,6 +1,6 @@
 """Creating and deleting a stack, resource by resource, with rollback; the steps that updates are made of as well.
 
-For: `cloudformation` starts these in a thread of their own. Guarantees: every operation ends in one of CloudFormation's
+For: `api`, which starts each in a thread of its own. Guarantees: every operation ends in one of CloudFormation's
 final states; a failure names the resource; what was done before it is undone. Does not: decide what an update changes;
 `stack_updates` does. Source: CloudFormation user guide "Stack status codes", "DeletionPolicy attribute".
 """

@@ -1,6 +1,6 @@
 """Updating a stack: what differs is changed in place or replaced, and changed back when something fails.
 
-For: `cloudformation`. Guarantees: an update touches only resources whose resolved properties differ, and re-resolves
+For: `api`. Guarantees: an update touches only resources whose resolved properties differ, and re-resolves
 those that mention a changed one, as CloudFormation does. Where the schema says so a resource is replaced: the new one
 first, then everything that refers to it, the old one only in the clean-up; a failure before that brings the old one
 back, with the properties that were recorded. Does not: continue a failed rollback.

@@ -1,7 +1,6 @@
 """What the control plane asks of whoever runs the machines behind instance records.
 
-For: `lab.aws` decides what happens to an instance and when; a `Machines` makes it so (`lab.play.hypervisor` with
-real
+For: `lab.aws` decides what happens to an instance and when; a `Machines` makes it so (`lab.play.hypervisor` with real
 machines, `NoMachines` in unit tests). Guarantees: calls return at once and are safe to repeat. Does not: know AWS.
 """
 

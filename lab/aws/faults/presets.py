@@ -1,6 +1,6 @@
 """Faults by name: what goes wrong with AWS, as an operator would say it.
 
-For: `control_plane.inject("api-away", caller="i-0abc", lasts_s=30)`, the HTTP endpoint, later `soloist lab fault`.
+For: `control_plane.inject("api-away", caller="i-0abc", lasts_s=30)` and the HTTP endpoint.
 Guarantees: every preset says what it means in one sentence, and takes any field of `Fault` to narrow or widen it.
 Does not: cut machines from the network or from EFS; that is the network's (`lab.hardware.network_cuts`).
 """

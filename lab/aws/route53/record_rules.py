@@ -1,6 +1,6 @@
 """What Route 53 accepts as a change batch: pure rules on a copy of the zone's records.
 
-For: `route53` applies the result. Guarantees: all or nothing; a change sees the effect of those before it.
+For: `changes`, which applies the result. Guarantees: all or nothing; a change sees the effect of those before it.
 Does not: know aliases' targets, DNSSEC or traffic policies.
 Sources: Route 53 API reference ChangeResourceRecordSets (DELETE "must specify all the same values", atomic batches);
 texts as seen in kubernetes-sigs/external-dns#732, #3141 and #4345, boto/boto#2887, chef-boneyard/route53#100,

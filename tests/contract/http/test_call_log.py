@@ -2,24 +2,14 @@
 AWS did."""
 
 import json
-import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
 
-from lab.aws import ControlPlane, ManualClock, NoMachines
 from lab.aws.core.call_log import NO_ANSWER, OK, Call
-from tests.contract.http.faulty_account import CALLS, TIMING, Account
-
-
-@pytest.fixture
-def account() -> Iterator[Account]:
-    clock = ManualClock(time.time())
-    with ControlPlane(NoMachines(), TIMING, address="127.0.0.1", port=0, clock=clock) as plane:
-        yield Account(plane)
+from tests.contract.http.faulty_account import CALLS, Account
 
 
 def logged(account: Account, action: str) -> list[Call]:

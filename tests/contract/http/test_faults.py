@@ -2,23 +2,15 @@
 
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError, ReadTimeoutError
 
-from lab.aws import ControlPlane, Fault, ManualClock, NoMachines
+from lab.aws import Fault
 from lab.aws.faults.presets import PRESETS
 from lab.base.waiting import wait_for
-from tests.contract.http.faulty_account import CALLS, IMAGE, TIMING, Account
-
-
-@pytest.fixture
-def account() -> Iterator[Account]:
-    with ControlPlane(NoMachines(), TIMING, address="127.0.0.1", port=0, clock=ManualClock(time.time())) as plane:
-        yield Account(plane)
-        assert plane.errors == []
+from tests.contract.http.faulty_account import CALLS, IMAGE, Account
 
 
 def code_of(call: Any, **kwargs: Any) -> tuple[str, int]:

@@ -211,9 +211,6 @@ def test_validate_prints_findings_and_ends_with_3(directory, capsys):
 
 
 # ------------------------------------------------------------------ what is derived from the instance's dataclasses
-SERVICE = Path(__file__).parents[3] / "services" / "influxdb.yaml"
-
-
 def limits_of(kind: type, name: str) -> list[Limits]:
     hint = typing.get_type_hints(kind, include_extras=True)[name]
     notes = typing.get_args(hint) if typing.get_origin(hint) is Annotated else ()
@@ -230,7 +227,7 @@ def example(kind: type[Check]) -> dict[str, Any]:
 
 
 def service_with(check: dict[str, Any]) -> dict[str, Any]:
-    tree: dict[str, Any] = yaml.safe_load(SERVICE.read_text(encoding="utf-8"))
+    tree: dict[str, Any] = yaml.safe_load((SERVICES / "influxdb.yaml").read_text(encoding="utf-8"))
     tree["service"]["health"] = {"checks": [check]}
     return tree
 

@@ -140,7 +140,7 @@ def play(lab: FakeLab, *, runs: int, seed: int = 1, reruns: int | None = 6) -> i
     ("times_s", "now_s", "expected"),
     [((1.0, 1.5, 2.0), 2.5, 1.0), ((1.0, 5.0, 5.5), 6.0, 5.0), ((1.0, 1.5), 6.0, None), ((), 6.0, None)],
 )
-def test_steady_since(times_s: tuple[float, ...], now_s: float, expected: float | None) -> None:
+def test_steady_is_since_the_last_gap(times_s: tuple[float, ...], now_s: float, expected: float | None) -> None:
     assert steady_since(times_s, now_s) == expected
 
 

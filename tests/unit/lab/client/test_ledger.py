@@ -97,7 +97,7 @@ Compute = Callable[[Sequence[float], float, float], Outage]
 
 
 @pytest.mark.parametrize(("times_s", "event_s", "end_s", "expected"), OUTAGES)
-def test_outage(times_s: tuple[float, ...], event_s: float, end_s: float, expected: Outage) -> None:
+def test_the_outage_is_measured(times_s: tuple[float, ...], event_s: float, end_s: float, expected: Outage) -> None:
     assert outage(times_s, event_s, end_s) == expected
 
 
@@ -146,7 +146,7 @@ def outcome(checker: Checker, acknowledged: Numbers, stored: Numbers) -> tuple[i
 
 
 @pytest.mark.parametrize(("acknowledged", "stored", "expected"), CASES)
-def test_compare(acknowledged: Numbers, stored: Numbers, expected: tuple[object, ...]) -> None:
+def test_each_pair_has_its_verdict(acknowledged: Numbers, stored: Numbers, expected: tuple[object, ...]) -> None:
     assert outcome(compare, acknowledged, stored) == expected
 
 

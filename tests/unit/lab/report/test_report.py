@@ -63,7 +63,7 @@ def test_both_forms_show_the_leases_generation_in_every_scene() -> None:
         assert generation in text
 
 
-def test_sentences() -> None:
+def test_each_scene_is_told_in_one_sentence() -> None:
     first, crash, _ = RUN.scenes
     assert sentence(crash) == (
         "Machine killed in us-east-1a; the service answered again from us-east-1b after 14.2 s; "

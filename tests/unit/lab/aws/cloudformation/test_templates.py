@@ -28,7 +28,7 @@ from lab.aws.cloudformation.stack_templates import (
         ("A", set()),
     ],
 )
-def test_references(value: Any, names: set[str]) -> None:
+def test_every_name_that_a_value_refers_to_is_found(value: Any, names: set[str]) -> None:
     assert referenced_names(value) == names
 
 

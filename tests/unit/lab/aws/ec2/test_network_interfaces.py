@@ -47,7 +47,7 @@ def test_an_address_is_free_again_after_deletion(zones: ThreeZones) -> None:
         ("status", "in-use", True),
     ],
 )
-def test_filters(zones: ThreeZones, name: str, value: str, *, found: bool) -> None:
+def test_a_filter_finds_what_matches_it(zones: ThreeZones, name: str, value: str, *, found: bool) -> None:
     interface = zones.interfaces[ZONES[0]]
     zones.attach(interface, zones.run())
     zones.aws.advance(3)
