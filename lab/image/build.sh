@@ -1,9 +1,9 @@
 #!/bin/sh
 # One step of building an image, without root: run under `fakechroot fakeroot`.
-# usage: build.sh ROOT BASE.tar MATERIAL PYTHON RELATIVE_LINKS.py tar|ext4 RESULT [SIZE_MIB]
+# usage: build.sh ROOT BASE.tar MATERIAL PYTHON RELATIVE_LINKS.py OWNER_SHIM.so tar|ext4 RESULT [SIZE_MIB]
 # Unpacks BASE into ROOT, puts MATERIAL at /opt/build, runs /opt/build/run.sh inside, and packs the result.
 set -eu
-root=$1 base=$2 material=$3 python=$4 relative_links=$5 form=$6 result=$7 size_mib=${8:-0}
+root=$1 base=$2 material=$3 python=$4 relative_links=$5 owner_shim=$6 form=$7 result=$8 size_mib=${9:-0}
 
 mkdir -p "$root"
 tar -xf "$base" -C "$root"
@@ -12,7 +12,8 @@ cp -a "$material" "$root/opt/build"
 rm -f "$root/etc/resolv.conf"
 cp -L /etc/resolv.conf "$root/etc/resolv.conf" || : >"$root/etc/resolv.conf"
 
-chroot "$root" sh /opt/build/run.sh
+# What a package's install script makes as another user belongs to that user.
+LD_PRELOAD="$owner_shim${LD_PRELOAD:+:$LD_PRELOAD}" chroot "$root" sh /opt/build/run.sh
 
 rm -rf "$root/opt/build"
 "$python" "$relative_links" "$root"

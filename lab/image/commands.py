@@ -24,6 +24,7 @@ TOOLS = {
     "fakeroot": "fakeroot",
     "mke2fs": "e2fsprogs",
     "depmod": "kmod",
+    "gcc": "gcc",
     "tar": "tar",
     "linux.uml": "user-mode-linux",
 }

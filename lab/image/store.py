@@ -43,6 +43,7 @@ IMAGE_LIMIT_S = 300.0
 WHEELS_LIMIT_S = 600.0
 PLATFORMS = ("manylinux_2_28_x86_64", "manylinux_2_17_x86_64", "manylinux2014_x86_64")
 MATERIAL = "/opt/build"
+OWNER_SHIM = "owner_shim.c"
 VERIFIED = 4  # the first options of install.sh are those of verify.sh, too
 Progress = Callable[[str], None]
 
@@ -142,6 +143,15 @@ class ImageStore:
                 commands.run("fetching Debian", argv, log=self._log(target), limit_s=DEBIAN_LIMIT_S, text=text)
         return target
 
+    def _owner_shim(self) -> Path:
+        source = Path(__file__).with_name(OWNER_SHIM)
+        target = self._path("owner-shim", content_key({"source": source.read_bytes()}), "so")
+        if not target.exists():
+            with self._made(target) as partial:
+                argv = ["gcc", "-O2", "-shared", "-fPIC", "-o", str(partial), str(source)]
+                commands.run("compiling the owner shim", argv, log=self._log(target), limit_s=IMAGE_LIMIT_S)
+        return target
+
     def _wheels(self) -> Path:
         requirements = CHECKOUT / "ami" / "requirements.txt"
         target = self._path("wheels", content_key({"requirements": requirements.read_bytes()}), "d")
@@ -173,7 +183,7 @@ class ImageStore:
     @staticmethod
     def _build_files() -> bytes:
         here = Path(__file__).parent
-        return b"".join((here / name).read_bytes() for name in ("build.sh", "relative_links.py"))
+        return b"".join((here / name).read_bytes() for name in ("build.sh", "relative_links.py", OWNER_SHIM))
 
     def _build(
         self,
@@ -202,7 +212,8 @@ class ImageStore:
                 shutil.copytree(wheels, material / "wheels")
             (material / "run.sh").write_text(f"set -eu\nexport HOME=/root DEBIAN_FRONTEND=noninteractive\n{script}")
             argv = ["fakechroot", "fakeroot", "sh", str(here / "build.sh"), f"{work}/root", str(base), str(material)]
-            argv += ["python3", str(here / "relative_links.py"), form, str(partial), str(IMAGE_SIZE_MIB)]
+            argv += ["python3", str(here / "relative_links.py"), str(self._owner_shim())]
+            argv += [form, str(partial), str(IMAGE_SIZE_MIB)]
             limit_s = LAYER_LIMIT_S if form == "tar" else IMAGE_LIMIT_S
             commands.run(what, argv, log=self._log(target), limit_s=limit_s)
 

@@ -115,6 +115,31 @@ def test_the_machine_is_a_debian_with_systemd_at_its_address(machine: UmlMachine
     assert machine.exec("hostname").output == "shared\n"
 
 
+# As the packages of Debian 12 ship them, or their install scripts make them: base-files, base-passwd, login, passwd,
+# util-linux, libpam-runtime, dbus, nfs-common.
+OWNED = """
+/etc/shadow root:shadow 640
+/root root:root 700
+/tmp root:root 1777
+/usr/bin/chage root:shadow 2755
+/usr/bin/mount root:root 4755
+/usr/bin/su root:root 4755
+/usr/bin/wall root:root 755
+/usr/lib/dbus-1.0/dbus-daemon-launch-helper root:messagebus 4754
+/usr/sbin/unix_chkpwd root:shadow 2755
+/var/lib/nfs/sm statd:nogroup 755
+/var/lib/nfs/state statd:root 644
+/var/local root:staff 2775
+/var/log/btmp root:utmp 660
+/var/mail root:mail 2775
+"""
+
+
+def test_files_have_the_owners_that_debian_gives_them_although_nobody_was_root(machine: UmlMachine) -> None:
+    names = " ".join(line.split()[0] for line in OWNED.split("\n") if line)
+    assert machine.exec(f"stat --format='%n %U:%G %a' {names}").output == OWNED.lstrip()
+
+
 def test_long_commands_and_long_outputs_pass_whole(machine: UmlMachine) -> None:
     assert machine.exec(f"printf %s {'x' * 100_000} | wc -c").output == "100000\n"
     assert machine.exec("seq 100000").output == "".join(f"{n}\n" for n in range(1, 100_001))

@@ -38,6 +38,7 @@ class Builder:
         self.recipe, self.kernels = RECIPE, ("6.1.176",)
         self.built: list[str] = []
         self.scripts: list[str] = []
+        self.shims: list[Path] = []
         self.during: Callable[[Path], None] = lambda _partial: None
         monkeypatch.setattr(store, "CHECKOUT", self.checkout)
         monkeypatch.setattr(store, "service_recipe", lambda _service: self.recipe)
@@ -69,6 +70,7 @@ class Builder:
         self.built.append(what)
         for material in (Path(argument) for argument in argv if argument.endswith("/material")):
             self.scripts.append((material / "run.sh").read_text())
+            self.shims += [Path(argument) for argument in argv if "owner-shim-" in argument]
 
 
 @pytest.fixture
@@ -131,6 +133,12 @@ def test_two_versions_are_two_images_and_each_is_told_its_own_number(builder: Bu
     told = [script for script in builder.scripts if "--steps agent" in script]
     assert ["--version 1 " in told[0], "--version 2 " in told[1]] == [True, True]
     assert all(image.exists() for image in (first, second))
+
+
+def test_whatever_is_installed_gives_files_to_whom_it_makes_them_as(builder: Builder) -> None:
+    builder.instance()
+    assert len(builder.shims) == len(builder.scripts) == 2
+    assert all(shim.exists() for shim in builder.shims)
 
 
 class PowerCut(BaseException):
