@@ -73,7 +73,7 @@ def test_a_group_that_was_moved_is_moved_back_with_its_list(listed: Clients) -> 
     assert types_and_version(listed) == (LIST, "2")
 
 
-@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+@pytest.mark.parametrize("options", [("--no-replace",), ("--dry-run",)])
 def test_an_image_that_a_type_of_the_list_cannot_boot_changes_nothing(
     listed: Clients, options: tuple[str, ...]
 ) -> None:
@@ -87,7 +87,7 @@ def test_an_image_that_a_type_of_the_list_cannot_boot_changes_nothing(
 def test_an_image_that_is_gone_is_refused_before_anything_is_changed(clients: Clients) -> None:
     clients.ec2.deregister_image(ImageId=NEW)
     before = observe(clients, "demo")
-    said = run("promote", "demo", code=4)
+    said = run("promote", "demo", "--no-replace", code=4)
     assert f"image {NEW} is not there" in said
     assert observe(clients, "demo") == before
 
