@@ -79,8 +79,10 @@ def test_somebody_elses_generation_ends_the_service_and_the_instance(surrounding
     assert state["reason"] == "lease-lost"
     assert state["generation"] == 1
     assert "generation 1 is lost: there is generation 2" in state["sentence"]
-    (text,) = surroundings.until(published)
-    assert f"demo on {surroundings.instance_id} in us-east-1a, generation 1: generation 1 is lost" in text
+    serves, lost = surroundings.until(lambda: told if len(told := published()) == 2 else None)
+    who = f"demo on {surroundings.instance_id} in us-east-1a, generation 1: "
+    assert serves.startswith(f"{who}demo serves at ")
+    assert lost.startswith(f"{who}generation 1 is lost")
     assert surroundings.os.unit("demo.service") == "inactive"
     assert not (surroundings.os.paths.run / "granted").exists()
     assert not any(line.startswith("sync") for line in surroundings.os.log()), "nothing more is written back by order"
