@@ -132,7 +132,7 @@ class _Connections:
         if self._context is not None:
             connection = self._context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
         # The time-out of a socket counts each read anew; this one ends whatever goes on, as the kernel's own shutdown.
-        end = threading.Timer(CONNECTION_S, socket.socket.shutdown, (connection, socket.SHUT_RDWR))
+        end = threading.Timer(CONNECTION_S, _end, (connection,))
         end.daemon = True
         end.start()
         try:
@@ -142,6 +142,11 @@ class _Connections:
         finally:
             end.cancel()
             connection.close()
+
+
+def _end(connection: socket.socket) -> None:
+    with contextlib.suppress(OSError):  # it was closed just now
+        connection.shutdown(socket.SHUT_RDWR)
 
 
 def reply(head: bytes, token: str, view: Callable[[], View]) -> bytes:
