@@ -343,6 +343,8 @@ def test_a_lab_that_ends_in_any_way_leaves_no_process(world: World, tmp_path: Pa
     environment = {key: value for key, value in os.environ.items() if key != namespace.MARK}
     outer = subprocess.Popen(
         [
+            "env",
+            "--default-signal=INT",  # a job in the background ignores it, and so would all that it starts
             sys.executable,
             "-m",
             "lab.hardware.namespace",
