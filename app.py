@@ -1,9 +1,9 @@
-"""CDK entry: one stack per service file.
+"""CDK entry: two stacks per service file, the service's own and what watches it.
 
-    cdk synth                                     every file of services/
-    cdk synth -c service=influxdb                 one of them
-    cdk deploy -c service=influxdb -c ami=ami-... with another AMI
-    cdk synth -c services_dir=PATH                files (or the one file) elsewhere
+    cdk synth                                           every file of services/
+    cdk synth -c service=influxdb                       one of them
+    cdk deploy --all -c service=influxdb -c ami=ami-... with another AMI
+    cdk synth -c services_dir=PATH                      files (or the one file) elsewhere
 
 Needs no AWS account and looks nothing up. A wrong service file ends in exit code 3; every finding is printed. The CDK
 CLI ends with 1 all the same, so the code is also left in the file that SOLOIST_EXIT_CODE_FILE names (tools/cdk.py).
@@ -22,6 +22,7 @@ try:
     from services.findings import ServiceFileError
     from services.load import load_services
     from stacks.service_stack import ServiceStack
+    from stacks.watch_stack import WatchStack
 except ModuleNotFoundError as error:
     print(f"app.py: {error.name} is not installed here: run `make prepare`, then `./cdk synth`", file=sys.stderr)
     sys.exit(4)
@@ -47,7 +48,8 @@ def main() -> None:
     for service in services:
         for warning in warnings(service):
             print(f"{service.name}: warning: {warning}", file=sys.stderr)
-        ServiceStack(app, service=service)
+        watched = ServiceStack(app, service=service)
+        WatchStack(app, service=service).add_stack_dependency(watched)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     for stack in app.synth().stacks:
         size_bytes = Path(stack.template_full_path).stat().st_size

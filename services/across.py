@@ -1,7 +1,8 @@
-"""What clashes between several service files, each of which is good alone.
+"""What clashes between several services, each of which is good alone.
 
-For: `python -m services validate` and services.load. Guarantees: pure; each clash is told once, with the files in it.
-Does not: know services that have no file here.
+For: `python -m services validate`, services.load and services.rules. Guarantees: pure; each
+clash is told once, with the files in it. Does not: know services that have no file here, but for the names of their
+stacks.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from ipaddress import IPv4Network
 from itertools import combinations
 
+from bootstrap.base.names import WATCH_SUFFIX
 from services.connection import Dns
 from services.findings import Finding
 from services.spec import ServiceFile
@@ -33,6 +35,17 @@ def oddities(loaded: Loaded) -> list[Finding]:
         for (first, one), (second, other) in combinations(loaded, 2)
         for finding in (*_twin_records(one, other), *_networks(one, other))
     ]
+
+
+def name_findings(name: str) -> Iterator[Finding]:
+    """Why a service of this name could not exist beside another one, whatever their files say."""
+    if name.endswith(WATCH_SUFFIX):
+        yield Finding(
+            path="name",
+            value=name,
+            problem=f"the stack of the service {name.removesuffix(WATCH_SUFFIX)} that holds its alarms is called so",
+            remedy=f"Choose a name that does not end in {WATCH_SUFFIX}",
+        )
 
 
 def _placed(finding: Finding, first: str, second: str) -> Finding:

@@ -14,6 +14,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from bootstrap.base.paths import Paths
+from services.across import name_findings
 from services.connection import ConnectionSection, Dns
 from services.findings import Finding
 from services.instance import type_findings
@@ -279,6 +280,7 @@ def _ports_once(ports: tuple[Port, ...]) -> Iterator[Finding]:
 
 
 _RULES: tuple[tuple[tuple[str, ...], Callable[..., Iterator[Finding]]], ...] = (
+    (("name",), name_findings),
     (("instance",), type_findings),
     (("dns",), _record_in_zone),
     (("file_system",), _directories_apart),

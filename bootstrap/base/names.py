@@ -16,14 +16,42 @@ LAUNCH_HOOK = "boot"
 TERMINATE_HOOK = "drain"
 PROMOTED_PARAMETER = "PromotedVersion"  # of the stack: the version of the launch template that the group launches
 FIRST_VERSION = "first"  # its value until the first promotion
+WATCH_SUFFIX = "-watch"
 STAGED_OUTPUT = "StagedVersion"  # of the stack: the description of the version that the last deployment staged
 GENERATION_VARIABLE = "SOLOIST_GENERATION"  # the service's fencing token, in its environment
 Use = Literal["data", "lease"]  # what a part of the file system is for
+METRIC_NAMESPACE = "soloist"
+SERVICE_DIMENSION = "Service"  # of every metric
+REASON_DIMENSION = "Reason"  # one more of Trouble
+PHASE_DIMENSION = "Phase"  # one more of BootPhase
+Metric = Literal[
+    "BootFailed",
+    "BootPhase",
+    "BootTime",
+    "Heartbeat",
+    "LeaseAge",
+    "Serving",
+    "Takeover",
+    "Trouble",
+    "Troubles",
+    "WatchdogActed",
+    "WatchdogBlind",
+]
 
 
 def stack_name(service: str) -> str:
     """The name of the stack, and also of its Auto Scaling group, launch template and topic."""
     return f"soloist-{service}"
+
+
+def watch_stack_name(service: str) -> str:
+    """The name of the stack with what watches the service: alarms and dashboard. No service may be called so."""
+    return f"{stack_name(service)}{WATCH_SUFFIX}"
+
+
+def watchdog_name(service: str) -> str:
+    """The function that watches the service from outside."""
+    return f"{stack_name(service)}-watchdog"
 
 
 def state_parameter(service: str) -> str:

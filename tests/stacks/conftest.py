@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from bootstrap.base import names
 from tests.kit.documents import merged
 from tests.stacks.templates import Template, Tree
 
@@ -82,29 +83,37 @@ VARIANTS = (
 )
 
 
-_templates: dict[str, Template] = {}
+_templates: dict[str, tuple[Template, Template]] = {}
 
 
 def synthesize(name: str = "three zones", **changes: Any) -> Template:
     """The template of a variant, with `changes` in its service file as deep as they name keys."""
-    import stacks  # noqa: F401  first: finds Node for the CDK
+    return synthesize_both(name, **changes)[0]
+
+
+def synthesize_both(name: str = "three zones", **changes: Any) -> tuple[Template, Template]:
+    """The template of a variant, and that of its watch stack."""
+    import stacks  # first: finds Node for the CDK
 
     # isort: split
     import aws_cdk as cdk
 
     from services.load import parse_service
     from stacks.service_stack import ServiceStack
+    from stacks.watch_stack import WatchStack
 
     tree = merged(variant(name), changes)
     key = json.dumps(tree, sort_keys=True)
     if key not in _templates:
         app = cdk.App()
         service = parse_service(tree, source="test")
-        ServiceStack(app, service=service)
+        WatchStack(app, service=service).add_stack_dependency(ServiceStack(app, service=service))
         assembly = Path(app.synth().directory)
         manifest = json.loads((assembly / "manifest.json").read_text(encoding="utf-8"))
         assert "missing" not in manifest, "context look-ups would need an AWS account"
-        _templates[key] = Template(json.loads((assembly / f"{service.stack_name}.template.json").read_text()))
+        stacks = (service.stack_name, names.watch_stack_name(service.name))
+        one, watch = (Template(json.loads((assembly / f"{each}.template.json").read_text())) for each in stacks)
+        _templates[key] = (one, watch)
     return _templates[key]
 
 
@@ -118,6 +127,12 @@ def synth() -> Callable[..., Template]:
 def template() -> Template:
     """The template of the base service: new VPC over three zones, new private zone, new file system."""
     return synthesize()
+
+
+@pytest.fixture(scope="session")
+def synth_watch() -> Callable[..., Template]:
+    """Synthesizes the watch stack of a variant, with changes."""
+    return lambda name="three zones", **changes: synthesize_both(name, **changes)[1]
 
 
 @pytest.fixture(params=VARIANTS)

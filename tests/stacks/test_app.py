@@ -57,10 +57,19 @@ def test_the_repositorys_services_pass_every_check(checked):
     assert "WARNING" not in done.stderr
 
 
-def test_there_is_one_stack_per_service_file(checked):
+def test_there_are_two_stacks_per_service_file_each_small_enough_for_one_call(checked):
     outdir, _ = checked
     names = {path.stem for path in (ROOT / "services").glob("*.yaml")}
-    assert {path.name for path in outdir.glob("*.template.json")} == {f"soloist-{n}.template.json" for n in names}
+    expected = {f"soloist-{n}{watch}.template.json" for n in names for watch in ("", "-watch")}
+    assert {path.name for path in outdir.glob("*.template.json")} == expected
+    assert max(path.stat().st_size for path in outdir.glob("*.template.json")) < 51_200
+
+
+def test_what_watches_is_deployed_after_what_is_watched(checked):
+    outdir, _ = checked
+    artifacts = json.loads((outdir / "manifest.json").read_text())["artifacts"]
+    assert "soloist-influxdb" in artifacts["soloist-influxdb-watch"]["dependencies"]
+    assert "soloist-influxdb-watch" not in artifacts["soloist-influxdb"]["dependencies"]
 
 
 def test_the_manifest_asks_for_no_look_ups_and_for_no_account(checked):
@@ -123,6 +132,14 @@ def test_the_cdk_command_ends_with_the_code_of_the_app(tmp_path):
     assert "no service file of that name" in done.stderr
 
 
+@pytest.mark.parametrize("command", ["deploy", "destroy"])
+def test_without_a_stack_or_all_the_cdk_command_says_what_to_type_and_does_nothing(tmp_path, command):
+    done = run("./cdk", command, "--output", str(tmp_path), "-c", "service=influxdb", CDK_VALIDATION="false")
+    assert done.returncode == 1
+    assert "specify which stacks to use (wildcards are supported) or specify `--all`" in done.stdout + done.stderr
+    assert "soloist-influxdb · soloist-influxdb-watch" in done.stdout + done.stderr
+
+
 def test_without_the_projects_environment_one_line_says_what_to_run():
     done = run(sys.executable, "-S", "app.py")
     assert (done.returncode, done.stderr.count("\n")) == (4, 1)
@@ -153,6 +170,10 @@ def findings(body):
 
 def test_every_variant_is_clean(any_template):
     assert findings(any_template.body) == []
+
+
+def test_the_watch_stack_is_clean(synth_watch):
+    assert findings(synth_watch().body) == []
 
 
 @pytest.mark.parametrize(

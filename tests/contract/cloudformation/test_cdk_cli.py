@@ -53,7 +53,8 @@ class Account:
         return client(self.plane, service)
 
     def cdk_deploy(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """`./cdk deploy --method=direct`. `localhost`, because moto takes an S3 URL of another host for a bucket's."""
+        """`./cdk deploy --method=direct` of the service's own stack. `localhost`, because moto takes an S3 URL of
+        another host for a bucket's."""
         port = self.plane.endpoint_url.rpartition(":")[2]
         own = {
             "AWS_ENDPOINT_URL": f"http://localhost:{port}",
@@ -70,7 +71,7 @@ class Account:
         # With CI set, the CLI writes to stdout what it else writes to stderr.
         kept = {key: value for key, value in os.environ.items() if key != "CI" and not key.startswith("AWS_")}
         return subprocess.run(
-            ["./cdk", "deploy", "--method=direct", "--require-approval=never", "--no-notices", *arguments],
+            ["./cdk", "deploy", "--method=direct", "--require-approval=never", "--no-notices", STACK, *arguments],
             cwd=CHECKOUT,
             env=kept | own,
             capture_output=True,

@@ -78,9 +78,11 @@ def test_hooks_policies_and_retention_are_those_of_the_template(
     sns = client(plane, "sns")
     topic = sns.list_topics()["Topics"][0]["TopicArn"]
     policy = json.loads(sns.get_topic_attributes(TopicArn=topic)["Attributes"]["Policy"])
-    (statement,) = policy["Statement"]
+    statement, alarms = policy["Statement"]
     assert (statement["Effect"], statement["Action"], statement["Resource"]) == ("Deny", "sns:Publish", topic)
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+    assert (alarms["Effect"], alarms["Principal"]) == ("Allow", {"Service": "cloudwatch.amazonaws.com"})
+    assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
     logs = client(plane, "logs").describe_log_groups()["logGroups"]
     assert [group["retentionInDays"] for group in logs] == [30] * 2

@@ -14,6 +14,8 @@ from lab.base.errors import LabError
 from lab.play import program
 from rollout.errors import INTERRUPTED, RolloutError
 from services import findings
+from services.load import load_service
+from stacks.alarms import alarms_of
 from tools import prepare
 
 ROOT = Path(__file__).parents[3]
@@ -53,6 +55,13 @@ def test_every_reason_is_given_by_somebody() -> None:
     """A word of `Reason` that no other line of the agent writes is a stale row."""
     said = spoken((ROOT / "bootstrap").rglob("*.py"))
     assert [word for word in get_args(Reason) if said[word] < 2] == []
+
+
+def test_every_alarm_has_its_row() -> None:
+    service = load_service(ROOT / "services" / "influxdb.yaml")
+    rows = [word for row in table("Alarms")[1:] for word in re.findall(r"`([a-z-]+)`", row[0])]
+    assert rows == list(dict.fromkeys(rows))
+    assert set(rows) == {alarm.name for alarm in alarms_of(service)}
 
 
 def test_every_exit_code_of_the_agent_has_its_row() -> None:

@@ -105,6 +105,7 @@ ONE_MISTAKE = [
     # wrong types and forms
     ([("name", "Monitor")], "name", "Lower case letters"),
     ([("name", 5)], "name", "not a text. Lower case"),
+    ([("name", "monitor-watch")], "name", "the stack of the service monitor that holds its alarms"),
     ([("region", "mars")], "region", "An AWS region"),
     ([("region", "us-east-9")], "region", "Use one of us-east-2, us-east-1"),
     ([("region", "zz-nowhere-9")], "region", "Use one of af-south-1, "),

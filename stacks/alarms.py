@@ -1,0 +1,200 @@
+"""Which alarms a service has, as data: the metric, when it is too much, and the sentence that people get.
+
+For: stacks.watch_stack, which makes them. Guarantees: pure; every alarm has a row in docs/runbook.md, and every
+sentence says what happened and where to look. Metrics without data do not hide an outage: no data is "nobody serves".
+Does not: act on anything. The agent and the watchdog act; alarms tell people.
+Sources: CloudWatch user guide, "Alarm evaluation": a window slides, so two boots that fail in any 30 minutes are seen;
+"Configuring how CloudWatch alarms treat missing data": while data stop, CloudWatch first looks at older points, and an
+alarm on missing data comes some minutes after the last point. The watchdog is what is fast.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from bootstrap.base import names
+from bootstrap.base.errors import Reason
+from services.spec import ServiceFile
+
+MINUTE_S = 60
+Statistic = Literal["Maximum", "Minimum", "Sum"]
+Comparison = Literal["GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold"]
+Missing = Literal["breaching", "ignore", "notBreaching"]
+OfAws = Literal["Errors", "Invocations"]  # metrics of AWS/Lambda
+Dimensions = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Alarm:
+    """`missing`: breaching where no data is the trouble itself, notBreaching for events, ignore for values that only
+    an agent which is there can report. `ends`: whether its end is worth a message."""
+
+    name: str
+    says: str
+    metric: names.Metric | OfAws
+    dimensions: Dimensions
+    statistic: Statistic
+    comparison: Comparison
+    threshold: float
+    period_s: int
+    periods: int = 1
+    namespace: str = names.METRIC_NAMESPACE
+    missing: Missing = "notBreaching"
+    ends: bool = True
+
+
+def alarms_of(service: ServiceFile) -> tuple[Alarm, ...]:
+    """The alarms on what the agent reports."""
+    return (*_events(service), *_values(service), *_record(service))
+
+
+def watchdog_alarms(service: ServiceFile) -> tuple[Alarm, ...]:
+    """The alarms on the watchdog function itself: whoever watches must be watched."""
+    own: Dimensions = (("FunctionName", names.watchdog_name(service.name)),)
+    return (
+        Alarm(
+            name="watchdog-silent",
+            says=f"The watchdog function of {service.name} has not run for 5 minutes: a hung instance is noticed late. "
+            "Look at its schedule, and at the limits of Lambda in this account",
+            metric="Invocations",
+            dimensions=own,
+            namespace="AWS/Lambda",
+            statistic="Sum",
+            comparison="LessThanThreshold",
+            threshold=1,
+            period_s=5 * MINUTE_S,
+            missing="breaching",
+        ),
+        Alarm(
+            name="watchdog-failed",
+            says=f"The watchdog function of {service.name} ends with errors: a hung instance is noticed late. "
+            "Look at the log of the function",
+            metric="Errors",
+            dimensions=own,
+            namespace="AWS/Lambda",
+            statistic="Sum",
+            comparison="GreaterThanThreshold",
+            threshold=0,
+            period_s=5 * MINUTE_S,
+        ),
+        Alarm(
+            name="watchdog-blind",
+            says=f"The watchdog of {service.name} runs and cannot see enough to judge: a hung instance is noticed "
+            "late. Look at the log of the function",
+            metric="WatchdogBlind",
+            dimensions=_own(service),
+            statistic="Maximum",
+            comparison="GreaterThanThreshold",
+            threshold=0,
+            period_s=5 * MINUTE_S,
+        ),
+    )
+
+
+def _own(service: ServiceFile) -> Dimensions:
+    return ((names.SERVICE_DIMENSION, service.name),)
+
+
+def _events(service: ServiceFile) -> tuple[Alarm, ...]:
+    name, own = service.name, _own(service)
+    return (
+        Alarm(
+            name="boot-failed",
+            says=f"A boot of {name} failed; the group launches another instance. Why: ./soloist status {name}",
+            metric="BootFailed",
+            dimensions=own,
+            statistic="Sum",
+            comparison="GreaterThanOrEqualToThreshold",
+            threshold=1,
+            period_s=5 * MINUTE_S,
+        ),
+        Alarm(
+            name="crash-loop",
+            says=f"Two boots of {name} failed within 30 minutes: probably its image or its service file is bad. "
+            f"Back to the version before: ./soloist rollback {name}",
+            metric="BootFailed",
+            dimensions=own,
+            statistic="Sum",
+            comparison="GreaterThanOrEqualToThreshold",
+            threshold=2,
+            period_s=30 * MINUTE_S,
+        ),
+        Alarm(
+            name="takeover",
+            says=f"Another instance of {name} has taken over. For information: a rollout does this, too",
+            metric="Takeover",
+            dimensions=own,
+            statistic="Sum",
+            comparison="GreaterThanOrEqualToThreshold",
+            threshold=1,
+            period_s=5 * MINUTE_S,
+            ends=False,  # a takeover is no state that could end
+        ),
+    )
+
+
+def _values(service: ServiceFile) -> tuple[Alarm, ...]:
+    name, own, timing = service.name, _own(service), service.lease.timing()
+    # A request that is sent then may take all the time that is left before the fence stops the service.
+    late_s = timing.renew_deadline_s - timing.request_timeout_s
+    return (
+        Alarm(
+            name="nobody-serves",
+            says=f"No instance of {name} serves. First look: ./soloist status {name}, then docs/runbook.md",
+            metric="Serving",
+            dimensions=own,
+            statistic="Maximum",  # a newcomer that waits reports 0 beside the holder's 1
+            comparison="LessThanThreshold",
+            threshold=1,
+            period_s=MINUTE_S,
+            periods=2,
+            missing="breaching",
+        ),
+        Alarm(
+            name="degraded",
+            says=f"{name} has had a trouble for five minutes; the agent's message names it. ./soloist status {name}",
+            metric="Troubles",
+            dimensions=own,
+            statistic="Maximum",
+            comparison="GreaterThanThreshold",
+            threshold=0,
+            period_s=MINUTE_S,
+            periods=5,
+            missing="ignore",
+        ),
+        Alarm(
+            name="lease-age",
+            says=f"The lease of {name} was not renewed for {late_s:g} s; the service is stopped at "
+            f"{timing.renew_deadline_s:g} s. Look at the file system and at the network to its mount target",
+            metric="LeaseAge",
+            dimensions=own,
+            statistic="Maximum",
+            comparison="GreaterThanThreshold",
+            threshold=late_s,
+            period_s=MINUTE_S,
+            missing="ignore",
+        ),
+    )
+
+
+def _record(service: ServiceFile) -> tuple[Alarm, ...]:
+    """What clients resolve is not what the holder wants; each reason of the agent's is an alarm."""
+    sentences: dict[Reason, str] = {
+        "connection-contested": f"Something else writes the record {service.dns.name}, and the holder sets it back",
+        "record-of-another-kind": f"At {service.dns.name} is a record that soloist does not change: clients may not "
+        "reach the holder",
+    }
+    return tuple(
+        Alarm(
+            name=reason,
+            says=f"{says}. docs/runbook.md has a row for {reason}",
+            metric="Trouble",
+            dimensions=(*_own(service), (names.REASON_DIMENSION, reason)),
+            statistic="Maximum",
+            comparison="GreaterThanThreshold",
+            threshold=0,
+            period_s=5 * MINUTE_S,
+        )
+        for reason, says in sentences.items()
+    )
