@@ -2,7 +2,8 @@
 
 For: `ControlPlane` serves the lab over HTTP; `strict_mock_aws` gives unit tests the same rules in process.
 Rooms: `http` and `in_process` (the two doors) -> `account` (rules in force, queries) and `calls` (what a request is) ->
-`cloudformation` -> `autoscaling` -> `ec2`, `route53`, `efs` -> `faults` -> `core`. Imports go in this direction only.
+`cloudformation` -> `autoscaling` -> `ec2`, `route53`, `efs`, `lambdas` -> `faults` -> `core`. Imports
+go in this direction only.
 Guarantees: what is exported here is stable. Does not: run machines (`Machines`), answer DNS or instance metadata.
 """
 

@@ -6,6 +6,7 @@ must turn red because the lab has become lenient: where moto or the lab breaks d
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -134,6 +135,11 @@ ANSWERS_TURNED = [
     Broken("group-launch-first-account", f"{_GROUP_API}.describe_account_settings", _accepts_and_drops),
     Broken("hook-launch", f"{_GROUP_API}.complete_lifecycle_action", _accepts_and_drops),
     Broken("hook-heartbeat", f"{_GROUP_API}.record_lifecycle_action_heartbeat", _accepts_and_drops),
+    Broken(
+        "lambda-function-error",
+        "moto.awslambda.responses:LambdaResponse.invoke",
+        _always(answers=(200, {}, "null")),
+    ),
 ]
 
 # The same, where a single decision of the patch is in DECISIONS_TURNED.
@@ -176,6 +182,8 @@ DECISIONS_TURNED = [
     Broken("record-cname-clash", "lab.aws.route53.record_rules:_clash", _always(answers="")),
     Broken("record-routing-policies", "lab.aws.route53.record_rules:_other_policy", _always(answers="")),
     Broken("record-duplicate-value", "lab.aws.route53.record_rules:_bad_value", _always(answers="")),
+    Broken("lambda-reserved-concurrency", "lab.aws.lambdas.functions:Lambdas.slot", _always(answers=nullcontext())),
+    Broken("lambda-role-trust", "lab.aws.cloudformation.function_properties:_refuse_role", _always(answers=None)),
     Broken("metadata-token-required", "lab.edges.metadata:MetadataService._is_valid", _always(answers=True)),
     Broken("metadata-lags-behind-attach", "lab.edges.metadata:MetadataService._is_known", _always(answers=True)),
 ]

@@ -17,6 +17,7 @@ import lab.aws.ec2.launch_templates
 import lab.aws.ec2.network_interface_api
 import lab.aws.ec2.subnets
 import lab.aws.efs.file_systems
+import lab.aws.lambdas.invoke_api
 import lab.aws.route53.changes  # noqa: F401 - each declares patches; what these import declares theirs
 from lab.aws.autoscaling.groups import run_groups
 from lab.aws.core import cloud as one_cloud

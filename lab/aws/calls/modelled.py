@@ -12,6 +12,7 @@ from lab.aws.core.modelled import Table, table, unmodelled
 from lab.aws.ec2.modelled import EC2
 from lab.aws.efs.modelled import EFS
 from lab.aws.faults.codes import Refusal
+from lab.aws.lambdas.modelled import EVENTS, LAMBDA
 from lab.aws.route53.modelled import ROUTE53
 
 _ALARM = """AlarmName AlarmDescription ActionsEnabled OKActions AlarmActions InsufficientDataActions MetricName
@@ -24,6 +25,8 @@ TABLES: dict[str, Table] = {
     "cloudformation": CLOUDFORMATION,
     "ec2": EC2,
     "elasticfilesystem": EFS,
+    "events": EVENTS,
+    "lambda": LAMBDA,
     "route53": ROUTE53,
     "ssm": table("""
 PutParameter: Name Description Value Type=String|StringList|SecureString KeyId Overwrite AllowedPattern Tags
@@ -68,7 +71,6 @@ PutLogEvents: logGroupName logStreamName logEvents;
 GetLogEvents: logGroupName logStreamName startTime endTime nextToken limit startFromHead;
 PutRetentionPolicy: logGroupName retentionInDays; ListTagsForResource: resourceArn
 """),
-    "lambda": table("GetFunction GetFunctionConfiguration: FunctionName; ListFunctions:"),
     "s3": table("""
 CreateBucket GetBucketEncryption GetBucketLocation: Bucket; ListObjectsV2: Bucket MaxKeys Prefix;
 PutObject: Body Bucket ChecksumAlgorithm ChecksumCRC32 ChecksumSHA256 ContentLength ContentMD5 ContentType Key;

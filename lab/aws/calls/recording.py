@@ -43,7 +43,7 @@ def _described(cloud: Cloud, request: ApiRequest) -> Call:
     return Call(
         at_s=round(cloud.now(), 3),
         caller=caller,
-        action=request.action,
+        action=request.asked_of_iam,
         resources=resources_of(cloud, request),
         keys=request_keys(cloud, request, caller),
     )

@@ -19,11 +19,12 @@ from moto.core.utils import get_service_model
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/aws4_request")
 _MODEL_NAMES = {"elasticfilesystem": "efs", "monitoring": "cloudwatch"}  # where botocore's name is not the signing name
 _PREFIXES = {"monitoring": "cloudwatch"}  # where IAM's prefix is not the signing name
+_ACTIONS = {"lambda:Invoke": "lambda:InvokeFunction"}  # where IAM's action is not the operation
 
 
 @dataclass(frozen=True, kw_only=True)
 class ApiRequest:
-    """`service` is IAM's prefix, `action` its full name, e.g. "ec2:AttachNetworkInterface"."""
+    """`service` is IAM's prefix, `action` the operation with it, e.g. "ec2:AttachNetworkInterface"."""
 
     access_key: str
     service: str
@@ -33,6 +34,11 @@ class ApiRequest:
     @property
     def action(self) -> str:
         return f"{self.service}:{self.operation}"
+
+    @property
+    def asked_of_iam(self) -> str:
+        """The action that IAM judges."""
+        return _ACTIONS.get(self.action, self.action)
 
 
 def read_request(method: str, url: str, headers: Mapping[str, str], body: bytes) -> ApiRequest:

@@ -4,13 +4,14 @@ For: `stack_operations`; a type that is not here makes a deployment fail by name
 and deletes what the resource reference says, also where moto drops it. Does not: define types; the modules do.
 """
 
-from lab.aws.cloudformation.custom_resources import CUSTOM_RESOURCE, FUNCTION_TYPES
+from lab.aws.cloudformation.custom_resources import CUSTOM_RESOURCE, CUSTOM_TYPES
 from lab.aws.cloudformation.resource_types_compute import COMPUTE_TYPES
+from lab.aws.cloudformation.resource_types_functions import FUNCTION_TYPES
 from lab.aws.cloudformation.resource_types_network import NETWORK_TYPES
 from lab.aws.cloudformation.resource_types_other import OTHER_TYPES
 from lab.aws.cloudformation.stack_resources import ResourceType
 
-TYPES: dict[str, ResourceType] = NETWORK_TYPES | COMPUTE_TYPES | FUNCTION_TYPES | OTHER_TYPES
+TYPES: dict[str, ResourceType] = NETWORK_TYPES | COMPUTE_TYPES | FUNCTION_TYPES | CUSTOM_TYPES | OTHER_TYPES
 
 
 def is_custom(type_name: str) -> bool:

@@ -1,4 +1,4 @@
-"""What the lab keeps of CloudFormation: running operations, template hashes, functions, answers of custom resources.
+"""What the lab keeps of CloudFormation: running operations, template hashes, answers of custom resources.
 
 For: the modules of this room; the HTTP server puts answers on the desk. Guarantees: thread-safe. Does not: hold stacks;
 those are moto's.
@@ -50,7 +50,6 @@ class ResponseDesk:
 @dataclass
 class CloudFormation(Room):
     desk: ResponseDesk = field(default_factory=ResponseDesk)
-    lambdas: dict[str, Any] = field(default_factory=dict)  # function ARN to its deployed resource
     template_hashes: dict[str, str] = field(default_factory=dict)  # stack name to SHA-256 of what was received
     operations: list[threading.Thread] = field(default_factory=list)
 

@@ -60,6 +60,7 @@ class Timing:
     launch_retry_s: float  # after a failed launch until the next try
     custom_resource_timeout_s: float  # until a custom resource that does not answer has failed
     stack_settle_s: float  # deadline for a group to drain when its stack is deleted
+    minute_s: float = 60.0  # of schedules, and of waits that AWS counts in minutes
     file_system_s: Delay = 0.0  # CreateFileSystem until available
     mount_target_s: Delay = 0.0  # CreateMountTarget until available
     metadata_lag_s: Delay = 2.0  # attached until IMDS shows the interface in full

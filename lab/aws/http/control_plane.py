@@ -19,6 +19,7 @@ from lab.aws.core.timing import FAST, Timing
 from lab.aws.ec2.machines import Machines
 from lab.aws.ec2.state import Ec2
 from lab.aws.http.server import Application, HttpServer
+from lab.aws.lambdas.functions import Lambdas
 
 REGION = "us-east-1"
 
@@ -61,6 +62,7 @@ class ControlPlane(CloudQueries):
             starting.enter_context(in_force(self.cloud))
             _empty_account()
             starting.callback(_empty_account)
+            starting.callback(Lambdas.of(self.cloud).stop)
             starting.callback(CloudFormation.of(self.cloud).finish)
             server.start()
             starting.callback(server.stop)

@@ -1,8 +1,9 @@
 """The HTTP side of the control plane: moto's WSGI application behind the lab's own doors.
 
-For: `ControlPlane`. Guarantees: calls to services other than CloudFormation are served one at a time under the cloud's
-lock, so moto's dictionaries are never changed while they are read; faults apply before or after moto; an exception in
-moto or in the lab is kept with its traceback and answered as an error that SDKs do not retry.
+For: `ControlPlane`. Guarantees: calls are served one at a time under the cloud's lock, but for CloudFormation's and
+Lambda's Invoke, which take it where they need it, so moto's dictionaries are never changed while they are read; faults
+apply before or after moto; an exception in moto or in the lab is kept with its traceback and answered as an error that
+SDKs do not retry.
 Does not: check signatures. Source for error documents: AWS query, EC2, REST-XML and JSON 1.1 protocols.
 """
 
@@ -32,6 +33,8 @@ from lab.aws.faults.faults import ApiCall, Fault, Faults, refusal, strike
 
 _Environ = dict[str, Any]
 _StartResponse = Callable[..., Any]
+
+_UNLOCKED = ("cloudformation", "s3", "lambda:Invoke")  # they call the control plane, or need nothing of its records
 
 
 class ConnectionLost(ConnectionError):
@@ -97,7 +100,7 @@ class Application:
             answer = self._suffer(fault, call, environ, start_response)
             if answer is not None:
                 return answer
-        return self._serve(environ, start_response, call.service)
+        return self._serve(environ, start_response, call)
 
     def _suffer(
         self, fault: Fault, call: ApiCall, environ: _Environ, start_response: _StartResponse
@@ -105,15 +108,16 @@ class Application:
         if fault.delay_s:
             fault.over.wait(fault.delay_s)
         if fault.lose_answer:
-            self._serve(environ, lambda *_: None, call.service)
+            self._serve(environ, lambda *_: None, call)
         if fault.lose_answer or fault.drop:
             raise ConnectionLost
         refused = refusal(fault, call)
         return None if refused is None else _refuse(environ, start_response, call.service, refused)
 
-    def _serve(self, environ: _Environ, start_response: _StartResponse, service: str) -> Iterable[bytes]:
+    def _serve(self, environ: _Environ, start_response: _StartResponse, call: ApiCall) -> Iterable[bytes]:
+        service = call.service
         try:
-            if service in ("cloudformation", "s3"):
+            if service in _UNLOCKED or f"{service}:{call.action}" in _UNLOCKED:
                 return list(self._moto(environ, start_response))
             with self._cloud.call():
                 return list(self._moto(environ, start_response))

@@ -39,6 +39,8 @@ AREAS = {
     "identity": "SSM, STS and IAM",
     "metadata": "Instance metadata",
     "cloudformation": "CloudFormation",
+    "lambda": "Functions and schedules",
+    "schedule": "Functions and schedules",
 }
 HEADINGS = ("Faithful", "Approximated", "Not modelled")
 
