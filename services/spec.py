@@ -23,6 +23,7 @@ from services.part import Part
 from services.state_server import StateServer
 from services.storage import Storage
 from services.timing import boot_limit_s, drain_heartbeat_s
+from services.watchdog import Watchdog
 from services.webhook import Webhook
 from services.workload import Deadlines, LifecycleHooks, Workload
 
@@ -54,6 +55,7 @@ class ServiceFile(Part):
     lease: LeaseSection = LeaseSection()
     state_server: StateServer = StateServer()
     notices: Notices = Notices()
+    watchdog: Watchdog = Watchdog()
     deadlines: Deadlines = Deadlines()
     lifecycle_hooks: LifecycleHooks = LifecycleHooks()
 

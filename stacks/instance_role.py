@@ -12,7 +12,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from bootstrap.base.names import SERVICE_TAG, maintenance_parameter, site_parameter
+from bootstrap.base.names import METRIC_NAMESPACE, SERVICE_TAG, maintenance_parameter, site_parameter
 from services.spec import ServiceFile
 from stacks.connection.contract import Connection
 from stacks.storage.contract import Storage
@@ -56,10 +56,11 @@ class InstanceRole(Construct):
                     actions=["ssm:GetParameter"],
                     resources=[
                         self._arn("ssm", "parameter", name(service.name).lstrip("/"))
-                        for name in (maintenance_parameter, site_parameter, maintenance_parameter)
+                        for name in (site_parameter, maintenance_parameter)
                     ],
                 ),
                 iam.PolicyStatement(actions=["sns:Publish"], resources=[topic_arn]),
+                _metrics_statement(),
                 *self._secret_statements(),
                 iam.PolicyStatement(
                     actions=[
@@ -75,7 +76,7 @@ class InstanceRole(Construct):
         cdk.Validations.of(policy).acknowledge(
             cdk.Acknowledgment(
                 id="AwsSolutions-IAM5[Resource::*]",
-                reason="Neither describing nor Session Manager's channels know a narrower resource.",
+                reason="Neither describing, metrics nor Session Manager's channels know a narrower resource.",
             ),
             cdk.Acknowledgment(
                 id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:{service.region}:<AWS::AccountId>:instance/*]",
@@ -123,6 +124,16 @@ class InstanceRole(Construct):
 
     def _arn(self, service: str, resource: str, name: str) -> str:
         return self._stack.format_arn(service=service, resource=resource, resource_name=name)
+
+
+def _metrics_statement() -> iam.PolicyStatement:
+    """Metrics know no resource, only a namespace (CloudWatch user guide, "Using condition keys to limit access to
+    CloudWatch namespaces")."""
+    return iam.PolicyStatement(
+        actions=["cloudwatch:PutMetricData"],
+        resources=["*"],
+        conditions={"StringEquals": {"cloudwatch:namespace": METRIC_NAMESPACE}},
+    )
 
 
 def _session_statement() -> iam.PolicyStatement:

@@ -59,6 +59,7 @@ def boot_document(
         webhooks=tuple(WebhookSettings(**each.settings()) for each in service.webhooks),
         notices=service.notices.settings(),
         state_server=service.state_server.settings(),
+        heartbeat_s=service.watchdog.settings().heartbeat_s,
     )
 
 

@@ -39,6 +39,7 @@ from bootstrap.base.values import (
     Text,
     Ttl,
 )
+from bootstrap.base.watchdog import HeartbeatSeconds, WatchdogSettings
 
 DOCUMENT_VERSION = 1
 SOME = Limits(says="At least one", shortest=1)
@@ -211,6 +212,7 @@ class BootDocument:
     webhooks: tuple[WebhookSettings, ...] = ()
     notices: NoticeSettings = field(default_factory=NoticeSettings)
     state_server: StateServerSettings = field(default_factory=StateServerSettings)
+    heartbeat_s: HeartbeatSeconds = WatchdogSettings().heartbeat_s
 
 
 def render_user_data(document_json: str) -> str:

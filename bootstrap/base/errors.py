@@ -40,6 +40,7 @@ Reason = Literal[
     "fence-unavailable",
     "file-system-full",
     "file-system-refused",
+    "heartbeat-not-sent",
     "hook-failed",
     "incomplete",
     "lease-behind",
@@ -72,6 +73,10 @@ REMEDIES: dict[Reason, str] = {
     ),
     "clock-skew": "Set the clock of this instance: chronyc tracking shows how far off it is",
     "file-system-full": "Delete what is not needed on it, or raise its quota; df and df -i show what is left",
+    "heartbeat-not-sent": (
+        "Compare the policies of the instance's role with those of the stack, and look at the way to CloudWatch "
+        "(routes, or an interface endpoint for monitoring)"
+    ),
     "maintenance-scheduled": (
         "End this instance at a time that suits you, before EC2 does: aws autoscaling "
         "terminate-instance-in-auto-scaling-group --no-should-decrement-desired-capacity"
@@ -215,6 +220,12 @@ class LeaseRefused(AgentError):
     def __init__(self, what: str, *, reason: Reason, remedy: str = "") -> None:
         super().__init__(what, remedy=remedy)
         self.reason = reason
+
+
+class HeartbeatNotSent(AgentError):
+    """CloudWatch has taken no sign of life for a while; who watches from outside sees nothing of this instance."""
+
+    reason: Reason = "heartbeat-not-sent"
 
 
 class StopRequested(Exception):

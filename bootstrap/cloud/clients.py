@@ -2,7 +2,8 @@
 
 For: every module of this room. Guarantees: a client is made on first use, once, under a lock (making one is not
 thread-safe, using it is); each call has short time-outs and two attempts, because the loops above have deadlines of
-their own; every error names the call that failed and says whether trying again may help.
+their own (metrics one attempt: the next beat is the second one); every error names the call that failed and says
+whether trying again may help.
 Does not: choose endpoints (boto3 reads AWS_ENDPOINT_URL itself) or credentials (the instance profile), or correct a
 wrong clock: botocore signs with the machine's.
 Sources: botocore guide "Config reference", "Error handling"; EC2 API reference "Error codes"; IAM user guide "AWS
@@ -24,6 +25,7 @@ from bootstrap.base.errors import AgentError, CloudError, Reason
 
 if TYPE_CHECKING:
     from mypy_boto3_autoscaling import AutoScalingClient
+    from mypy_boto3_cloudwatch import CloudWatchClient
     from mypy_boto3_ec2 import EC2Client
     from mypy_boto3_route53 import Route53Client
     from mypy_boto3_sns import SNSClient
@@ -34,6 +36,9 @@ log = logging.getLogger(__name__)
 CONNECT_TIMEOUT_S = 3
 READ_TIMEOUT_S = 8
 ATTEMPTS = 2
+# A beat that meets no answer is over before the next one is due.
+BEAT_READ_TIMEOUT_S = 5
+BEAT_ATTEMPTS = 1
 
 RETRYABLE_CODES = frozenset(
     {
@@ -111,6 +116,10 @@ class Clients:
         client: SNSClient = self._get("sns")
         return client
 
+    def cloudwatch(self) -> CloudWatchClient:
+        client: CloudWatchClient = self._get("cloudwatch")
+        return client
+
     def _get(self, service: str) -> Any:
         with self._lock:
             if service not in self._clients:
@@ -129,10 +138,11 @@ class Clients:
             core.set_config_variable("metadata_service_timeout", 3)
             core.set_config_variable("metadata_service_num_attempts", 4)
             self._session = boto3.Session(botocore_session=core, region_name=self._region)
+        is_beat = service == "cloudwatch"
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
-            read_timeout=READ_TIMEOUT_S,
-            retries={"total_max_attempts": ATTEMPTS, "mode": "standard"},
+            read_timeout=BEAT_READ_TIMEOUT_S if is_beat else READ_TIMEOUT_S,
+            retries={"total_max_attempts": BEAT_ATTEMPTS if is_beat else ATTEMPTS, "mode": "standard"},
         )
         return self._session.client(service, config=config)
 

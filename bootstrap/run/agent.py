@@ -12,35 +12,39 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
 from bootstrap.base.clock import Deadline, StopRequest
-from bootstrap.base.document import METADATA_S, BootDocument, parse_user_data
+from bootstrap.base.document import METADATA_S, BootDocument
 from bootstrap.base.errors import AgentError, BadBootDocument, ExitCode, StopRequested
 from bootstrap.base.files import text_of
+from bootstrap.base.metric import Metric
 from bootstrap.base.names import maintenance_parameter, site_parameter
 from bootstrap.base.timeline import EventFile, Observer, Timeline, log_event
 from bootstrap.claims.group import TERMINATED, LaunchHeartbeat, LifecycleWatch
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.imds import Identity, MetadataService
+from bootstrap.cloud.metrics import Metrics
 from bootstrap.cloud.parameters import Parameter
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.boot import boot_steps
 from bootstrap.run.ending import Ending, abandon_instance, longest_ending_s
 from bootstrap.run.graph import Runner
+from bootstrap.run.heartbeat import Heartbeat
 from bootstrap.run.instance import Instance, Listeners, MachineParts, build_instance
 from bootstrap.run.kept_parts import kept_parts
-from bootstrap.run.kinds import KINDS
 from bootstrap.run.ladder import HOPELESS, Decision, ServiceAction
 from bootstrap.run.maintenance import MaintenanceMode
+from bootstrap.run.metadata import Metadata, read_metadata
 from bootstrap.run.notices import notice_parts
 from bootstrap.run.pulse import Pulse
 from bootstrap.run.report import Report, write_file
 from bootstrap.run.restarts import Restarts
 from bootstrap.run.shown import Shown
+from bootstrap.run.signs import boot_failed, signs_of_life, took_over
 from bootstrap.run.site import SITE_S, sited
 from bootstrap.run.supervise import Supervisor
 from bootstrap.run.telling import Telling
@@ -67,15 +71,6 @@ class Adapters:
     observers: list[Observer] = field(default_factory=list)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Metadata:
-    """What the metadata service says. `target_state`: what the group wants of this instance."""
-
-    identity: Identity
-    target_state: str
-    document: BootDocument
-
-
 class Agent:
     """One run."""
 
@@ -91,12 +86,14 @@ class Agent:
         self._pulse = Pulse(self._clock, adapters.notifier.alive)
         self._site_text = ""  # kept once the boot is done
         self._maintenance: MaintenanceMode | None = None  # before the service is known
+        self._count: Callable[[Sequence[Metric]], None] = lambda _metrics: None  # what happens once
 
     def run(self) -> ExitCode:
         """Boot, supervise, end. Never raises an AgentError."""
         self._paths.run.mkdir(parents=True, exist_ok=True)
         try:
-            metadata = self._read_metadata()
+            deadline = Deadline(self._clock, METADATA_S, "metadata service", self._stop)
+            metadata = read_metadata(self._adapters.metadata, self.timeline, deadline)
         except StopRequested as request:
             log.info("stopped before anything was claimed: %s", request)
             return ExitCode.OK
@@ -111,7 +108,9 @@ class Agent:
             self._adapters.notifier.status(sentence)
             return ExitCode.OK
         clients = self._adapters.clients(metadata.document.region)
-        threading.Thread(target=_warm_up, args=(clients,), name="warm-up", daemon=True).start()
+        self._shown.service = metadata.document.service.name
+        heartbeat = self._heartbeat(metadata, clients)
+        threading.Thread(target=_warm_up, args=(clients, heartbeat), name="warm-up", daemon=True).start()
         try:
             document = self._look_up_site(metadata, clients)
         except StopRequested as request:
@@ -119,13 +118,13 @@ class Agent:
             return ExitCode.OK
         telling = Telling(self._paths.outbox, document, metadata.identity, clients, self._clock)
         telling.start()
-        self._shown.service = metadata.document.service.name
         server = StateServer(metadata.document.state_server, self._clock, self._shown.view)
         server.start()
         try:
             exit_code = self._serve(metadata.identity, document, clients, telling)
             self._report.flush()
             telling.flush()
+            heartbeat.flush()
         finally:
             server.close()
         return exit_code
@@ -141,22 +140,13 @@ class Agent:
         }
         return {name: value for name, value in named.items() if value}
 
-    def _read_metadata(self) -> Metadata:
-        """Raises AgentError, StopRequested."""
-        service, deadline = self._adapters.metadata, Deadline(self._clock, METADATA_S, "metadata service", self._stop)
-        self.timeline.started("metadata")
-        try:
-            metadata = Metadata(
-                identity=service.identity(deadline),
-                target_state=service.target_lifecycle_state(deadline),
-                document=parse_user_data(service.user_data(deadline), KINDS),
-            )
-        except AgentError as error:
-            self.timeline.finished("metadata", "failed", str(error))
-            raise
-        identity = metadata.identity
-        self.timeline.finished("metadata", "ok", f"{identity.instance_id} in {identity.zone}")
-        return metadata
+    def _heartbeat(self, metadata: Metadata, clients: Clients) -> Heartbeat:
+        def look() -> list[Metric]:
+            return signs_of_life(self._shown.view(), metadata.identity.instance_id, self._report.troubles)
+
+        beats = Heartbeat(Metrics(clients).put, look, metadata.document.heartbeat_s, self._clock, self._report)
+        self._count = beats.once
+        return beats
 
     def _look_up_site(self, metadata: Metadata, clients: Clients) -> BootDocument:
         """The boot document at the site as it is now. Raises StopRequested."""
@@ -191,6 +181,7 @@ class Agent:
         except AgentError as error:
             self._report(phase="failed", sentence=str(error), reason=error.reason)
             telling.boot_failed(error)
+            self._count(boot_failed(document.service.name))
             group = AutoScaling(clients, document.group.name, identity.instance_id)
             return error.exit_code if abandon_instance(group, document, self._clock) else ExitCode.NOT_TOLD
         ending = Ending(
@@ -218,6 +209,7 @@ class Agent:
             if keeper.lost is not None:
                 return ending.lease_lost(keeper.lost)
             if isinstance(error, AgentError):
+                self._count(boot_failed(instance.document.service.name))
                 return ending.boot_failed(error)
             return ending.stopped(str(error), has_served=False)
         if self._site_text:
@@ -249,6 +241,7 @@ class Agent:
         )
         self._report(phase="ready", sentence=sentence)
         self._adapters.notifier.ready(sentence)
+        self._count(took_over(document.service.name, self.timeline.now_s(), self.timeline.entries()))
         return sentence
 
     def _supervise(self, instance: Instance) -> Decision:
@@ -293,7 +286,11 @@ class Agent:
         self._report(phase=self._report.state.phase, sentence=sentence)
 
 
-def _warm_up(clients: Clients) -> None:
-    """Make the clients in the order of need, while the site is looked up and the file system is being mounted."""
-    for make in (clients.ssm, clients.ec2, clients.autoscaling, clients.route53):
-        make()
+def _warm_up(clients: Clients, heartbeat: Heartbeat) -> None:
+    """Make the clients in the order of need, while the site is looked up and the file system is being mounted. The
+    heartbeat begins after them, because one client is made at a time."""
+    try:
+        for make in (clients.ssm, clients.ec2, clients.autoscaling, clients.route53):
+            make()
+    finally:
+        heartbeat.start()

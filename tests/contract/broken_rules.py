@@ -86,6 +86,7 @@ PATCHES_OUT = [
         "moto.ec2.responses.elastic_network_interfaces:ElasticNetworkInterfaces.modify_network_interface_attribute",
     ),
     Broken("run-unknown-image", f"{_INSTANCE}Backend.run_instances"),
+    Broken("metric-resolution", "moto.cloudwatch.models:CloudWatchBackend.put_metric_data"),
     Broken("run-unknown-profile", "moto.ec2.responses.instances:filter_iam_instance_profiles"),
     Broken("run-status-impaired", f"{_INSTANCE}.instance_status"),
     Broken("run-stop-start", f"{_INSTANCE}.stop"),

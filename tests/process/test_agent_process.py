@@ -3,6 +3,7 @@
 import json
 import signal
 import time
+from datetime import UTC, datetime, timedelta
 
 import boto3
 import pytest
@@ -163,3 +164,34 @@ def test_route53_out_of_reach_never_delays_the_start(surroundings: Surroundings)
     surroundings.environment["AWS_ENDPOINT_URL_ROUTE_53"] = "http://127.0.0.1:9"
     surroundings.serve()
     assert (surroundings.outcomes()["connection"], surroundings.outcomes()["launch-hook"]) == ("late", "ok")
+
+
+def measured(surroundings: Surroundings, name: str, *dimensions: tuple[str, str]) -> list[float]:
+    """The values of one of this service's metrics, as CloudWatch has them."""
+    now = datetime.fromtimestamp(surroundings.aws.cloud.now(), UTC)
+    found = boto3.client("cloudwatch", region_name=REGION).get_metric_statistics(
+        Namespace="soloist",
+        MetricName=name,
+        Dimensions=[{"Name": key, "Value": value} for key, value in (("Service", "demo"), *dimensions)],
+        StartTime=now - timedelta(hours=1),
+        EndTime=now + timedelta(hours=1),
+        Period=60,
+        Statistics=["Maximum"],
+    )
+    return [point["Maximum"] for point in found["Datapoints"]]
+
+
+def test_a_boot_and_the_life_after_it_are_seen_from_outside(surroundings: Surroundings) -> None:
+    me = ("InstanceId", surroundings.instance_id)
+    surroundings.serve()
+    surroundings.until(lambda: measured(surroundings, "Takeover") == [1])
+    assert measured(surroundings, "Heartbeat", me) == [1]
+    assert measured(surroundings, "BootTime")[0] >= measured(surroundings, "BootPhase", ("Phase", "lease"))[0] > 0
+    surroundings.until(lambda: measured(surroundings, "Serving") == [1])
+
+
+def test_a_boot_that_fails_is_counted_before_the_agent_ends(surroundings: Surroundings) -> None:
+    surroundings.metadata["meta-data/placement/availability-zone"] = "us-east-1f"
+    assert surroundings.start().wait(timeout=30) == ExitCode.BAD_BOOT_DOCUMENT
+    assert measured(surroundings, "BootFailed") == [1]
+    assert measured(surroundings, "Serving") == []

@@ -7,6 +7,7 @@ import pytest
 
 from bootstrap.base.member import Member
 from bootstrap.base.timing import FencePolicy, LeaseTiming
+from bootstrap.base.watchdog import WatchdogSettings
 from bootstrap.claims.connection.route53 import TTL_STEPS
 from bootstrap.claims.storage.efs import PATIENCE_S
 from bootstrap.fence.rules import LATE_S, TICK_S, FenceAction, FenceMemory, fence_step
@@ -88,6 +89,8 @@ BOLD = {
 HEALTH = {name: field.default for name, field in Health.model_fields.items()}
 PROSE = {  # numbers in sentences, outside of first columns and bold
     "Something that the boot set up is changed while the instance serves": [
+        3600 / WatchdogSettings().heartbeat_s,
+        WatchdogSettings().heartbeat_s,
         *(look_s / 60 for look_s in (kept_parts.EC2_LOOK_S, kept_parts.MARKER_LOOK_S, kept_parts.RECORD_LOOK_S)),
         kept_parts.FENCE_PATIENCE_S,
         kept_parts.OUTSIDERS_LOOK_S / 60,

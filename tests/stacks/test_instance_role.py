@@ -36,10 +36,13 @@ def by_action(template, action, logical_id="InstanceRole"):
     return [each for each in statements(template, logical_id) if action in actions(each)]
 
 
-def test_only_describing_is_allowed_on_everything(any_template):
+def test_only_describing_is_allowed_on_everything_and_metrics_in_one_namespace(any_template):
+    (metrics,) = by_action(any_template, "cloudwatch:PutMetricData")
+    assert actions(metrics) == ["cloudwatch:PutMetricData"]
+    assert metrics["Condition"] == {"StringEquals": {"cloudwatch:namespace": "soloist"}}
     for statement in statements(any_template):
         assert statement["Effect"] == "Allow"
-        if statement["Resource"] == "*":
+        if statement["Resource"] == "*" and statement is not metrics:
             assert all(DESCRIBE.match(action) for action in actions(statement)), statement
         assert not any("*" in action for action in actions(statement)), statement
 

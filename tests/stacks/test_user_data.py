@@ -100,3 +100,16 @@ def test_an_existing_file_systems_mount_targets_are_told_by_zone(synth):
 def test_any_printable_text_of_the_service_file_survives(synth, argument):
     hooks = {"before_start": [["/usr/bin/printf", argument]]}
     assert document(synth(service={"hooks": hooks})).service.hooks.before_start == (("/usr/bin/printf", argument),)
+
+
+@pytest.mark.parametrize(
+    ("watchdog", "heartbeat_s"),
+    [({}, 10), ({"silence_s": 90}, 30), ({"silence_s": 90, "enabled": False}, 60)],
+)
+def test_the_instance_is_told_how_often_to_send_a_sign_of_life_and_nothing_else_of_the_watchdog(
+    synth, watchdog, heartbeat_s
+):
+    """Three fit into the silence after which it is looked at; without a watchdog they are for alarms alone."""
+    template = synth(watchdog=watchdog)
+    assert document(template).heartbeat_s == heartbeat_s
+    assert "window_s" not in user_data(template)

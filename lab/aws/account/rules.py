@@ -13,6 +13,7 @@ import lab.aws.autoscaling.account_settings
 import lab.aws.autoscaling.group_members_api
 import lab.aws.cloudformation.api
 import lab.aws.cloudformation.request_api
+import lab.aws.cloudwatch.metric_data
 import lab.aws.ec2.launch_templates
 import lab.aws.ec2.network_interface_api
 import lab.aws.ec2.subnets

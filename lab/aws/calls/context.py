@@ -189,10 +189,21 @@ def _simple(service: str, **kinds: str) -> Callable[[Cloud, Mapping[str, Any]], 
     return read
 
 
+_alarms = _simple("cloudwatch", AlarmName="alarm:{}", AlarmNames="alarm:{}")
+
+
+def _cloudwatch(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
+    """Metrics are data of no resource, only of a namespace (CloudWatch user guide, "Using condition keys to limit
+    access to CloudWatch namespaces"); the resource that PutMetricData may name, a dataset, is not modelled."""
+    if parameters.get("MetricData"):
+        yield Resource(arn="*")
+    yield from _alarms(cloud, parameters)
+
+
 _READERS: dict[str, Callable[[Cloud, Mapping[str, Any]], Iterator[Resource]]] = {
     "autoscaling": _autoscaling,
     "cloudformation": _cloudformation,
-    "cloudwatch": _simple("cloudwatch", AlarmName="alarm:{}", AlarmNames="alarm:{}"),
+    "cloudwatch": _cloudwatch,
     "ec2": _ec2,
     "elasticfilesystem": _simple("elasticfilesystem", FileSystemId="file-system/{}", AccessPointId="access-point/{}"),
     "lambda": _simple("lambda", FunctionName="function:{}"),

@@ -57,7 +57,7 @@ AddRoleToInstanceProfile RemoveRoleFromInstanceProfile: InstanceProfileName Role
 """),
     "sts": table("AssumeRole: RoleArn RoleSessionName DurationSeconds; GetCallerIdentity:"),
     "cloudwatch": table(f"""
-PutMetricData: Namespace MetricData(MetricName Dimensions Timestamp Value Unit);
+PutMetricData: Namespace MetricData(MetricName Dimensions Timestamp Value Unit StorageResolution=1|60);
 GetMetricStatistics: Namespace MetricName Dimensions StartTime EndTime Period Statistics Unit;
 ListMetrics: Namespace MetricName Dimensions NextToken; PutMetricAlarm: {_ALARM};
 DescribeAlarms: AlarmNames AlarmNamePrefix StateValue; DeleteAlarms: AlarmNames; GetDashboard: DashboardName;

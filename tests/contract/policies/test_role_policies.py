@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from bootstrap.base.metric import Metric
 from bootstrap.base.names import maintenance_parameter, site_parameter, state_parameter
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.ec2 import Ec2, NetworkInterface
+from bootstrap.cloud.metrics import Metrics
 from bootstrap.cloud.parameters import Parameter
 from bootstrap.cloud.route53 import RecordSet, Route53
 from bootstrap.cloud.topic import Topic
@@ -86,6 +88,7 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     Topic(clients, client(plane, "sns").list_topics()["Topics"][0]["TopicArn"]).publish(
         "subject", "text", {"kind": "x"}
     )
+    Metrics(clients).put([Metric(name="Heartbeat", value=1, dimensions=(("Service", "influxdb"),), is_fine=True)])
     group = AutoScaling(clients, "soloist-influxdb", instance.id)
     _await(lambda: group.lifecycle_state() == "Pending:Wait" or None, "the launch hook")
     assert group.prolong_hook("boot")
@@ -154,6 +157,7 @@ def broken(run: Run, logical_id: str, break_it: Callable[[dict[str, Any]], None]
         ("InstanceRole", '"DELETE"', '"UPSERT"', "ChangeResourceRecordSets: ImplicitlyDenied"),
         ("InstanceRole", "Name/soloist-influxdb", "Name/other", "CompleteLifecycleAction: ImplicitlyDenied"),
         ("InstanceRole", "/soloist/influxdb/state", "/soloist/influxdb", "ssm:PutParameter: ImplicitlyDenied"),
+        ("InstanceRole", '"soloist"', '"AWS/EC2"', "cloudwatch:PutMetricData: ImplicitlyDenied"),
         ("InstanceRole", "DescribeInstances", "DescribeInstance", "DescribeInstances: ImplicitlyDenied"),
         ("InstanceRole", '"Allow"', '"Deny"', "Publish: ExplicitlyDenied"),
         ("InstanceGroupSuspended", "SuspendProcesses", "ResumeProcesses", "SuspendProcesses: ImplicitlyDenied"),

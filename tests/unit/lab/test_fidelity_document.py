@@ -41,6 +41,7 @@ AREAS = {
     "cloudformation": "CloudFormation",
     "lambda": "Functions and schedules",
     "schedule": "Functions and schedules",
+    "metric": "CloudWatch",
 }
 HEADINGS = ("Faithful", "Approximated", "Not modelled")
 

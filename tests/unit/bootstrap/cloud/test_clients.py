@@ -15,11 +15,14 @@ from botocore.stub import Stubber
 
 from bootstrap.base.clock import Deadline, SystemClock
 from bootstrap.base.errors import CloudError
+from bootstrap.base.metric import Metric
 from bootstrap.base.threads import SystemThreads
 from bootstrap.base.timing import LeaseTiming
+from bootstrap.base.watchdog import WatchdogSettings
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import PROPAGATION_S, Clients, converted, passes_with_time
 from bootstrap.cloud.ec2 import Ec2
+from bootstrap.cloud.metrics import Metrics
 from bootstrap.cloud.parameters import Parameter
 from bootstrap.cloud.topic import Topic
 from bootstrap.lease.evidence import LeaseEvidence
@@ -100,6 +103,12 @@ def test_clients_are_made_once_and_bounded(aws: Cloud) -> None:
     assert (config.connect_timeout, config.read_timeout, config.retries["total_max_attempts"]) == (3, 8, 2)
 
 
+def test_a_beat_without_an_answer_is_over_before_the_next_one(aws: Cloud) -> None:
+    config: Any = Clients(REGION).cloudwatch().meta.config
+    longest_s = (config.connect_timeout + config.read_timeout) * config.retries["total_max_attempts"]
+    assert longest_s < WatchdogSettings().heartbeat_s == 10
+
+
 @pytest.fixture
 def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Clients, dict[str, Stubber]]]:
     """The real clients, which check each request against the service's own model; the stubs answer instead of the
@@ -108,7 +117,7 @@ def stubbed(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Clients, dict[str
     for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         monkeypatch.setenv(name, "testing")
     clients = Clients(REGION)
-    stubs = {name: Stubber(getattr(clients, name)()) for name in ("ec2", "autoscaling", "ssm", "sns")}
+    stubs = {name: Stubber(getattr(clients, name)()) for name in ("ec2", "autoscaling", "ssm", "sns", "cloudwatch")}
     for stub in stubs.values():
         stub.activate()
     yield clients, stubs
@@ -156,6 +165,30 @@ EXPECTED: list[tuple[str, str, dict[str, Any], dict[str, Any]]] = [
             "MessageAttributes": {"kind": {"DataType": "String", "StringValue": "x"}},
         },
     ),
+    (
+        "cloudwatch",
+        "put_metric_data",
+        {},
+        {
+            "Namespace": "soloist",
+            "MetricData": [
+                {
+                    "MetricName": "Heartbeat",
+                    "Value": 1,
+                    "Unit": "Count",
+                    "Dimensions": [{"Name": "Service", "Value": "demo"}, {"Name": "InstanceId", "Value": "i-1"}],
+                    "StorageResolution": 1,
+                },
+                {
+                    "MetricName": "LeaseAge",
+                    "Value": 2.5,
+                    "Unit": "Seconds",
+                    "Dimensions": [{"Name": "Service", "Value": "demo"}],
+                    "StorageResolution": 60,
+                },
+            ],
+        },
+    ),
 ]
 
 
@@ -176,6 +209,9 @@ def test_every_call_sends_what_it_should(stubbed: Stubbed) -> None:
     assert Parameter(clients, "/s").read_secret() == "{}"
     assert Parameter(clients, "/s").read() == ""
     Topic(clients, "arn:t").publish("a\nb", "text", {"kind": "x"})
+    service = ("Service", "demo")
+    alive = Metric(name="Heartbeat", value=1, dimensions=(service, ("InstanceId", "i-1")), is_fine=True)
+    Metrics(clients).put([alive, Metric(name="LeaseAge", value=2.5, dimensions=(service,), unit="Seconds")])
 
 
 def test_hook_that_does_not_wait_is_an_answer(stubbed: Stubbed) -> None:
