@@ -18,10 +18,10 @@ from bootstrap.base.errors import Reason
 from services.spec import ServiceFile
 
 MINUTE_S = 60
-Statistic = Literal["Maximum", "Minimum", "Sum"]
+Statistic = Literal["Average", "Maximum", "Minimum", "Sum"]
 Comparison = Literal["GreaterThanOrEqualToThreshold", "GreaterThanThreshold", "LessThanThreshold"]
+OfAws = Literal["BurstCreditBalance", "Errors", "Invocations", "MeteredIOBytes", "PercentIOLimit", "StorageBytes"]
 Missing = Literal["breaching", "ignore", "notBreaching"]
-OfAws = Literal["Errors", "Invocations"]  # metrics of AWS/Lambda
 Dimensions = tuple[tuple[str, str], ...]
 
 
@@ -92,6 +92,12 @@ def watchdog_alarms(service: ServiceFile) -> tuple[Alarm, ...]:
     )
 
 
+def late_renewal_s(service: ServiceFile) -> float:
+    """The age of the lease at which one more request may take all the time until the fence stops the service."""
+    timing = service.lease.timing()
+    return timing.renew_deadline_s - timing.request_timeout_s
+
+
 def _own(service: ServiceFile) -> Dimensions:
     return ((names.SERVICE_DIMENSION, service.name),)
 
@@ -136,15 +142,14 @@ def _events(service: ServiceFile) -> tuple[Alarm, ...]:
 
 def _values(service: ServiceFile) -> tuple[Alarm, ...]:
     name, own, timing = service.name, _own(service), service.lease.timing()
-    # A request that is sent then may take all the time that is left before the fence stops the service.
-    late_s = timing.renew_deadline_s - timing.request_timeout_s
+    late_s = late_renewal_s(service)
     return (
         Alarm(
             name="nobody-serves",
             says=f"No instance of {name} serves. First look: ./soloist status {name}, then docs/runbook.md",
             metric="Serving",
             dimensions=own,
-            statistic="Maximum",  # a newcomer that waits reports 0 beside the holder's 1
+            statistic="Maximum",  # the last 0 of a former holder stands beside the new one's 1
             comparison="LessThanThreshold",
             threshold=1,
             period_s=MINUTE_S,

@@ -15,6 +15,8 @@ from constructs import Construct
 from bootstrap.base import names
 from services.spec import ServiceFile
 from stacks.alarms import Alarm, alarms_of
+from stacks.dashboard import body
+from stacks.storage.kinds import watch_storage
 
 
 class WatchStack(cdk.Stack):
@@ -30,16 +32,29 @@ class WatchStack(cdk.Stack):
             synthesizer=cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False),
         )
         cdk.Tags.of(self).add(names.SERVICE_TAG, service.name)
+        self._service = service
         self._topic_arn = self.format_arn(service="sns", resource=service.stack_name)
-        for alarm in alarms_of(service):
-            self._add(alarm, service)
-        # The watchdog function and `watchdog_alarms` come here.
+        # CloudFormation reads its value at every deployment of this stack.
+        file_system_id = cdk.CfnParameter(
+            self,
+            "FileSystemId",
+            type="AWS::SSM::Parameter::Value<String>",
+            default=names.file_system_parameter(service.name),
+            description="The SSM parameter in which the stack of the service keeps the id",
+        )
+        storage = watch_storage(service=service, file_system_id=file_system_id.value_as_string)
+        # The watchdog function comes here, with `watchdog_alarms` and a row of the dashboard.
+        alarms = [self._alarm(alarm) for alarm in (*alarms_of(service), *storage.alarms)]
+        dashboard = body(service, alarm_arns=[alarm.attr_arn for alarm in alarms], further=[storage.widgets])
+        cloudwatch.CfnDashboard(
+            self, "Dashboard", dashboard_name=service.stack_name, dashboard_body=self.to_json_string(dashboard)
+        )
 
-    def _add(self, alarm: Alarm, service: ServiceFile) -> None:
-        cloudwatch.CfnAlarm(
+    def _alarm(self, alarm: Alarm) -> cloudwatch.CfnAlarm:
+        return cloudwatch.CfnAlarm(
             self,
             "".join(word.capitalize() for word in alarm.name.split("-")),
-            alarm_name=f"{service.stack_name}-{alarm.name}",
+            alarm_name=f"{self._service.stack_name}-{alarm.name}",
             alarm_description=alarm.says,
             namespace=alarm.namespace,
             metric_name=alarm.metric,

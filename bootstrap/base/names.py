@@ -65,6 +65,11 @@ def site_parameter(service: str) -> str:
     return f"/soloist/{service}/site"
 
 
+def file_system_parameter(service: str) -> str:
+    """The SSM parameter in which the stack keeps the file system's id, for the watch stack."""
+    return f"/soloist/{service}/file-system"
+
+
 def maintenance_parameter(service: str) -> str:
     """The SSM parameter in which the operator's command asks for maintenance mode; there is none otherwise."""
     return f"/soloist/{service}/maintenance"

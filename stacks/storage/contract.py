@@ -7,6 +7,7 @@ For: stacks.service_stack, which knows no kind. Guarantees: nothing by itself. D
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
 from constructs import Construct
@@ -14,6 +15,16 @@ from jsii import JSIIAbstractClass
 
 from bootstrap.base.document import StorageSettings
 from bootstrap.base.site import StorageSite
+from stacks.alarms import Alarm
+from stacks.dashboard import Widget
+
+
+@dataclass(frozen=True, kw_only=True)
+class Watched:
+    """What a kind adds to the watch stack: alarms, and widgets that are one row of the dashboard."""
+
+    alarms: tuple[Alarm, ...]
+    widgets: tuple[Widget, ...]
 
 
 class Storage(Construct, metaclass=JSIIAbstractClass):

@@ -18,9 +18,11 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_efs as efs
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_ssm as ssm
 from constructs import Construct
 
 from bootstrap.base import document as boot
+from bootstrap.base import names
 from bootstrap.base.names import Use, access_point_path
 from bootstrap.base.site import EfsSite
 from services.spec import ServiceFile
@@ -76,6 +78,8 @@ class EfsFileSystem(Storage):
             )
         else:
             self._mount_target_addresses = self._mount_targets(network)
+        # The watch stack reads it there: an export could not be changed while it is in use.
+        ssm.CfnParameter(self, "Id", name=names.file_system_parameter(service.name), type="String", value=self._id)
         self._access_point_ids: dict[Use, str] = {use: self._access_point(use) for use in USES}
 
     def settings(self) -> boot.EfsSettings:

@@ -7,6 +7,7 @@ import pytest
 from bootstrap.base.errors import Reason
 from services.load import parse_service
 from stacks.alarms import alarms_of, watchdog_alarms
+from stacks.storage.kinds import watch_storage
 
 ALARM = "AWS::CloudWatch::Alarm"
 
@@ -49,6 +50,36 @@ def test_each_alarm_looks_at_its_metric(watch, name, expected):
     assert rule(watch, name) == expected
 
 
+@pytest.mark.parametrize("name", ["three zones", "existing everything"])
+def test_the_file_system_is_found_by_the_parameter_that_the_services_stack_keeps(synth, synth_watch, name):
+    watch = synth_watch(name)
+    given = watch.body["Parameters"]["FileSystemId"]
+    assert given["Type"] == "AWS::SSM::Parameter::Value<String>"
+    (kept,) = [
+        each["Properties"]
+        for each in synth(name).of_type("AWS::SSM::Parameter").values()
+        if each["Properties"]["Name"] == given["Default"]
+    ]
+    assert kept["Value"] == synth(name).body["Outputs"]["FileSystemId"]["Value"]
+    assert alarm(watch, "file-system-busy")["Dimensions"] == [
+        {"Name": "FileSystemId", "Value": {"Ref": "FileSystemId"}}
+    ]
+
+
+def test_only_a_bursting_file_system_has_credits_to_watch(synth_watch, watch):
+    def found(template):
+        return [
+            each["Properties"]["AlarmName"].removeprefix("soloist-monitor-")
+            for each in template.of_type(ALARM).values()
+        ]
+
+    bursting = synth_watch(file_system={"throughput": "bursting"})
+    assert set(found(bursting)) - set(found(watch)) == {"file-system-credits"}
+    assert alarm(bursting, "file-system-credits")["Threshold"] == 100 * 2**20 * 3600
+    existing = synth_watch("existing everything", file_system={"throughput": "bursting"})
+    assert "file-system-credits" not in found(existing), "its mode is not known"
+
+
 @pytest.mark.parametrize(
     ("lease", "late_s"), [({}, 35), ({"renew_deadline_s": 60, "request_timeout_s": 15, "lease_duration_s": 120}, 45)]
 )
@@ -67,8 +98,9 @@ def test_every_alarm_is_of_this_service_and_tells_its_topic_when_it_begins(watch
     assert alarms
     for each in alarms:
         assert each["AlarmName"].startswith("soloist-monitor-")
-        assert each["Namespace"] == "soloist"
-        assert each["Dimensions"][0] == {"Name": "Service", "Value": "monitor"}
+        own = {"Name": "Service", "Value": "monitor"}
+        efs = {"Name": "FileSystemId", "Value": {"Ref": "FileSystemId"}}
+        assert (each["Namespace"], each["Dimensions"][0]) in (("soloist", own), ("AWS/EFS", efs))
         (topic,) = each["AlarmActions"]
         assert topic["Fn::Join"][1][-1] == ":soloist-monitor"
         assert each["AlarmName"].endswith("-takeover") or each["OKActions"] == [topic]
@@ -126,7 +158,10 @@ def test_the_watchdogs_own_alarms_look_at_its_function(service_tree):
 
 def test_no_two_alarms_of_any_two_services_share_a_name(service_tree):
     """soloist-a-b-failed could be `b-failed` of `a` or `failed` of `a-b`: no name ends with another one."""
-    service = parse_service(service_tree("one zone"), source="test")
-    names = [each.name for each in (*alarms_of(service), *watchdog_alarms(service))]
+    tree = service_tree("one zone")
+    tree["file_system"]["throughput"] = "bursting"
+    service = parse_service(tree, source="test")
+    storage = watch_storage(service=service, file_system_id="fs-0")
+    names = [each.name for each in (*alarms_of(service), *watchdog_alarms(service), *storage.alarms)]
     assert len(set(names)) == len(names)
     assert [(a, b) for a in names for b in names if a != b and a.endswith(f"-{b}")] == []
