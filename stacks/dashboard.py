@@ -1,8 +1,8 @@
 """The dashboard of a service, as data: who serves and for how long nobody did, recoveries, lease, troubles, storage.
 
 For: stacks.watch_stack. Guarantees: pure; every metric is one that the agent, the watchdog or AWS sends. The first row
-answers the first question. Does not: say which of two living instances
-serves: `soloist status` and the page of the instance do.
+answers the first question. Does not: say which of two living instances serves:
+`soloist status` and the page of the instance do.
 Source: CloudWatch API reference, "Dashboard body structure and syntax" (a grid 24 wide; a bar is one metric, and
 `stacked` piles up areas only, so the bars show the slowest of each phase in the range, and the areas each recovery).
 """
