@@ -48,6 +48,7 @@ Reason = Literal[
     "lease-not-held",
     "maintenance",
     "maintenance-scheduled",
+    "message-not-sent",
     "mount-failed",
     "network-interface-held",
     "network-interface-lost",
@@ -57,6 +58,7 @@ Reason = Literal[
     "record-of-another-kind",
     "service-failed",
     "spot-interruption",
+    "state-not-written",
     "surplus",
     "surroundings",
     "takeover-deadline",
@@ -81,9 +83,17 @@ REMEDIES: dict[Reason, str] = {
         "End this instance at a time that suits you, before EC2 does: aws autoscaling "
         "terminate-instance-in-auto-scaling-group --no-should-decrement-desired-capacity"
     ),
+    "message-not-sent": (
+        "Compare the policies of the instance's role with those of the stack, and look at the topic, its key, the "
+        "receiver of the webhook, and the way there"
+    ),
     "rebalance-recommended": "Set notices.rebalance to replace if an early replacement suits you better",
     "record-of-another-kind": (
         "Remove it, if nobody needs it, or give the service another name; soloist changes a simple A record only"
+    ),
+    "state-not-written": (
+        "Compare the policies of the instance's role with those of the stack, and look at the way to Systems Manager "
+        "(routes, or an interface endpoint for ssm)"
     ),
     "wrong-zone": "The group's subnets and the service's zones must be the same; deploy the stack again",
 }
@@ -226,6 +236,18 @@ class HeartbeatNotSent(AgentError):
     """CloudWatch has taken no sign of life for a while; who watches from outside sees nothing of this instance."""
 
     reason: Reason = "heartbeat-not-sent"
+
+
+class StateNotWritten(AgentError):
+    """The state parameter cannot be written; who reads it sees an old state."""
+
+    reason: Reason = "state-not-written"
+
+
+class MessageNotSent(AgentError):
+    """A channel takes no message; whoever is told by it learns nothing."""
+
+    reason: Reason = "message-not-sent"
 
 
 class StopRequested(Exception):

@@ -116,7 +116,7 @@ class Agent:
         except StopRequested as request:
             log.info("stopped before anything was claimed: %s", request)
             return ExitCode.OK
-        telling = Telling(self._paths.outbox, document, metadata.identity, clients, self._clock)
+        telling = Telling(self._paths.outbox, document, metadata.identity, clients, self._clock, self._report)
         telling.start()
         server = StateServer(metadata.document.state_server, self._clock, self._shown.view)
         server.start()

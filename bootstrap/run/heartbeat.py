@@ -3,7 +3,7 @@
 For: whoever watches from outside, from the boot document to the end of the run. Guarantees: it waits for nothing else
 of the agent, and nothing waits for it; one call is under way at most, and a beat that comes due meanwhile is dropped;
 what happened once (`once`) goes with the next beat, which comes at once, and again until CloudWatch has taken it, so
-that a lost answer can make it count twice. When nothing was taken for `SILENT_S`, that is a trouble.
+that a lost answer can make it count twice. What is not taken for some minutes is a trouble (base.patience).
 Does not: decide what is said (run.signs does), or keep anything beyond this run.
 """
 
@@ -16,11 +16,11 @@ from collections.abc import Callable, Sequence
 from bootstrap.base.clock import Clock, Deadline
 from bootstrap.base.errors import AgentError, HeartbeatNotSent
 from bootstrap.base.metric import Metric
+from bootstrap.base.patience import Patience
 from bootstrap.base.troubles import Troubles
 
 log = logging.getLogger(__name__)
 
-SILENT_S = 300.0
 FLUSH_S = 10.0
 
 
@@ -40,8 +40,7 @@ class Heartbeat:
         self._look = look
         self._every_s = every_s
         self._clock = clock
-        self._troubles = troubles
-        self._heard_s = clock.monotonic()
+        self._patience = Patience(clock, troubles, HeartbeatNotSent, "CloudWatch has taken no metric of this instance")
         self._said = ""
         self._once: tuple[Metric, ...] = ()
         self._lock = threading.Lock()
@@ -74,9 +73,9 @@ class Heartbeat:
         problem = self._problem(once)
         now_s = self._clock.monotonic()
         if problem:
-            self._failed(problem, now_s)
+            self._failed(problem)
         else:
-            self._heard(once, now_s)
+            self._heard(once)
         return self._every_s - (now_s - began_s) % self._every_s
 
     def _problem(self, once: Sequence[Metric]) -> str:
@@ -89,19 +88,15 @@ class Heartbeat:
             return type(error).__name__
         return ""
 
-    def _failed(self, problem: str, now_s: float) -> None:
+    def _failed(self, problem: str) -> None:
         if problem != self._said:
             log.warning("heartbeat: %s", problem)
         self._said = problem
-        silent_s = now_s - self._heard_s
-        if silent_s >= SILENT_S:
-            self._troubles.begin(
-                HeartbeatNotSent(f"CloudWatch has taken no metric of this instance for {silent_s:.0f} s: {problem}")
-            )
+        self._patience.failed(problem)
 
-    def _heard(self, once: Sequence[Metric], now_s: float) -> None:
-        self._heard_s, self._said = now_s, ""
-        self._troubles.over(HeartbeatNotSent.reason)
+    def _heard(self, once: Sequence[Metric]) -> None:
+        self._said = ""
+        self._patience.worked()
         with self._lock:
             self._once = self._once[len(once) :]
             if not self._once:

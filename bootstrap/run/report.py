@@ -50,7 +50,7 @@ class Report:
     def reach(self, parameter: Parameter) -> None:
         """Write the state parameter, too, from the next report on."""
         self._writer = BackgroundWriter(
-            self._clock, lambda state: write(parameter, state), lambda state: reassert(parameter, state)
+            self._clock, lambda state: write(parameter, state), lambda state: reassert(parameter, state), self
         )
         self._writer.start()
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from bootstrap.base.clock import Clock, Deadline
 from bootstrap.base.document import BootDocument
 from bootstrap.base.errors import AgentError, Reason
+from bootstrap.base.troubles import Troubles, Untold
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.imds import Identity
 from bootstrap.cloud.parameters import Parameter
@@ -51,11 +52,19 @@ def _secret(parameter: str, clients: Clients) -> Callable[[], str]:
 class Telling:
     """The messages of one instance."""
 
-    def __init__(self, path: Path, document: BootDocument, identity: Identity, clients: Clients, clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        document: BootDocument,
+        identity: Identity,
+        clients: Clients,
+        clock: Clock,
+        troubles: Troubles = Untold(),  # noqa: B008 - it holds nothing
+    ) -> None:
         self._service = document.service.name
         self._identity = identity
         self._clock = clock
-        self._outbox = Outbox(path, channels_of(document, clients), clock)
+        self._outbox = Outbox(path, channels_of(document, clients), clock, troubles)
         self.generation: Callable[[], int] = lambda: 0  # of the lease, once there is one
 
     def start(self) -> None:

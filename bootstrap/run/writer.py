@@ -1,7 +1,8 @@
 """Writes the state parameter in the background.
 
 For: report.py. Guarantees: a caller that offers a state never waits; the latest state wins; a failed write is repeated
-with growing pauses and never fails the caller; a written state that was displaced is written again.
+with growing pauses and never fails the caller, and is a trouble after some minutes; a written state that was displaced
+is written again.
 Does not: know what a state means.
 """
 
@@ -12,9 +13,11 @@ import threading
 from collections.abc import Callable
 
 from bootstrap.base.clock import Clock, Deadline
-from bootstrap.base.errors import CloudError
+from bootstrap.base.errors import CloudError, StateNotWritten
+from bootstrap.base.patience import Patience
 from bootstrap.base.retry import Pauses
 from bootstrap.base.state import State
+from bootstrap.base.troubles import Troubles, Untold
 
 log = logging.getLogger(__name__)
 
@@ -27,11 +30,18 @@ REASSERTS = Pauses(first_s=20.0, longest_s=180.0)
 class BackgroundWriter:
     """Writes the latest offered state, in a thread of its own."""
 
-    def __init__(self, clock: Clock, write: Callable[[State], None], reassert: Callable[[State], None]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        write: Callable[[State], None],
+        reassert: Callable[[State], None],
+        troubles: Troubles = Untold(),  # noqa: B008 - it holds nothing
+    ) -> None:
         """`write` writes a state; `reassert` writes the last one again if it was displaced. Both raise CloudError."""
         self._clock = clock
         self._write = write
         self._reassert = reassert
+        self._patience = Patience(clock, troubles, StateNotWritten, "the state parameter was not written")
         self._lock = threading.Lock()
         self._latest: State | None = None  # offered and not yet written
         self._last_written: State | None = None
@@ -59,8 +69,10 @@ class BackgroundWriter:
             state = self._latest
         if state is None:
             return True
-        if not _succeeds(lambda: self._write(state)):
+        if problem := _problem(lambda: self._write(state)):
+            self._patience.failed(problem)
             return False
+        self._patience.worked()
         with self._lock:
             self._last_written = state
             if self._latest is state:
@@ -73,7 +85,7 @@ class BackgroundWriter:
         with self._lock:
             state = self._last_written
         if state is not None:
-            _succeeds(lambda: self._reassert(state))
+            _problem(lambda: self._reassert(state))
 
     def _run(self) -> None:
         pauses, reasserts = iter(PAUSES), iter(REASSERTS)
@@ -90,10 +102,10 @@ class BackgroundWriter:
                 self._offered.set()
 
 
-def _succeeds(call: Callable[[], None]) -> bool:
+def _problem(call: Callable[[], None]) -> str:
     try:
         call()
     except CloudError as error:
         log.warning("state: %s", error)
-        return False
-    return True
+        return str(error)
+    return ""

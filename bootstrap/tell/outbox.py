@@ -2,8 +2,9 @@
 
 For: run.telling. Guarantees: `tell` returns at once and never fails; a channel that hangs or refuses delays no other
 one and nobody else; a message is tried again with growing pauses for `KEPT_S`, also by the next run of the agent on
-this machine; a channel keeps `MOST_KEPT` at most, and what is dropped is in the log. A message may arrive twice after a
-crash; its id is the same then. Does not: survive the machine: an instance that is ended has `flush`.
+this machine; a channel keeps `MOST_KEPT` at most, and what is dropped is in the log; one that takes nothing for some
+minutes is a trouble, which the others tell. A message may arrive twice after a crash; its id is the same then.
+Does not: survive the machine: an instance that is ended has `flush`.
 """
 
 from __future__ import annotations
@@ -18,9 +19,11 @@ from typing import Protocol
 
 from bootstrap.base.clock import Clock, Deadline
 from bootstrap.base.codec import decode, encode
-from bootstrap.base.errors import AgentError
+from bootstrap.base.errors import AgentError, MessageNotSent
 from bootstrap.base.files import replace_file, text_of
+from bootstrap.base.patience import Patience
 from bootstrap.base.retry import Pauses
+from bootstrap.base.troubles import Troubles, Untold
 from bootstrap.tell.gate import Told, admit
 from bootstrap.tell.message import Message
 
@@ -62,7 +65,13 @@ class _File:
 class Outbox:
     """The messages of one machine. `path` is below /run, so a reboot begins anew, as its clock does."""
 
-    def __init__(self, path: Path, channels: Sequence[Channel], clock: Clock) -> None:
+    def __init__(
+        self,
+        path: Path,
+        channels: Sequence[Channel],
+        clock: Clock,
+        troubles: Troubles = Untold(),  # noqa: B008 - it holds nothing
+    ) -> None:
         self._path = path
         self._clock = clock
         self._lock = threading.Lock()
@@ -70,8 +79,10 @@ class Outbox:
         self._told = before.told
         self._number = 0
         kept = before.kept if len(before.kept) == len(channels) else ()
+        patience = Patience(clock, troubles, MessageNotSent, "a channel has taken no message")
         self._lanes = [
-            _Lane(channel, clock, kept[number] if kept else (), self._keep) for number, channel in enumerate(channels)
+            _Lane(channel, clock, kept[number] if kept else (), self._keep, patience)
+            for number, channel in enumerate(channels)
         ]
 
     @property
@@ -118,8 +129,11 @@ class Outbox:
 class _Lane:
     """The messages of one channel, oldest first."""
 
-    def __init__(self, channel: Channel, clock: Clock, kept: Iterable[Kept], keep: Callable[[], None]) -> None:
+    def __init__(
+        self, channel: Channel, clock: Clock, kept: Iterable[Kept], keep: Callable[[], None], patience: Patience
+    ) -> None:
         self.channel = channel
+        self._patience = patience
         self._clock = clock
         self._kept = deque(kept)
         self._keep = keep
@@ -154,6 +168,8 @@ class _Lane:
         """Send what waits, oldest first, until one is not taken; the seconds until the next attempt."""
         while (first := self._first()) is not None:
             problem = self._problem(first)
+            if problem:
+                self._patience.failed(problem, self)
             if problem and self._clock.monotonic() - first.since_s < KEPT_S:
                 if problem != self._said:
                     log.warning("%s; it is tried again for %.0f h", problem, KEPT_S / 3600)
@@ -166,6 +182,8 @@ class _Lane:
                 if self._kept and self._kept[0] is first:  # else it was dropped meanwhile
                     self._kept.popleft()
             self._keep()
+            if not problem:
+                self._patience.worked(self)
         return IDLE_S
 
     def _first(self) -> Kept | None:

@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.base.errors import AgentError, ExitCode, HeartbeatNotSent, RecordOfAnotherKind
+from bootstrap.base.errors import (
+    AgentError,
+    ExitCode,
+    HeartbeatNotSent,
+    MessageNotSent,
+    RecordOfAnotherKind,
+    StateNotWritten,
+)
 from bootstrap.machine.systemd import ServiceNotifier
 from bootstrap.run.maintenance import InMaintenance
 from tests.kit.agent_unit import error_kinds, final_codes, unit
@@ -95,7 +102,8 @@ def test_every_error_has_a_word_of_its_own() -> None:
     assert len(words) >= 13
 
 
-ONLY_TROUBLES = (RecordOfAnotherKind, InMaintenance, HeartbeatNotSent)  # told while the instance goes on, and so no end
+# Told while the instance goes on, and so no end.
+ONLY_TROUBLES = (RecordOfAnotherKind, InMaintenance, HeartbeatNotSent, StateNotWritten, MessageNotSent)
 
 
 @pytest.mark.parametrize("kind", named(), ids=lambda kind: kind.__name__)

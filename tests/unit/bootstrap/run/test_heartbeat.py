@@ -6,7 +6,8 @@ import pytest
 
 from bootstrap.base.errors import AgentError, CloudError, Reason
 from bootstrap.base.metric import Metric
-from bootstrap.run.heartbeat import FLUSH_S, SILENT_S, Heartbeat
+from bootstrap.base.patience import CLOSED_S
+from bootstrap.run.heartbeat import FLUSH_S, Heartbeat
 from tests.kit.clock import FakeClock
 
 EVERY_S = 10.0
@@ -105,9 +106,9 @@ def test_five_minutes_without_a_beat_are_a_trouble_that_ends_with_the_next(
 ) -> None:
     watched.beat_for(60)
     watched.refuses = failure
-    watched.beat_for(SILENT_S - EVERY_S)
+    watched.beat_for(CLOSED_S)
     assert watched.standing == {}
-    watched.beat_for(2 * EVERY_S)
+    watched.beat_for(EVERY_S)
     assert list(watched.standing) == ["heartbeat-not-sent"]
     assert "has taken no metric of this instance for 300 s" in watched.standing["heartbeat-not-sent"]
     watched.refuses = None
