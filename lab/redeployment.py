@@ -1,4 +1,4 @@
-"""`make lab-deploy`: deploy a service's synthesized template to a fresh control plane, twice, and say what changed.
+"""`make lab-deploy`: deploy a service's synthesized templates to a fresh control plane, twice, and say what changed.
 
 For: seeing what a deployment does, and that the second one does nothing. Guarantees: exit code 0 only if the second
 deployment changed nothing; what is printed comes from the call log, resource by resource. Does not: run machines.

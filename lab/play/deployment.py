@@ -1,8 +1,9 @@
 """Deploys a synthesized template to the lab's control plane over HTTP, as `cdk deploy` does to CloudFormation.
 
-For: scenes, chaos and `make lab-deploy`. Guarantees: the request carries the bytes of the file and the tags of the
-stack, and the stack keeps its parameters, as with `cdk deploy`; the wait for the outcome has a deadline; a failed
-deployment raises with the stack's own reason. Does not: roll back or delete a stack.
+For: scenes, chaos and `make lab-deploy`. Guarantees: each request carries the bytes of its file and the tags of its
+stack, and a stack keeps its parameters, as with `cdk deploy`; stacks that follow another one are deployed after it, in
+their order; the wait for each outcome has a deadline; a failed deployment raises with the stack's own reason. Does not:
+roll back or delete a stack.
 """
 
 import json
@@ -19,7 +20,13 @@ NOTHING_TO_DO = "No updates are to be performed"
 
 
 def deploy(cloudformation: Any, template: Template) -> str:
-    """Create or update the stack of `template`; returns `created`, `updated` or `unchanged`. Raises LabError."""
+    """Create or update the stack of `template`, then those of its followers; returns `created`, `updated` or
+    `unchanged`, the first of these words that is true of one of them. Raises LabError."""
+    outcomes = {_deploy_one(cloudformation, one) for one in (template, *template.followers)}
+    return next(word for word in ("created", "updated", "unchanged") if word in outcomes)
+
+
+def _deploy_one(cloudformation: Any, template: Template) -> str:
     body = template.path.read_text()
     request: dict[str, Any] = {
         "StackName": template.stack_name,

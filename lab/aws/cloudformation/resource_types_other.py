@@ -175,7 +175,11 @@ def _put_dashboard(context: StackContext, deployed: Deployed, properties: Proper
         json.loads(body)
     except ValueError as error:
         raise ResourceFailed(f"The field DashboardBody must be a valid JSON object: {error}") from error
-    deployed.record = context.cloud.backend("cloudwatch").put_dashboard(deployed.physical_resource_id, body)
+    backend = context.cloud.backend("cloudwatch")
+    deployed.record = backend.put_dashboard(deployed.physical_resource_id, body)
+    backend.tagger.delete_all_tags_for_resource(deployed.record.arn)
+    tags = context.tags_of(deployed.logical_resource_id) | tag_map(properties.get("Tags"))
+    backend.tagger.tag_resource(deployed.record.arn, [{"Key": key, "Value": value} for key, value in tags.items()])
 
 
 OTHER_TYPES: dict[str, ResourceType] = {

@@ -23,6 +23,9 @@ def test_make_lab_deploy_twice_changes_nothing() -> None:
     made = [line for line in lines if line.startswith("created ")]
     assert f"first deployment: created {len(made)} resources; template sha256" in lines[-2]
     assert any("AWS::AutoScaling::AutoScalingGroup" in line and line.endswith("soloist-influxdb") for line in made)
+    kinds = [line.split()[1] for line in made]
+    after = kinds.index("AWS::CloudWatch::Alarm")
+    assert after > kinds.index("AWS::AutoScaling::AutoScalingGroup"), "what watches is deployed after the service"
 
 
 def test_a_service_that_is_not_there_is_one_clear_line() -> None:
