@@ -16,7 +16,7 @@ def stack(*needs: str) -> dict[str, Any]:
 STACKS = {"soloist-x": stack(), "soloist-x-watch": stack("soloist-x"), "soloist-x-later": stack("soloist-x-watch")}
 
 
-@pytest.mark.parametrize("names", itertools.permutations(STACKS))
+@pytest.mark.parametrize("names", list(itertools.permutations(STACKS)))
 def test_a_stack_comes_after_what_it_depends_on(names: tuple[str, ...]) -> None:
     artifacts = {"Tree": {"type": "cdk:tree"}, **{name: STACKS[name] for name in names}}
     artifacts["soloist-x.assets"] = {"type": "cdk:asset-manifest"}
