@@ -53,6 +53,17 @@ class TimelineEntry:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FileSystemState:
+    """The file system of the data. Its sizes are those of the last look at its marker, None before; `options` are those
+    in force now, "" where it is not mounted."""
+
+    id: str
+    options: str
+    total_bytes: int | None = None
+    used_bytes: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class State:
     """What an instance says of itself. `connection` is what clients connect to (a DNS name), `generation` that of the
     lease (0 before it is held), `reason` the stable word of a failure."""

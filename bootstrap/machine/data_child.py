@@ -6,7 +6,8 @@ Guarantees: safe to kill at any point and to run again. The marker appears by re
 writer's file is linked whole and never overwritten. The factory content of a directory (what the package shipped, which
 the image keeps as a template) is copied to a temporary directory and then renamed into place, so that a half copy is
 never taken for data. A second marker says that a directory was prepared, so that the factory content of a later image
-never gets into it, and a directory that has vanished is noticed and not made anew.
+never gets into it, and a directory that has vanished is noticed and not made anew. The log of takeovers is appended to,
+synced, and bounded: when it is full the older half goes. A line that a killed child left half-written stays alone.
 Does not: mount, know AWS, or import anything but the standard library (it runs without the agent's path).
 """
 
@@ -20,7 +21,9 @@ import os
 import pwd
 import re
 import shutil
+import stat
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +32,10 @@ PREPARED = ".soloist-directories"
 WRITER = ".soloist-writer-"
 WRITERS_KEPT = 10
 SPARE = WRITER + "spare"
+TAKEOVERS = ".soloist-takeovers"
+LARGEST_LOG = 4 * 2**20  # bytes; eight takeovers a day for a year
+LARGEST_LINE = 4096  # bytes, as in base/takeovers.py
+TOLD = 50_000  # bytes of an answer; commands.py reads 65,536
 LARGEST_RECORD = 4096  # bytes, as in lease/child.py
 OURS = (".soloist-", ".nfs")  # ours, and what the NFS client keeps of deleted files that are still open
 
@@ -107,6 +114,63 @@ def _writer(root: str, generation: int) -> Path:
     """Its name has the file system's: whoever wrote to the original of a restored copy does not write to the copy."""
     marker = json.loads((Path(root) / MARKER).read_text(encoding="utf-8"))
     return Path(root) / f"{WRITER}{marker['file_system'].replace('/', '%2f')}-{generation:06d}"
+
+
+def append_takeover(root: str, line: str) -> str:
+    """Append `line` to the log of takeovers; its newest lines afterwards. Raises Refused, OSError."""
+    data = line.encode("ascii", errors="replace") + b"\n"
+    if len(data) > LARGEST_LINE + 1 or b"\n" in data[:-1]:
+        raise Refused(f"a line of {len(data)} bytes is none of the log of takeovers.")
+    path = Path(root) / TAKEOVERS
+    with _open_log(path) as log:
+        size = os.fstat(log).st_size
+        if size + len(data) > LARGEST_LOG:
+            kept = os.pread(log, LARGEST_LOG // 2, size - LARGEST_LOG // 2).partition(b"\n")[2]
+            _publish(path, kept.decode("ascii", errors="replace"))
+    with _open_log(path) as log:
+        size = os.fstat(log).st_size
+        is_torn = size > 0 and os.pread(log, 1, size - 1) != b"\n"
+        try:
+            os.write(log, b"\n" * is_torn + data)
+            os.fsync(log)
+        except OSError:
+            with contextlib.suppress(OSError):
+                os.ftruncate(log, size)
+            raise
+        return _newest(log)
+
+
+@contextlib.contextmanager
+def _open_log(path: Path) -> Iterator[int]:
+    """The log, made if need be; never what somebody put in its place."""
+    log = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    try:
+        if not stat.S_ISREG(os.fstat(log).st_mode):
+            raise Refused(f"{path} is no file. Move it away.")
+        yield log
+    finally:
+        os.close(log)
+
+
+def _newest(log: int) -> str:
+    """The newest lines, the oldest of them first, as many as fit into an answer."""
+    size = os.fstat(log).st_size
+    begin = max(0, size - TOLD)
+    lines = os.pread(log, TOLD, begin).decode("ascii", errors="replace").split("\n")
+    told: list[str] = []
+    left = TOLD
+    for line in reversed(lines[1:] if begin else lines):
+        left -= len(json.dumps(line))
+        if left < 0:
+            break
+        told.append(line)
+    return "\n".join(reversed(told))
+
+
+def space(root: str) -> list[int]:
+    """Bytes of the file system: all, and those in use. Raises OSError."""
+    seen = os.statvfs(root)
+    return [seen.f_blocks * seen.f_frsize, (seen.f_blocks - seen.f_bfree) * seen.f_frsize]
 
 
 def prepare_directory(root: str, item: dict[str, Any]) -> str:
@@ -215,7 +279,9 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
         if request["verb"] in ("marker", "inspect-marker"):
             is_written = request["verb"] == "marker"
             made = ensure_marker(request["root"], request["file_system"], request["service"], is_written=is_written)
-            return {"done": "marker created" if made else "marker matches"}
+            return {"done": "marker created" if made else "marker matches", "space": space(request["root"])}
+        if request["verb"] == "append-takeover":
+            return {"done": append_takeover(request["root"], request["line"])}
         if request["verb"] == "enter-writer":
             enter_writer(request["root"], int(request["generation"]), request["text"])
         if request["verb"] in ("enter-writer", "last-writer"):

@@ -62,6 +62,7 @@ class FileSystems:
     def __init__(self, commands: Commands, mountinfo: Path) -> None:
         self._commands = commands
         self._mountinfo = mountinfo
+        self.space: tuple[int, int] | None = None  # bytes in all and in use, when a child looked last
 
     def mount_at(self, target: str) -> Mount | None:
         """The topmost mount at `target`. Never touches the mounted file system."""
@@ -131,6 +132,9 @@ class FileSystems:
             raise MountRefused(str(answer["refused"]))
         if "failed" in answer:
             raise MountError(f"{request['root']}: {answer['failed']}")
+        if "space" in answer:
+            total, used = answer["space"]
+            self.space = (int(total), int(used))
         return str(answer["done"])
 
 

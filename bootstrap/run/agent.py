@@ -47,6 +47,7 @@ from bootstrap.run.shown import Shown
 from bootstrap.run.signs import boot_failed, signs_of_life, took_over
 from bootstrap.run.site import SITE_S, sited
 from bootstrap.run.supervise import Supervisor
+from bootstrap.run.takeovers import note_takeover
 from bootstrap.run.telling import Telling
 from bootstrap.run.upkeep import Upkeep
 from bootstrap.show.server import StateServer
@@ -265,6 +266,7 @@ class Agent:
             maintenance=maintenance,
         )
         self._shown.serves(lambda: supervisor.is_healthy)
+        self._shown.takeovers = note_takeover(instance, self.timeline.entries(), self._stop)
         decision = supervisor.run()
         self._pulse.rest(longest_ending_s(instance.document))
         return decision

@@ -36,6 +36,7 @@ from bootstrap.machine.file_system import FileSystems
 from bootstrap.machine.health import Prober
 from bootstrap.machine.links import Links
 from bootstrap.machine.outsiders import Outsiders
+from bootstrap.machine.takeovers import TakeoverLog
 from bootstrap.machine.unit_settings import UnitSettings
 from bootstrap.machine.units import ServiceUnits
 from bootstrap.machine.writers import DataWriters
@@ -87,6 +88,7 @@ class ServiceParts:
     prober: Prober
     outsiders: Outsiders
     writers: DataWriters
+    takeovers: TakeoverLog
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,6 +171,7 @@ def _service(document: BootDocument, machine: MachineParts) -> ServiceParts:
             machine.commands, _file_systems(machine), str(paths.data_root), f"/{paths.service_group.name}"
         ),
         writers=DataWriters(_file_systems(machine), str(paths.data_root)),
+        takeovers=TakeoverLog(_file_systems(machine), str(paths.data_root)),
     )
 
 

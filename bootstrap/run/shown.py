@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bootstrap.base.state import FileSystemState
+from bootstrap.base.takeovers import Takeover
 from bootstrap.lease.rules.record import HISTORY, LeaseRecord
 from bootstrap.run.instance import Instance
 from bootstrap.run.report import Report
@@ -27,6 +29,7 @@ class Shown:
         self._is_healthy: Callable[[], bool] = lambda: False
         self._ready_at_s: float | None = None
         self._holders: tuple[PastHolder, ...] = ()
+        self.takeovers: tuple[Takeover, ...] = ()  # of the log, the newest first; whoever reads it sets them
 
     def knows(self, instance: Instance) -> None:
         """Show the lease of `instance` from now on."""
@@ -57,6 +60,8 @@ class Shown:
             left_s=left_s,
             network_interface_mac=self._instance.claims.network_interface.mac if self._instance is not None else "",
             holders=self._holders,
+            takeovers=self.takeovers,
+            file_system=self._file_system() if role != "newcomer" else None,
         )
 
     def _role(self) -> Role:
@@ -65,6 +70,10 @@ class Shown:
             return "newcomer"
         has_left = keeper.lost is not None or self._report.state.phase in HAS_LEFT
         return "former-holder" if has_left else "holder"
+
+    def _file_system(self) -> FileSystemState:
+        assert self._instance is not None
+        return self._instance.claims.data.shown()
 
     def _lease_s(self) -> tuple[float, float]:
         """Since the last confirmed renewal was sent, and until its deadline."""

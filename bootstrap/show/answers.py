@@ -11,6 +11,7 @@ import hmac
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
+from urllib.parse import parse_qs
 
 from bootstrap.base.codec import encode
 from bootstrap.show.metrics import CONTENT_TYPE, exposition
@@ -20,6 +21,7 @@ from bootstrap.show.view import DOCUMENT_VERSION, HistoryDocument, View, state_d
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
+LONGEST_QUERY = 100  # characters
 OK_OR_NOT = {True: HTTPStatus.OK, False: HTTPStatus.SERVICE_UNAVAILABLE}
 OPEN = ("/live", "/ready")  # also without the token, for load balancers, which have none
 
@@ -35,13 +37,15 @@ class Answer:
 
 def answer(path: str, authorization: str, token: str, view: Callable[[], View]) -> Answer:
     """The answer to GET `path`. `token`: what callers must bring, "" where they need nothing."""
-    name = path.partition("?")[0]
+    name, _, query = path.partition("?")
     write = _ANSWERS.get(name)
     if write is None:
         known = " ".join(_ANSWERS)
         return _text(HTTPStatus.NOT_FOUND, f"{name[:80]!a} is not here; these are: {known}")
     if token and name not in OPEN and not hmac.compare_digest(authorization.encode(), f"Bearer {token}".encode()):
         return _text(HTTPStatus.UNAUTHORIZED, "the header Authorization: Bearer TOKEN is missing or wrong")
+    if name == "/history":
+        return _history(view(), query)
     return write(view())
 
 
@@ -66,8 +70,18 @@ def _state(view: View) -> Answer:
     return Answer(status=HTTPStatus.OK, body=f"{encode(state_document(view))}\n".encode(), content_type=JSON)
 
 
-def _history(view: View) -> Answer:
-    document = HistoryDocument(version=DOCUMENT_VERSION, service=view.service, holders=view.holders)
+def _history(view: View, query: str = "") -> Answer:
+    """All, or with `limit=N` the newest N of both."""
+    given = parse_qs(query[:LONGEST_QUERY]).get("limit", [])
+    if given and not (given[-1].isascii() and given[-1].isdecimal() and int(given[-1]) > 0):
+        return _text(HTTPStatus.BAD_REQUEST, "limit is a whole number from 1 on, as in /history?limit=5")
+    most = int(given[-1]) if given else None
+    document = HistoryDocument(
+        version=DOCUMENT_VERSION,
+        service=view.service,
+        holders=view.holders[:most],
+        takeovers=view.takeovers[:most],
+    )
     return Answer(status=HTTPStatus.OK, body=f"{encode(document)}\n".encode(), content_type=JSON)
 
 

@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from bootstrap.base.state import TimelineEntry
+from bootstrap.base.state import FileSystemState, TimelineEntry
+from bootstrap.base.takeovers import Takeover
 from bootstrap.show.view import PastHolder, View
 
 RELOAD_S = 10
 HOLDERS_SHOWN = 20
+TAKEOVERS_SHOWN = 10
 
 _STYLE = """
 :root { color-scheme: light dark; --good: #1a7f37; --bad: #c62828; --quiet: #66707a; --line: #d0d7de; --bar: #3b7dd8; }
@@ -31,6 +33,7 @@ dt { color: var(--quiet); } dd { margin: 0; overflow-wrap: anywhere; }
 .track { position: relative; height: .8rem; background: var(--line); border-radius: .2rem; overflow: hidden; }
 .bar { position: absolute; top: 0; bottom: 0; min-width: 2px; background: var(--bar); }
 .bar.failed { background: var(--bad); }
+details { margin: .3rem 0; } summary { overflow-wrap: anywhere; cursor: pointer; }
 .holders { overflow-x: auto; } table { border-collapse: collapse; font-size: .9rem; white-space: nowrap; }
 th, td { text-align: left; padding: .2rem .8rem .2rem 0; border-bottom: 1px solid var(--line); }
 th { color: var(--quiet); font-weight: 400; }
@@ -50,6 +53,7 @@ def page(view: View) -> str:
         "Image": " ".join(filter(None, (state.image_id, state.image_version and f"(version {state.image_version})"))),
         "Interface": f"{state.network_interface_id} {view.network_interface_mac}".strip(),
         "Lease": _lease(view),
+        "File system": _file_system(view.file_system),
         "Reason": state.reason,
     }
     parts = [
@@ -61,6 +65,7 @@ def page(view: View) -> str:
         *(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in facts.items() if text),
         "</dl>",
         *_boot(state.timeline),
+        *_takeovers(view.takeovers),
         *_holders(view.holders),
         f'<p class="quiet">Said at {escape(state.updated_at)}. The page reloads every {RELOAD_S} s. '
         'More: <a href="/state">state</a>, <a href="/history">history</a>, <a href="/metrics">metrics</a>.</p>',
@@ -89,6 +94,13 @@ def _lease(view: View) -> str:
     return f"renewed {view.age_s:.0f} s ago; without a renewal the fence ends the service in {view.left_s:.0f} s"
 
 
+def _file_system(seen: FileSystemState | None) -> str:
+    if seen is None:
+        return ""
+    used = f", {seen.used_bytes / 2**30:.1f} GiB in use" if seen.used_bytes is not None else ""
+    return f"{seen.id}{used}{'' if seen.options else ', not mounted'}"
+
+
 def _span(seconds: float) -> str:
     """`seconds` in the two largest units that say something."""
     whole = int(seconds)
@@ -103,8 +115,17 @@ def _span(seconds: float) -> str:
 def _boot(timeline: tuple[TimelineEntry, ...]) -> Iterable[str]:
     if not timeline:
         return
-    whole_s = max(max(entry.start_s + entry.duration_s for entry in timeline), 0.001)
-    yield f"<h2>The last boot: {whole_s:.1f} s</h2>"
+    yield f"<h2>The last boot: {_whole_s(timeline):.1f} s</h2>"
+    yield from _phases(timeline)
+
+
+def _whole_s(timeline: tuple[TimelineEntry, ...]) -> float:
+    return max([entry.start_s + entry.duration_s for entry in timeline] + [0.001])
+
+
+def _phases(timeline: tuple[TimelineEntry, ...]) -> Iterable[str]:
+    """A picture: each phase is a bar where it was."""
+    whole_s = _whole_s(timeline)
     for entry in timeline:
         left, width = 100 * entry.start_s / whole_s, 100 * entry.duration_s / whole_s
         yield (
@@ -112,6 +133,19 @@ def _boot(timeline: tuple[TimelineEntry, ...]) -> Iterable[str]:
             f'<span class="bar {escape(entry.outcome)}" style="left:{left:.1f}%;width:{width:.1f}%"></span></span>'
             f"<span>{entry.duration_s:.2f} s</span></div>"
         )
+
+
+def _takeovers(takeovers: tuple[Takeover, ...]) -> Iterable[str]:
+    if not takeovers:
+        return
+    yield "<h2>Takeovers</h2>"
+    for each in takeovers[:TAKEOVERS_SHOWN]:
+        former = f"{each.predecessor_id} in {each.predecessor_zone}" if each.predecessor_id else "nobody"
+        after = f"ready after {each.ready_after_s:.1f} s" + (f" ({each.ground})" if each.ground else "")
+        head = f"{each.at}: {each.instance_id} in {each.zone} from {former}, {after}"
+        yield f"<details><summary>{escape(head)}</summary><p>{escape(each.why)}</p>"
+        yield from _phases(each.phases)
+        yield "</details>"
 
 
 def _holders(holders: tuple[PastHolder, ...]) -> Iterable[str]:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from bootstrap.base.state import State
+from bootstrap.base.state import FileSystemState, State
+from bootstrap.base.takeovers import Takeover
 
 DOCUMENT_VERSION = 1
 
@@ -45,6 +46,8 @@ class View:
     left_s: float | None = None
     network_interface_mac: str = ""
     holders: tuple[PastHolder, ...] = ()  # the newest first
+    takeovers: tuple[Takeover, ...] = ()  # the newest first
+    file_system: FileSystemState | None = None  # of whoever holds or held the lease
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,15 +64,17 @@ class StateDocument:
     lease_left_s: float | None
     network_interface_mac: str
     state: State
+    file_system: FileSystemState | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class HistoryDocument:
-    """`/history`."""
+    """`/history`: the records in the lease directory, and the newest entries of the log of takeovers."""
 
     version: int
     service: str
     holders: tuple[PastHolder, ...]
+    takeovers: tuple[Takeover, ...]
 
 
 def state_document(view: View) -> StateDocument:
@@ -85,4 +90,5 @@ def state_document(view: View) -> StateDocument:
         lease_left_s=view.left_s,
         network_interface_mac=view.network_interface_mac,
         state=view.state,
+        file_system=view.file_system,
     )

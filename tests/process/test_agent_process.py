@@ -4,6 +4,7 @@ import json
 import signal
 import time
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import boto3
 import pytest
@@ -188,6 +189,24 @@ def test_a_boot_and_the_life_after_it_are_seen_from_outside(surroundings: Surrou
     assert measured(surroundings, "Heartbeat", me) == [1]
     assert measured(surroundings, "BootTime")[0] >= measured(surroundings, "BootPhase", ("Phase", "lease"))[0] > 0
     surroundings.until(lambda: measured(surroundings, "Serving") == [1])
+
+
+def test_every_takeover_is_noted_on_the_data_and_shown(surroundings: Surroundings) -> None:
+    surroundings.serve().send_signal(signal.SIGTERM)
+    surroundings.await_phase("stopped")
+    surroundings.forget_state()
+    surroundings.serve()
+
+    def shown() -> list[dict[str, Any]]:
+        status, text = surroundings.asked("/history?limit=2")
+        return json.loads(text)["takeovers"] if status == 200 else []
+
+    newest, first = surroundings.until(lambda: found if len(found := shown()) == 2 else None)
+    assert (first["generation"], first["predecessor_generation"]) == (1, 0)
+    assert (newest["predecessor_generation"], newest["ground"]) == (1, "released")
+    assert {"lease", "mount-data", "healthy"} <= {phase["name"] for phase in newest["phases"]}
+    seen = json.loads(surroundings.asked("/state")[1])["file_system"]
+    assert (seen["id"], 0 < seen["used_bytes"] <= seen["total_bytes"]) == ("fs-1", True)
 
 
 def test_a_boot_that_fails_is_counted_before_the_agent_ends(surroundings: Surroundings) -> None:

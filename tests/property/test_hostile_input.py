@@ -19,6 +19,7 @@ from bootstrap.base.document import parse_tree, parse_user_data, render_user_dat
 from bootstrap.base.errors import AgentError, BadBootDocument, SurroundingsError
 from bootstrap.base.site import at_site
 from bootstrap.base.state import State, TimelineEntry, may_replace, parse_state
+from bootstrap.base.takeovers import Takeover, parse_takeovers, render_takeover
 from bootstrap.base.timing import LeaseTiming, findings
 from bootstrap.cloud.imds import FORMS, Answer, MetadataService
 from bootstrap.cloud.notices import scheduled_events
@@ -67,6 +68,16 @@ STATE = State(phase="ready", sentence="serves", instance_id="i-1", generation=7,
 DOCUMENT = parse_tree(document_tree(), KINDS)
 SITE = {key: document_tree()[key] for key in ("group", "zones", "connection")}
 VIEW = View(service="monitor", role="holder", is_ready=True, is_healthy=True, state=STATE)
+TOOK_OVER = Takeover(
+    generation=7,
+    at="2026-01-01T00:00:00Z",
+    instance_id="i-1",
+    zone="us-east-1a",
+    image_id="ami-1",
+    image_version="1",
+    ready_after_s=2.5,
+    phases=(ENTRY,),
+)
 PROMOTION = Promotion(at="2026-01-01T00:00:00+00:00", from_version=1, to_version=2, image_id="ami-1")
 
 
@@ -177,6 +188,11 @@ READERS = {
         is_good=lambda state: (
             may_replace(state, STATE) in (True, False) and decode(State, encode(state), unknown_keys="refuse") == state
         ),
+    ),
+    "takeovers": Reader(
+        good="\n".join([render_takeover(TOOK_OVER)] * 2).encode(),
+        read=lambda text, _: parse_takeovers(text.decode("ascii", errors="replace")),
+        is_good=lambda found: all(parse_takeovers(render_takeover(each))[0].generation >= 0 for each in found),
     ),
     "rollouts": Reader(
         good=json.dumps([asdict(PROMOTION)] * 2).encode(),

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from bootstrap.base.clock import Deadline
 from bootstrap.base.retry import NotYet, Pauses, retry
+from bootstrap.base.state import FileSystemState
 from bootstrap.machine.file_system import MountPlan
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,9 @@ class Storage(Protocol):
 
     def inspect(self, attempt: Deadline) -> str:
         """Like `verify`, but writes nothing."""
+
+    def shown(self) -> FileSystemState:
+        """What people are shown of it. Asks the kernel's list, and never the storage."""
 
     def sync(self, deadline: Deadline) -> list[str]:
         """Write everything back; what was not done, in words."""

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from bootstrap.base.clock import Deadline
 from bootstrap.base.document import EfsSettings, MountTarget
+from bootstrap.base.state import FileSystemState
 from bootstrap.machine.file_system import FileSystems, MountPlan, difference
 
 NFS_OPTIONS = "nfsvers=4.1,rsize=1048576,wsize=1048576,hard,timeo=600,retrans=2,noresvport"
@@ -73,6 +74,12 @@ class EfsPart:
         return self._file_systems.check_marker(
             self.root, self._file_system.id, self._service, attempt, is_written=False
         )
+
+    def shown(self) -> FileSystemState:
+        mount = self._file_systems.mount_at(self.root)
+        total, used = self._file_systems.space or (None, None)
+        options = ",".join(sorted(mount.options)) if mount is not None else ""
+        return FileSystemState(id=self._file_system.id, options=options, total_bytes=total, used_bytes=used)
 
     def sync(self, deadline: Deadline) -> list[str]:
         if self._file_systems.mount_at(self.root) is None or self._file_systems.sync(self.root, deadline):

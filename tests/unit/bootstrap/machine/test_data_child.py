@@ -238,8 +238,8 @@ def test_bound_target_is_not_copied_into_itself(root: Path, item: dict[str, Any]
 
 def test_answer_is_what_was_done_or_what_the_operating_system_refused(root: Path) -> None:
     marker = {"verb": "marker", "file_system": "fs-1", "service": "demo"}
-    for request in (marker, {"verb": "directories", "directories": []}):
-        assert list(answer({"root": str(root), **request})) == ["done"]
+    for request, parts in ((marker, ["done", "space"]), ({"verb": "directories", "directories": []}, ["done"])):
+        assert list(answer({"root": str(root), **request})) == parts
     assert "No such file" in json.dumps(answer({"root": str(root / "missing"), **marker})["failed"])
 
 

@@ -82,6 +82,21 @@ def test_the_holder_is_ready_and_shows_its_lease_its_interface_and_who_was_befor
     assert view.holders[1].is_released
 
 
+def test_the_file_system_is_shown_with_its_options_and_its_space_at_the_last_look(run: Run) -> None:
+    run.serve()
+    seen = run.shown.view().file_system
+    assert seen is not None
+    assert seen.id == "fs-1"
+    assert {"rw", "hard"} <= set(seen.options.split(","))
+    assert seen.total_bytes is not None
+    assert seen.used_bytes is not None
+    assert 0 <= seen.used_bytes <= seen.total_bytes
+    run.world.machine.unmount(str(run.world.machine.paths.data_root))
+    away = run.shown.view().file_system
+    assert away is not None
+    assert (away.options, away.total_bytes) == ("", seen.total_bytes)
+
+
 @pytest.mark.parametrize(
     ("event", "seen"),
     [

@@ -9,7 +9,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from bootstrap.base.codec import decode
-from bootstrap.base.state import State, TimelineEntry
+from bootstrap.base.state import FileSystemState, State, TimelineEntry
+from bootstrap.base.takeovers import Takeover
 from bootstrap.show.answers import Answer, answer
 from bootstrap.show.view import HistoryDocument, PastHolder, StateDocument, View
 
@@ -43,6 +44,25 @@ HOLDER = View(
     age_s=2.0,
     left_s=43.0,
     holders=(PAST,),
+    takeovers=(
+        Takeover(
+            generation=7,
+            at="2026-01-02T00:00:00Z",
+            predecessor_generation=6,
+            predecessor_id="i-0",
+            predecessor_zone="us-east-1b",
+            instance_id="i-1",
+            zone="us-east-1a",
+            image_id="ami-1",
+            image_version="2",
+            ground="terminated",
+            why="EC2 says that i-0 is terminated",
+            ready_after_s=12.5,
+            phases=(TimelineEntry(name="lease", start_s=1.0, duration_s=2.5, outcome="ok"),),
+        ),
+    )
+    * 3,
+    file_system=FileSystemState(id="fs-1", options="hard,rw", total_bytes=2**40, used_bytes=3 * 2**29),
 )
 UNHEALTHY = replace(HOLDER, is_ready=False, is_healthy=False, state=replace(HOLDER.state, sentence="missed 1 of 3"))
 FORMER = replace(HOLDER, role="former-holder", is_ready=False, state=replace(HOLDER.state, phase="stopping"))
@@ -69,7 +89,32 @@ def test_state_and_history_are_documents_with_a_version() -> None:
     document = decode(StateDocument, said("/state?pretty", HOLDER).body, unknown_keys="refuse")
     assert (document.version, document.role, document.state, document.lease_left_s) == (1, "holder", HOLDER.state, 43.0)
     assert json.loads(said("/state", NEWCOMER).body)["lease_left_s"] is None
-    assert decode(HistoryDocument, said("/history", HOLDER).body, unknown_keys="refuse").holders == (PAST,)
+    assert document.file_system == HOLDER.file_system
+    history = decode(HistoryDocument, said("/history", HOLDER).body, unknown_keys="refuse")
+    assert (history.holders, history.takeovers) == ((PAST,), HOLDER.takeovers)
+
+
+@pytest.mark.parametrize(("query", "count"), [("", 3), ("limit=2", 2), ("limit=1&limit=9", 3), ("other=1", 3)])
+def test_history_is_as_long_as_it_is_asked_for(query: str, count: int) -> None:
+    found = decode(HistoryDocument, said(f"/history?{query}", HOLDER).body, unknown_keys="refuse")
+    assert found.takeovers == HOLDER.takeovers[:count]
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "ten", "1.5", "\u0663", "x" * 5000])
+def test_a_limit_that_is_none_is_named(limit: str) -> None:
+    found = said(f"/history?limit={limit}", HOLDER)
+    assert (found.status, b"/history?limit=5" in found.body) == (HTTPStatus.BAD_REQUEST, True)
+
+
+def test_the_page_has_a_picture_of_each_takeover_and_says_what_is_in_use() -> None:
+    page = Page(said("/", HOLDER).body.decode())
+    assert page.open == []
+    assert page.text.count("i-1 in us-east-1a from i-0 in us-east-1b, ready after 12.5 s (terminated)") == 3
+    assert "EC2 says that i-0 is terminated" in page.text
+    assert page.attributes.count("left:28.6%;width:71.4%") == 4, "three takeovers, and the last boot"
+    assert "fs-1, 1.5 GiB in use" in page.text
+    first = replace(HOLDER.takeovers[0], predecessor_id="")
+    assert "from nobody" in Page(said("/", replace(HOLDER, takeovers=(first,))).body.decode()).text
 
 
 def test_metrics_are_those_of_prometheus() -> None:
@@ -133,11 +178,14 @@ def test_whatever_a_text_holds_the_page_stays_a_page() -> None:
     timeline = (TimelineEntry(name=evil, start_s=0.0, duration_s=0.0, outcome="failed", detail=evil),)
     state = State(phase="ready", sentence=evil, zone=evil, reason=evil, updated_at=evil, timeline=timeline)
     past = replace(PAST, instance_id=evil, zone=evil, ground=evil, renewed_at=evil, image_version=evil)
-    view = replace(HOLDER, service=evil, state=state, holders=(past,), network_interface_mac=evil)
+    took = replace(HOLDER.takeovers[0], at=evil, predecessor_id=evil, why=evil, ground=evil, phases=timeline)
+    seen = FileSystemState(id=evil, options=evil)
+    view = replace(HOLDER, service=evil, state=state, holders=(past,), takeovers=(took,), file_system=seen)
+    view = replace(view, network_interface_mac=evil)
     text = said("/", view).body.decode()
     assert "<script" not in text
     page = Page(text)
-    assert (page.open, page.attributes.count(evil)) == ([], 1), "the title of the phase, and no attribute of its own"
+    assert (page.open, page.attributes.count(evil)) == ([], 2), "the title of each phase, and no attribute of its own"
 
 
 @pytest.mark.parametrize("authorization", ["", "Bearer", "Bearer secreT", "secret", "Bearer sécret"])
