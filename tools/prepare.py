@@ -38,6 +38,7 @@ PACKAGES = (
     ("iproute2", "ip", "the lab's network"),
     ("nftables", "nft", "cutting that network"),
     ("gcc", "gcc", "the shim that lets the kernel start on newer processors"),
+    ("haproxy", "haproxy", "the test of a proxy that follows the holder"),
     ("libc6-dev", "/usr/include/stdlib.h", "the shim that lets the kernel start on newer processors"),
 )
 

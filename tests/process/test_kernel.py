@@ -1,21 +1,6 @@
 """What talks to the kernel, against a real one, in a network namespace made for it."""
 
-import json
-import subprocess
-import sys
-from pathlib import Path
-from typing import Any
-
-REPOSITORY = Path(__file__).resolve().parents[2]
-
-
-def seen_in_a_namespace(module: str) -> dict[str, Any]:
-    """What `module` prints there."""
-    argv = ["unshare", "-Urnmpf", "--kill-child", sys.executable, "-m", f"tests.process.{module}"]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, cwd=REPOSITORY)
-    assert done.returncode == 0, done.stderr
-    seen: dict[str, Any] = json.loads(done.stdout)
-    return seen
+from tests.kit.namespaces import seen_in_a_namespace
 
 
 def test_outsiders_are_named_by_what_they_do_with_the_data_and_ended_however_they_hold_it() -> None:
