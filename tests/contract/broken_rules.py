@@ -61,6 +61,10 @@ def _submits_one_by_one(cloud: Any, zone_id: str, changes: list[dict[str, Any]])
     return [submit_changes(cloud, zone_id, [change]) for change in changes][-1]
 
 
+def _keeps_all(data: Any, *_args: Any) -> Any:
+    return data
+
+
 def _fills_up(bucket: Bucket, now: float) -> None:
     """All tokens come back after any while, whatever the rate."""
     if now > bucket.at:
@@ -87,6 +91,8 @@ PATCHES_OUT = [
     ),
     Broken("run-unknown-image", f"{_INSTANCE}Backend.run_instances"),
     Broken("metric-resolution", "moto.cloudwatch.models:CloudWatchBackend.put_metric_data"),
+    Broken("metric-data-exact", "moto.cloudwatch.models:CloudWatchBackend.get_metric_data"),
+    Broken("alarm-new-and-changed", "moto.cloudwatch.models:CloudWatchBackend.put_metric_alarm"),
     Broken("run-unknown-profile", "moto.ec2.responses.instances:filter_iam_instance_profiles"),
     Broken("run-status-impaired", f"{_INSTANCE}.instance_status"),
     Broken("run-stop-start", f"{_INSTANCE}.stop"),
@@ -187,6 +193,10 @@ DECISIONS_TURNED = [
     Broken("record-routing-policies", "lab.aws.route53.record_rules:_other_policy", _always(answers="")),
     Broken("record-duplicate-value", "lab.aws.route53.record_rules:_bad_value", _always(answers="")),
     Broken("lambda-reserved-concurrency", "lab.aws.lambdas.functions:Lambdas.slot", _always(answers=nullcontext())),
+    Broken("metric-data-periods", "lab.aws.cloudwatch.get_metric_data:kept", _keeps_all),
+    Broken("alarm-ten-seconds", "lab.aws.cloudwatch.alarms:kept", _keeps_all),
+    Broken("alarm-missing-data", "lab.aws.cloudwatch.alarms:EXTRA_POINTS", 50),
+    Broken("alarm-bounds", "lab.aws.cloudwatch.alarms:_refuse", _always(answers=None)),
     Broken("lambda-role-trust", "lab.aws.cloudformation.function_properties:_refuse_role", _always(answers=None)),
     Broken("metadata-token-required", "lab.edges.metadata:MetadataService._is_valid", _always(answers=True)),
     Broken("metadata-lags-behind-attach", "lab.edges.metadata:MetadataService._is_known", _always(answers=True)),

@@ -26,7 +26,7 @@ from .broken_rules import (
 from .contract_row import ROWS, TABLE, TIMING, DeafMachines, Row
 
 AREAS = ("attach", "detach", "interface", "run", "terminate", "template", "group", "hook", "record", "efs", "ssm")
-AREAS += ("metadata", "cloudformation", "identity", "lambda", "schedule", "metric")
+AREAS += ("metadata", "cloudformation", "identity", "lambda", "schedule", "metric", "alarm")
 
 
 @lru_cache

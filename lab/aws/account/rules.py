@@ -13,6 +13,8 @@ import lab.aws.autoscaling.account_settings
 import lab.aws.autoscaling.group_members_api
 import lab.aws.cloudformation.api
 import lab.aws.cloudformation.request_api
+import lab.aws.cloudwatch.alarms
+import lab.aws.cloudwatch.get_metric_data
 import lab.aws.cloudwatch.metric_data
 import lab.aws.ec2.console_output
 import lab.aws.ec2.launch_templates

@@ -8,6 +8,7 @@ Does not: look at requests without a service, or with an operation that no model
 from lab.aws.autoscaling.modelled import AUTO_SCALING
 from lab.aws.calls.request import ApiRequest
 from lab.aws.cloudformation.modelled import CLOUDFORMATION
+from lab.aws.cloudwatch.modelled import CLOUDWATCH
 from lab.aws.core.modelled import Table, table, unmodelled
 from lab.aws.ec2.modelled import EC2
 from lab.aws.efs.modelled import EFS
@@ -15,14 +16,11 @@ from lab.aws.faults.codes import Refusal
 from lab.aws.lambdas.modelled import EVENTS, LAMBDA
 from lab.aws.route53.modelled import ROUTE53
 
-_ALARM = """AlarmName AlarmDescription ActionsEnabled OKActions AlarmActions InsufficientDataActions MetricName
- Namespace Statistic ExtendedStatistic Dimensions Period Unit EvaluationPeriods DatapointsToAlarm Threshold
- ComparisonOperator TreatMissingData Tags"""
-
 # By the prefix that IAM has for the service.
 TABLES: dict[str, Table] = {
     "autoscaling": AUTO_SCALING,
     "cloudformation": CLOUDFORMATION,
+    "cloudwatch": CLOUDWATCH,
     "ec2": EC2,
     "elasticfilesystem": EFS,
     "events": EVENTS,
@@ -56,13 +54,6 @@ DeleteInstanceProfile GetInstanceProfile: InstanceProfileName; ListInstanceProfi
 AddRoleToInstanceProfile RemoveRoleFromInstanceProfile: InstanceProfileName RoleName
 """),
     "sts": table("AssumeRole: RoleArn RoleSessionName DurationSeconds; GetCallerIdentity:"),
-    "cloudwatch": table(f"""
-PutMetricData: Namespace MetricData(MetricName Dimensions Timestamp Value Unit StorageResolution=1|60);
-GetMetricStatistics: Namespace MetricName Dimensions StartTime EndTime Period Statistics Unit;
-ListMetrics: Namespace MetricName Dimensions NextToken; PutMetricAlarm: {_ALARM};
-DescribeAlarms: AlarmNames AlarmNamePrefix StateValue; DeleteAlarms: AlarmNames; GetDashboard: DashboardName;
-ListDashboards: DashboardNamePrefix; ListTagsForResource: ResourceARN
-"""),
     "logs": table("""
 CreateLogGroup: logGroupName tags; CreateLogStream: logGroupName logStreamName; DeleteLogGroup: logGroupName;
 DescribeLogGroups: logGroupNamePrefix nextToken limit;

@@ -2,7 +2,7 @@
 
 For: `resource_types`. Guarantees: updates change in place what AWS changes in place; the file system keeps its policy
 and has an ARN, access points have ids, mount targets have addresses; alarms and dashboards are really there for
-DescribeAlarms and GetDashboard. Does not: evaluate policies or alarms (moto does not either).
+DescribeAlarms and GetDashboard. Does not: evaluate policies (moto does not either).
 Source: CloudFormation resource reference.
 """
 
@@ -146,7 +146,7 @@ def _complete_mount_target(context: StackContext, deployed: Deployed, _propertie
 
 # Properties of the template; moto's put_metric_alarm has them in snake case, and calls the description by one word.
 _ALARM: tuple[str, ...] = ("Namespace", "MetricName", "ComparisonOperator", "EvaluationPeriods", "DatapointsToAlarm")
-_ALARM += ("Period", "Threshold", "Statistic", "ExtendedStatistic", "AlarmDescription", "Unit", "TreatMissingData")
+_ALARM += ("Period", "Threshold", "Statistic", "AlarmDescription", "Unit", "TreatMissingData")
 _ALARM_LISTS = ("Dimensions", "AlarmActions", "OKActions", "InsufficientDataActions")
 _NUMBERS = {"EvaluationPeriods": int, "DatapointsToAlarm": int, "Period": int, "Threshold": float}
 

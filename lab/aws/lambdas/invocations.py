@@ -6,7 +6,7 @@ credentials that the control plane knows. Does not: keep environments warm; each
 Sources: Lambda developer guide "Using Lambda environment variables" (defined runtime environment variables),
 "How Lambda handles errors and retries with asynchronous invocation" (two more times, after one and after two minutes;
 throttled events for up to six hours, after 1 s growing to 5 minutes), "Sending Lambda function logs to CloudWatch
-Logs".
+Logs", "Types of metrics for Lambda functions" (Invocations, Errors, Duration; no value where nothing ran).
 """
 
 import json
@@ -51,7 +51,9 @@ def invoke(cloud: Cloud, function: Function, event: Any, *, limit_s: float | Non
     with lambdas.slot(function):
         start_s = time.monotonic()
         ran = lambdas.runner.run(job)
-        _log(cloud, function, stream, request_id, ran.output, time.monotonic() - start_s)
+        took_s = time.monotonic() - start_s
+        _log(cloud, function, stream, request_id, ran.output, took_s)
+        _measure(cloud, function, Invocations=1, Errors=float(ran.error is not None), Duration=took_s * 1000)
     return ran
 
 
@@ -94,6 +96,13 @@ def _log(cloud: Cloud, function: Function, stream: str, request_id: str, output:
         group = logs.groups[function.log_group]
         group.create_log_stream(stream)
         group.put_log_events(stream, [{"timestamp": at_ms, "message": line} for line in lines])
+
+
+def _measure(cloud: Cloud, function: Function, **values: float) -> None:
+    dimensions = [{"Name": "FunctionName", "Value": function.name}]
+    data = [{"MetricName": name, "Value": value, "Dimensions": dimensions} for name, value in values.items()]
+    with cloud.call():
+        cloud.backend("cloudwatch").put_metric_data("AWS/Lambda", data)
 
 
 # -------------------------------------------------------------------- events that nobody waits for

@@ -109,6 +109,25 @@ def test_changed_code_and_settings_count_at_once(stack: FunctionStack) -> None:
     assert stack.client("lambda").get_function_configuration(FunctionName="watch")["MemorySize"] == 512
 
 
+def test_each_invocation_is_measured(stack: FunctionStack) -> None:
+    """By what alarms on a function itself look at."""
+    stack.deploy("def handle(event, context): return 1 / event")
+    assert [stack.invoke(number)[0] for number in (1, 0, 2)] == ["", "Unhandled", ""]
+    now_s = stack.plane.cloud.now()
+    assert {name: measured(stack, name, now_s) for name in ("Invocations", "Errors")} == {"Invocations": 3, "Errors": 1}
+
+
+def measured(stack: FunctionStack, name: str, now_s: float) -> float:
+    dimensions = [{"Name": "FunctionName", "Value": "watch"}]
+    query = {"Metric": {"Namespace": "AWS/Lambda", "MetricName": name, "Dimensions": dimensions}, "Period": 60}
+    found = stack.client("cloudwatch").get_metric_data(
+        MetricDataQueries=[{"Id": "one", "MetricStat": query | {"Stat": "Sum"}}],
+        StartTime=now_s - 60,
+        EndTime=now_s + 1,
+    )
+    return float(sum(found["MetricDataResults"][0]["Values"]))
+
+
 LONG = """
 import time
 

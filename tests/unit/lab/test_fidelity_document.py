@@ -42,6 +42,7 @@ AREAS = {
     "lambda": "Functions and schedules",
     "schedule": "Functions and schedules",
     "metric": "CloudWatch",
+    "alarm": "CloudWatch",
 }
 HEADINGS = ("Faithful", "Approximated", "Not modelled")
 
