@@ -194,7 +194,7 @@ DECISIONS_TURNED = [
     Broken("record-duplicate-value", "lab.aws.route53.record_rules:_bad_value", _always(answers="")),
     Broken("lambda-reserved-concurrency", "lab.aws.lambdas.functions:Lambdas.slot", _always(answers=nullcontext())),
     Broken("metric-data-periods", "lab.aws.cloudwatch.get_metric_data:kept", _keeps_all),
-    Broken("alarm-ten-seconds", "lab.aws.cloudwatch.alarms:kept", _keeps_all),
+    Broken("alarm-ten-seconds", "lab.aws.cloudwatch.metric_data:_is_fine", _always(answers=False)),
     Broken("alarm-missing-data", "lab.aws.cloudwatch.alarms:EXTRA_POINTS", 50),
     Broken("alarm-bounds", "lab.aws.cloudwatch.alarms:_refuse", _always(answers=None)),
     Broken("lambda-role-trust", "lab.aws.cloudformation.function_properties:_refuse_role", _always(answers=None)),
