@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from bootstrap.base.clock import Deadline, StopRequest
-from bootstrap.base.document import METADATA_S, BootDocument
+from bootstrap.base.document import BootDocument
 from bootstrap.base.errors import AgentError, BadBootDocument, ExitCode, StopRequested
 from bootstrap.base.files import text_of
 from bootstrap.base.metric import Metric
@@ -50,6 +50,7 @@ from bootstrap.run.supervise import Supervisor
 from bootstrap.run.takeovers import note_takeover
 from bootstrap.run.telling import Telling
 from bootstrap.run.upkeep import Upkeep
+from bootstrap.run.watched_data import watched_parts
 from bootstrap.show.server import StateServer
 
 log = logging.getLogger(__name__)
@@ -93,8 +94,7 @@ class Agent:
         """Boot, supervise, end. Never raises an AgentError."""
         self._paths.run.mkdir(parents=True, exist_ok=True)
         try:
-            deadline = Deadline(self._clock, METADATA_S, "metadata service", self._stop)
-            metadata = read_metadata(self._adapters.metadata, self.timeline, deadline)
+            metadata = read_metadata(self._adapters.metadata, self.timeline, self._clock, self._stop)
         except StopRequested as request:
             log.info("stopped before anything was claimed: %s", request)
             return ExitCode.OK
@@ -248,7 +248,9 @@ class Agent:
     def _supervise(self, instance: Instance) -> Decision:
         self._pulse.over(BOOT)
         beat = partial(self._pulse.beat, SUPERVISING_LOOP)
-        parts = [*notice_parts(self._adapters.metadata, instance.document.notices), *kept_parts(instance)]
+        notices = notice_parts(self._adapters.metadata, instance.document.notices)
+        parts = [*notices, *kept_parts(instance), *watched_parts(instance)]
+        instance.service.data_watch.start()
         maintenance: Callable[[], str] = str  # nobody works on it
         if self._maintenance is not None:
             self._maintenance.start()

@@ -31,6 +31,7 @@ from bootstrap.lease.parts import LeaseParts
 from bootstrap.lease.rules.record import Applicant
 from bootstrap.lease.tenure import Tenure
 from bootstrap.machine.commands import Commands
+from bootstrap.machine.data_probe import DataProbe
 from bootstrap.machine.directories import DataDirectories
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.machine.health import Prober
@@ -40,6 +41,7 @@ from bootstrap.machine.takeovers import TakeoverLog
 from bootstrap.machine.unit_settings import UnitSettings
 from bootstrap.machine.units import ServiceUnits
 from bootstrap.machine.writers import DataWriters
+from bootstrap.run.data_watch import DataWatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -89,6 +91,7 @@ class ServiceParts:
     outsiders: Outsiders
     writers: DataWriters
     takeovers: TakeoverLog
+    data_watch: DataWatch
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -172,6 +175,7 @@ def _service(document: BootDocument, machine: MachineParts) -> ServiceParts:
         ),
         writers=DataWriters(_file_systems(machine), str(paths.data_root)),
         takeovers=TakeoverLog(_file_systems(machine), str(paths.data_root)),
+        data_watch=DataWatch(machine.clock, DataProbe(), str(paths.data_root)),
     )
 
 

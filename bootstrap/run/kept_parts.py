@@ -3,8 +3,8 @@
 For: run.upkeep. The `Terms` say what is mended here, what ends the instance, and what is only a trouble;
 docs/failure-modes.md has the table for people. Guarantees: a look takes milliseconds and asks the kernel,
 files, systemd or the fence; the looks that ask AWS are ten an hour at most, and one more of each after a mend; a file
-system that hangs is no drift (the lease watches it). A DNS record or a marker never ends an instance: it serves on, and
-its successor would meet the same.
+system that hangs is no drift here (run.watched_data goes by its answers). A DNS record or a marker never ends an
+instance: it serves on, and its successor would meet the same.
 Does not: count mends, or decide.
 """
 
@@ -145,6 +145,7 @@ class Data(Kept):
         how = ensure_mounted(self._claims.data, deadline, self._instance.document.deadlines.mount_s)
         self._service.directories.ensure(deadline)
         write_generation(self._machine.paths, self._instance.lease.keeper.generation)  # gone meanwhile, no unit starts
+        self._service.data_watch.begin_anew()
         self._service.units.start(deadline)
         return f"stopped the service, mounted {how}, started it again"
 
@@ -269,7 +270,11 @@ class NoOutsiders(Kept):
         self._said: set[str] = set()
 
     def drift(self, deadline: Deadline) -> str:
-        found = self._service.outsiders.look(deadline)
+        self._service.data_watch.pause()  # its child would be one
+        try:
+            found = self._service.outsiders.look(deadline)
+        finally:
+            self._service.data_watch.resume()
         readers = {str(one) for one in found if not one.is_writing}
         for reader in sorted(readers - self._said):
             log.info("upkeep: outside the service, and ended before a release: %s", reader)

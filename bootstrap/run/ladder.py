@@ -132,6 +132,14 @@ def with_upkeep(decision: Decision, condition: Verdict) -> Decision:
     return replace(decision, sentence=f"{decision.sentence}; {condition.sentence}")
 
 
+def ridden_out(decision: Decision, stall: str) -> Decision:
+    """The decision about the service while its data give no answer: `stall` says for how long, "" when they do. A start
+    would wait for them, too, and a long stall is the upkeep's."""
+    if not stall or decision.action not in (ServiceAction.RESTART, REPORT):
+        return decision
+    return _wait(f"{stall}, so not: {decision.sentence}")
+
+
 def held(decision: Decision, maintenance: str) -> Decision:
     """The decision in maintenance mode: `maintenance` says who asked for it, "" when it is off."""
     is_of_health = decision.reason != "spot-interruption"  # that is EC2's, and happens all the same

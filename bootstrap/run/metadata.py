@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bootstrap.base.clock import Deadline
-from bootstrap.base.document import BootDocument, parse_user_data
+from bootstrap.base.clock import Clock, Deadline, StopRequest
+from bootstrap.base.document import METADATA_S, BootDocument, parse_user_data
 from bootstrap.base.errors import AgentError
 from bootstrap.base.timeline import Timeline
 from bootstrap.cloud.imds import Identity, MetadataService
@@ -24,8 +24,9 @@ class Metadata:
     document: BootDocument
 
 
-def read_metadata(service: MetadataService, timeline: Timeline, deadline: Deadline) -> Metadata:
+def read_metadata(service: MetadataService, timeline: Timeline, clock: Clock, stop: StopRequest) -> Metadata:
     """Raises AgentError, StopRequested."""
+    deadline = Deadline(clock, METADATA_S, "metadata service", stop)
     timeline.started("metadata")
     try:
         metadata = Metadata(

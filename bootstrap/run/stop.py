@@ -48,11 +48,13 @@ class InstanceBelongings:
         return self._instance.claims.data.sync(self._deadline("write back"))
 
     def outsiders(self) -> list[str]:
+        self._instance.service.data_watch.pause()  # its child would be one
         _, staying = self._instance.service.outsiders.end(self._deadline("end of outsiders"))
         return [str(one) for one in staying]
 
     def unmount(self) -> list[str]:
         deadline = self._deadline("unmount")
+        self._instance.service.data_watch.pause()
         for _ in range(MOST_ROUNDS):
             left = self._unmount(deadline)
             try:

@@ -24,6 +24,7 @@ from bootstrap.run.ladder import (
     ServiceObservation,
     decide,
     held,
+    ridden_out,
     with_upkeep,
 )
 from bootstrap.run.restarts import Restarts
@@ -83,7 +84,8 @@ class Supervisor:
         now_s = self._instance.clock.monotonic()
         decision = Decision(action=ServiceAction.NOTHING, sentence="")
         if condition.step is not Step.REPLACE:
-            decision = decide(self._observe(), self._health, now_s)
+            stall = self._instance.service.data_watch.stall
+            decision = ridden_out(decide(self._observe(), self._health, now_s), stall)
         decision = held(with_upkeep(decision, condition), self._maintenance())
         self.is_healthy = decision.is_healthy
         if decision.sentence != self._said:

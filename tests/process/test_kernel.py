@@ -49,3 +49,14 @@ def test_a_lease_is_renewed_and_taken_over_on_a_file_system_without_a_free_byte(
     assert (seen["without"]["cause"], "No space left" in seen["without"]["failed"]) == ("file-system-full", True)
     assert seen["published"] is True
     assert [is_read_back for is_read_back, _ in seen["next"]] == [True] * 3
+
+
+def test_what_a_file_system_that_refuses_or_is_another_one_says() -> None:
+    seen = seen_in_a_namespace("refusing_file_system")
+    good = seen["good"]
+    assert (good["left"], "failed" in good) == ("b" * 32, False)
+    assert (seen["full"]["left"], "failed" in seen["full"]) == ("c" * 32, False), "to write over it needs no space"
+    assert (seen["read-only"]["cause"], seen["read-only"]["left"]) == ("read-only", "c" * 32)
+    assert (seen["foreign"]["found"], seen["foreign"]["left"]) == ("theirs", None), "nothing is written there"
+    assert (seen["below"]["found"], seen["below"]["left"]) == ("", None), "nor to the directory below the mount"
+    assert len({good["device"], seen["foreign"]["device"], seen["below"]["device"]}) == 3

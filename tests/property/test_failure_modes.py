@@ -18,6 +18,9 @@ from bootstrap.lease.rules.record import Applicant, new_record
 from bootstrap.lease.rules.watch import RENEWALS_MISSED, AcquireMemory
 from bootstrap.lease.takeover import PUBLISH_PAUSES
 from bootstrap.run import kept_parts
+from bootstrap.run.data_watch import PROBE_LIMIT_S, PROBE_S
+from bootstrap.run.data_watch_rules import STALL_S as DATA_STALL_S
+from bootstrap.run.data_watch_rules import longest_stall_s
 from bootstrap.run.ladder import RESTART_PAUSES_S, RESTART_WINDOW_S
 from bootstrap.run.maintenance import LOOK_S as MAINTENANCE_LOOK_S
 from bootstrap.run.notices import OTHER_LOOK_S
@@ -65,6 +68,7 @@ TABLES = {
     "The group launches before it terminates": [0.0, T.surplus_deadline_s],
 }
 BOLD = {
+    "The data give no answer": [PROBE_S, PROBE_LIMIT_S, DATA_STALL_S, DATA_STALL_S, longest_stall_s(T)],
     "Somebody empties the lease directory, or restores an older copy": [T.retry_period_s, T.lease_duration_s],
     "The holder loses the file system": [STALL_S],
     "The file system is full": [PUBLISH_PAUSES.first_s, PUBLISH_PAUSES.longest_s],

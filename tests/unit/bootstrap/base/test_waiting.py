@@ -185,6 +185,7 @@ OTHER_LOOPS = {
     "machine/commands.py:_wait": "waits for one child",
     "run/graph.py:run": "starts each step once",
     "run/graph.py:_settle": "waits for steps",
+    "run/data_watch.py:_run": "POLL_S while a child runs, else PROBE_S",
     "run/heartbeat.py:_run": "every_s, a third of a setting that is at least 30",
     "run/maintenance.py:_run": "LOOK_S",
     "run/pulse.py:_run": "INTERVAL_S",

@@ -17,6 +17,7 @@ from bootstrap.cloud.clients import Clients
 from bootstrap.lease.keeper import Lost
 from bootstrap.machine.systemd import EXTEND_S, ServiceNotifier
 from bootstrap.run.agent import LEASE_LOOP, Adapters, Agent
+from bootstrap.run.data_watch import DataWatch
 from bootstrap.run.ending import longest_ending_s
 from bootstrap.run.instance import build_instance
 from bootstrap.run.pulse import INTERVAL_S, Pulse
@@ -123,6 +124,7 @@ class Joined:
         monkeypatch.setattr("bootstrap.run.agent.kept_parts", lambda _instance: [])  # no step, so nothing to keep
         monkeypatch.setattr("bootstrap.run.agent.notice_parts", lambda _metadata, _settings: [])
         monkeypatch.setattr(LifecycleWatch, "start", lambda _self: None)
+        monkeypatch.setattr(DataWatch, "start", lambda _self: None)
         monkeypatch.setattr(LaunchHeartbeat, "during", lambda _self, _seconds: nullcontext())
         monkeypatch.setattr(Pulse, "start", self._pulse_started)
 
