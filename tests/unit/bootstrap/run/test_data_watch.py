@@ -1,7 +1,7 @@
 """The watch over the data: what is ridden out, what is a trouble, what is mended, and what ends the instance."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -20,7 +20,9 @@ from bootstrap.run.data_watch_rules import (
     longest_stall_s,
     read_answer,
 )
+from bootstrap.run.kept_parts import kept_parts
 from bootstrap.run.ladder import Decision, ServiceAction, ridden_out
+from bootstrap.run.stop import InstanceBelongings
 from bootstrap.run.upkeep import Upkeep
 from bootstrap.run.upkeep_rules import Step, Verdict
 from bootstrap.run.watched_data import watched_parts
@@ -323,3 +325,35 @@ def test_data_that_refuse_writes_are_a_trouble_and_never_a_replacement(serving: 
     serving.watched.probe.said = GOOD
     assert serving.pass_by(30) == Verdict()
     assert serving.history == ["file-system-read-only"]
+
+
+@pytest.mark.parametrize("take_back", [InstanceBelongings.outsiders, InstanceBelongings.unmount])
+def test_nothing_looks_at_data_that_are_taken_back(
+    serving: Serving, take_back: Callable[[InstanceBelongings], list[str]]
+) -> None:
+    serving.watched.probe.said = None
+    serving.watched.pass_by(20)
+    assert serving.watched.probe.is_running
+    take_back(InstanceBelongings(serving.instance))
+    assert not serving.watched.probe.is_running
+    begun = len(serving.watched.probe.requests)
+    serving.watched.pass_by(60)
+    assert len(serving.watched.probe.requests) == begun
+
+
+def test_a_look_for_outsiders_does_not_find_our_own_child_and_the_watch_goes_on(serving: Serving) -> None:
+    serving.watched.probe.said = None
+    serving.watched.pass_by(20)
+    (part,) = [each for each in kept_parts(serving.instance) if each.terms.name == "data-use"]
+    seen: list[bool] = []
+
+    def look(_deadline: object) -> list[Any]:
+        seen.append(serving.watched.probe.is_running)
+        return []
+
+    object.__setattr__(serving.instance.service.outsiders, "look", look)
+    assert part.drift(serving.clock.deadline()) == ""
+    assert seen == [False]
+    begun = len(serving.watched.probe.requests)
+    serving.watched.pass_by(20)
+    assert len(serving.watched.probe.requests) > begun
