@@ -237,6 +237,7 @@ ONE_MISTAKE = [
     ([("lease", {"renew_deadline_s": 24})], "lease.renew_deadline_s", "at least 25"),
     ([("lease", {"terminate_deadline_s": 120})], "lease.force_deadline_s", "Raise it above 120"),
     ([("lease", {"takeover_deadline_s": 159})], "lease.takeover_deadline_s", "at least 160"),
+    ([("lease", {"retry_period_s": 0.9})], "lease.retry_period_s", "at least 1;"),
     ([("lease", {"kill_timeout_s": 0})], "lease.kill_timeout_s", "not more than 0"),
     ([("lease", {"fence": "never"})], "lease.fence", "proof-or-lease"),
     ([("lease", {"surplus_deadline_s": 700}), ("deadlines.boot_s", 1110)], "deadlines.boot_s", "1301 s"),
