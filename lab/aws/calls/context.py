@@ -189,6 +189,14 @@ def _simple(service: str, **kinds: str) -> Callable[[Cloud, Mapping[str, Any]], 
     return read
 
 
+def _lambda(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
+    """A function is named by its name, its ARN, or the end of its ARN from the account on."""
+    for name in _each(parameters, "FunctionName"):
+        yield Resource(
+            arn=name if name.startswith("arn:") else _arn(cloud, "lambda", f"function:{name.split(':')[-1]}")
+        )
+
+
 _alarms = _simple("cloudwatch", AlarmName="alarm:{}", AlarmNames="alarm:{}")
 
 
@@ -206,7 +214,7 @@ _READERS: dict[str, Callable[[Cloud, Mapping[str, Any]], Iterator[Resource]]] = 
     "cloudwatch": _cloudwatch,
     "ec2": _ec2,
     "elasticfilesystem": _simple("elasticfilesystem", FileSystemId="file-system/{}", AccessPointId="access-point/{}"),
-    "lambda": _simple("lambda", FunctionName="function:{}"),
+    "lambda": _lambda,
     "logs": _simple("logs", logGroupName="log-group:{}"),
     "route53": _route53,
     "sns": _simple("sns", TopicArn="{}", TargetArn="{}"),

@@ -137,6 +137,23 @@ def test_attaching_is_authorised_on_instance_and_interface_both() -> None:
     assert judged(named, "ec2:AttachNetworkInterface", *both).is_granted
 
 
+@pytest.mark.parametrize(
+    ("action", "granted", "other"),
+    [
+        (
+            "lambda:InvokeFunction",
+            Resource(arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:watch"),
+            Resource(arn=f"arn:aws:lambda:us-east-1:{ACCOUNT}:function:other"),
+        ),
+        ("ec2:GetConsoleOutput", Resource(arn=INSTANCE), Resource(arn=INSTANCE.replace("i-1", "i-2"))),
+    ],
+)
+def test_what_a_watchdog_asks_for_is_judged_by_resource(action: str, granted: Resource, other: Resource) -> None:
+    asked = role({"Action": action, "Resource": granted.arn})
+    assert judged(asked, action, granted).is_granted
+    assert not judged(asked, action, other).is_granted
+
+
 def test_each_resource_has_its_own_tags() -> None:
     """Else the tag of the interface would open the way to every instance."""
     condition = {"StringEquals": {"aws:ResourceTag/soloist:service": "x"}}

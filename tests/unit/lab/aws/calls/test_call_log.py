@@ -105,6 +105,26 @@ def test_services_are_named_as_iam_names_them(zones: ThreeZones) -> None:
     assert last(zones, "cloudwatch:PutMetricData").keys["cloudwatch:namespace"] == "soloist"
 
 
+@pytest.mark.parametrize(
+    "name", ["watch", "123456789012:function:watch", f"arn:aws:lambda:{REGION}:123456789012:function:watch"]
+)
+def test_an_invocation_is_asked_of_iam_as_invoke_function_on_the_functions_arn(zones: ThreeZones, name: str) -> None:
+    with pytest.raises(ClientError, match="Function not found"):
+        client("lambda").invoke(FunctionName=name, Payload=b"{}")
+    call = last(zones, "lambda:InvokeFunction")
+    assert [one.arn for one in call.resources] == [f"arn:aws:lambda:{REGION}:123456789012:function:watch"]
+    assert call.outcome == "ResourceNotFoundException"
+
+
+def test_console_output_is_about_its_instance_and_its_tags(zones: ThreeZones) -> None:
+    instance = zones.run()
+    zones.ec2.create_tags(Resources=[instance], Tags=[{"Key": "soloist:service", "Value": "x"}])
+    zones.ec2.get_console_output(InstanceId=instance, Latest=True)
+    (found,) = last(zones, "ec2:GetConsoleOutput").resources
+    assert found.arn == f"arn:aws:ec2:{REGION}:123456789012:instance/{instance}"
+    assert found.keys["aws:ResourceTag/soloist:service"] == "x"
+
+
 def test_tags_asked_for_are_keys_of_the_request(zones: ThreeZones) -> None:
     tags = [{"Key": "owner", "Value": "me"}]
     zones.ec2.create_security_group(
