@@ -1,4 +1,4 @@
-"""The operator's command `soloist`: status, promote, rollback, pause, resume, zones.
+"""The operator's command `soloist`: status, promote, rollback, clear, pause, resume, zones.
 
 For: people and CI at a terminal. Guarantees: every step prints one sentence; every failure one line and a documented
 exit code (docs/runbook.md); `--dry-run` prints the plan and changes nothing. Does not: deploy (`cdk deploy` does).
@@ -19,6 +19,8 @@ from rich.table import Table
 
 from bootstrap.base.names import FIRST_VERSION
 from rollout.aws import AwsClients, Clients, as_rollout_error
+from rollout.breaker import check_not_broken, read_memory, said_of
+from rollout.breaker import clear as clear_breaker
 from rollout.errors import INTERRUPTED, RolloutError
 from rollout.fit import check_fit
 from rollout.maintenance import pause as ask_for_pause
@@ -48,7 +50,8 @@ Deadline = Annotated[float, typer.Option("--deadline-s", help="How long to wait 
 def status(service: Service) -> None:
     """Show versions, what is promoted, and what the running instance says of itself."""
     with _told_in_one_line():
-        seen = observe(AwsClients(), service)
+        clients = AwsClients()
+        seen, memory = observe(clients, service), read_memory(clients, service)
     table = Table(title=f"{seen.group_name}: launch template versions")
     for column in ("version", "image", "promoted", "staged", "instances"):
         table.add_column(column)
@@ -63,6 +66,8 @@ def status(service: Service) -> None:
         console.print(f"types: {', '.join(seen.types)}: the first one that has capacity", highlight=False)
     state = seen.state
     console.print(f"state: {state.phase}: {state.sentence or 'nothing reported'}", highlight=False)
+    for sentence in said_of(memory):
+        console.print(sentence, highlight=False)
     if state.generation:
         console.print(f"lease: generation {state.generation} of {state.instance_id}", highlight=False)
     if state.image_id not in ("", seen.version(seen.promoted).image_id):
@@ -114,6 +119,15 @@ def rollback(
         deadline_s=deadline_s,
         is_rollback=to_version is None,
     )
+
+
+@app.command()
+def clear(service: Service) -> None:
+    """Say that the images are mended: the crash-loop breaker forgets which versions did not boot."""
+    with _told_in_one_line():
+        before = clear_breaker(AwsClients(), service)
+    bad = ", ".join(before.broken) or "no version"
+    _say(f"{service}: the breaker begins anew; before, it had gone back from {bad}")
 
 
 @app.command()
@@ -171,6 +185,7 @@ def _roll(
         seen = observe(clients, service)
         plan = plan_promotion(seen, choose(clients, seen), replace=replace, is_rollback=is_rollback)
         if plan.changes:
+            check_not_broken(read_memory(clients, service), service, plan.to_version)
             check_fit(clients, seen, seen.version(plan.to_version))
         is_running = seen.serves(plan.to_version)
         if not plan.changes and (is_running or not replace or dry_run):

@@ -19,6 +19,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from stacks.inline_source import shipped
+
 HANDLER_SOURCE = Path(__file__).with_name("custom_resource_handler.py")
 FUNCTION_TIMEOUT_S = 300  # longer than every call of the handler with all its retries
 ANSWER_ALLOWANCE_S = 60
@@ -26,11 +28,8 @@ ANSWER_ALLOWANCE_S = 60
 
 @cache
 def inline_source(resource_type: str) -> str:
-    """The handler as far as this type needs it, without comments and docstrings: the template has 51,200 bytes."""
+    """The handler as far as this type needs it."""
     tree = ast.parse(HANDLER_SOURCE.read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.FunctionDef) and ast.get_docstring(node) is not None:
-            del node.body[0]
     functions = {one.name: one for one in tree.body if isinstance(one, ast.FunctionDef)}
     (table,) = (one.value for one in tree.body if isinstance(one, ast.Assign) and isinstance(one.value, ast.Dict))
     kept = {ast.literal_eval(key): value for key, value in zip(table.keys, table.values, strict=True) if key}
@@ -40,7 +39,7 @@ def inline_source(resource_type: str) -> str:
         needed |= found
         found = {name for one in needed for name in _names(functions[one]) if name in functions} - needed
     tree.body = [one for one in tree.body if not isinstance(one, ast.FunctionDef) or one.name in needed]
-    return ast.unparse(tree) + "\n"
+    return shipped(tree)
 
 
 def _names(node: ast.AST) -> set[str]:

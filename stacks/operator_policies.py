@@ -17,7 +17,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from bootstrap.base.names import maintenance_parameter, rollouts_parameter, state_parameter
+from bootstrap.base.names import maintenance_parameter, rollouts_parameter, state_parameter, watchdog_parameter
 from services.spec import ServiceFile
 from stacks.instance_role import group_acknowledgment, group_arn_pattern
 
@@ -40,27 +40,28 @@ class OperatorPolicies(Construct):
         stack_arn = self._arn("cloudformation", "stack", f"{service.stack_name}/*")
         template_arn = self._arn("ec2", "launch-template", launch_template_id)
         status = [
-            _allow(["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeLaunchTemplateVersions"], "*"),
-            _allow(["cloudformation:DescribeStacks"], stack_arn),
-            _allow(["ssm:GetParameter"], self._parameter(state_parameter(service.name))),
+            allow(["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeLaunchTemplateVersions"], "*"),
+            allow(["cloudformation:DescribeStacks"], stack_arn),
+            allow(["ssm:GetParameter"], self._parameter(state_parameter(service.name))),
+            allow(["ssm:GetParameter"], self._parameter(watchdog_parameter(service.name))),
         ]
         promote = [
-            _allow(["ec2:DescribeImages", "ec2:DescribeInstanceTypes"], "*"),
-            _allow(["cloudformation:UpdateStack"], stack_arn),
-            _allow(["ec2:ModifyLaunchTemplate"], template_arn),
-            _allow(
+            allow(["ec2:DescribeImages", "ec2:DescribeInstanceTypes"], "*"),
+            allow(["cloudformation:UpdateStack"], stack_arn),
+            allow(["ec2:ModifyLaunchTemplate"], template_arn),
+            allow(
                 ["autoscaling:UpdateAutoScalingGroup", "autoscaling:TerminateInstanceInAutoScalingGroup"],
                 group_arn_pattern(self._stack, service),
             ),
-            _allow(["ec2:RunInstances"], "*", {"ArnEquals": {"ec2:LaunchTemplate": template_arn}}),
-            _allow(["iam:PassRole"], instance_role_arn, {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}),
-            _allow(["ssm:GetParameter", "ssm:PutParameter"], self._parameter(rollouts_parameter(service.name))),
-            _allow(["ssm:PutParameter", "ssm:DeleteParameter"], self._parameter(maintenance_parameter(service.name))),
+            *launch_statements(template_arn, instance_role_arn),
+            allow(["ssm:GetParameter", "ssm:PutParameter"], self._parameter(rollouts_parameter(service.name))),
+            allow(["ssm:PutParameter", "ssm:DeleteParameter"], self._parameter(maintenance_parameter(service.name))),
+            allow(["ssm:PutParameter"], self._parameter(watchdog_parameter(service.name))),
         ]
         self.outputs = {
             "StatusPolicyArn": self._policy("status", "soloist status", status),
             "PromotePolicyArn": self._policy(
-                "promote", "soloist promote, rollback, pause and resume, with status", promote
+                "promote", "soloist promote, rollback, clear, pause and resume, with status", promote
             ),
         }
 
@@ -94,7 +95,15 @@ class OperatorPolicies(Construct):
         return self._stack.format_arn(service=service, resource=resource, resource_name=name)
 
 
-def _allow(
+def launch_statements(template_arn: str, instance_role_arn: str) -> list[iam.PolicyStatement]:
+    """What whoever changes the version of a group needs besides UpdateAutoScalingGroup."""
+    return [
+        allow(["ec2:RunInstances"], "*", {"ArnEquals": {"ec2:LaunchTemplate": template_arn}}),
+        allow(["iam:PassRole"], instance_role_arn, {"StringEquals": {"iam:PassedToService": "ec2.amazonaws.com"}}),
+    ]
+
+
+def allow(
     actions: list[str], resource: str, conditions: dict[str, dict[str, str]] | None = None
 ) -> iam.PolicyStatement:
     return iam.PolicyStatement(actions=actions, resources=[resource], conditions=conditions)

@@ -22,8 +22,10 @@ from stacks.network import Network
 from stacks.network_interfaces import NetworkInterfaces
 from stacks.notification import Notification
 from stacks.operator_policies import OperatorPolicies
+from stacks.parts import write_parts
 from stacks.storage.kinds import make_storage
 from stacks.user_data import boot_document, boot_user_data, site_text
+from stacks.watchdog import WatchdogReach
 
 # The text must never change: CloudFormation would write it over what the agent reported.
 FIRST_STATE = json.dumps({"phase": "new", "sentence": "no instance has booted yet"})
@@ -85,8 +87,20 @@ class ServiceStack(cdk.Stack):
             instance_profile_arn=role.instance_profile_arn,
             user_data=boot_user_data(self, document),
             topic_arn=notification.topic_arn,
-            after=[*network.routes, interfaces, role, storage, connection, state, site],
+            # Interfaces, mount targets and access points come before it, because the user data name them.
+            after=[*network.routes, *storage.unnamed(), role, connection, state, site],
         )
+        write_parts(
+            self,
+            service.name,
+            {
+                "storage": storage.identity,
+                "launch-template": group.launch_template_id,
+                "instance-role": role.role.role_arn,
+            },
+        )
+        if service.watchdog.settings().enabled:
+            WatchdogReach(self, "Watchdog", service=service, network=network)
         operator = OperatorPolicies(
             self,
             "Operator",

@@ -14,9 +14,11 @@ from constructs import Construct
 
 from bootstrap.base import names
 from services.spec import ServiceFile
-from stacks.alarms import Alarm, alarms_of
+from stacks.alarms import Alarm, alarms_of, watchdog_alarms
 from stacks.dashboard import body
+from stacks.parts import read_parts
 from stacks.storage.kinds import watch_storage
+from stacks.watchdog import Watchdog
 
 
 class WatchStack(cdk.Stack):
@@ -34,17 +36,13 @@ class WatchStack(cdk.Stack):
         cdk.Tags.of(self).add(names.SERVICE_TAG, service.name)
         self._service = service
         self._topic_arn = self.format_arn(service="sns", resource=service.stack_name)
-        # CloudFormation reads its value at every deployment of this stack.
-        file_system_id = cdk.CfnParameter(
-            self,
-            "FileSystemId",
-            type="AWS::SSM::Parameter::Value<String>",
-            default=names.file_system_parameter(service.name),
-            description="The SSM parameter in which the stack of the service keeps the id",
-        )
-        storage = watch_storage(service=service, file_system_id=file_system_id.value_as_string)
-        # The watchdog function comes here, with `watchdog_alarms` and a row of the dashboard.
-        alarms = [self._alarm(alarm) for alarm in (*alarms_of(service), *storage.alarms)]
+        parts = read_parts(self, service.name)
+        storage = watch_storage(service=service, file_system_id=parts["storage"])
+        wanted = [*alarms_of(service), *storage.alarms]
+        if service.watchdog.settings().enabled:
+            Watchdog(self, "Watchdog", service=service, parts=parts)
+            wanted += watchdog_alarms(service)
+        alarms = [self._alarm(alarm) for alarm in wanted]
         dashboard = body(service, alarm_arns=[alarm.attr_arn for alarm in alarms], further=[storage.widgets])
         cloudwatch.CfnDashboard(
             self, "Dashboard", dashboard_name=service.stack_name, dashboard_body=self.to_json_string(dashboard)

@@ -25,6 +25,8 @@ SERVICE_DIMENSION = "Service"  # of every metric
 INSTANCE_DIMENSION = "InstanceId"  # one more of Heartbeat
 REASON_DIMENSION = "Reason"  # one more of Trouble
 PHASE_DIMENSION = "Phase"  # one more of BootPhase
+Part = Literal["storage", "launch-template", "instance-role"]
+PARTS: tuple[Part, ...] = ("storage", "launch-template", "instance-role")  # two ids and an ARN
 Metric = Literal[
     "BootFailed",
     "BootPhase",
@@ -37,6 +39,7 @@ Metric = Literal[
     "Troubles",
     "WatchdogActed",
     "WatchdogBlind",
+    "WatchdogLooked",
 ]
 
 
@@ -65,9 +68,9 @@ def site_parameter(service: str) -> str:
     return f"/soloist/{service}/site"
 
 
-def file_system_parameter(service: str) -> str:
-    """The SSM parameter in which the stack keeps the file system's id, for the watch stack."""
-    return f"/soloist/{service}/file-system"
+def parts_parameter(service: str) -> str:
+    """The SSM parameter in which the stack tells the watch stack what only AWS knows beforehand: `PARTS`, in order."""
+    return f"/soloist/{service}/parts"
 
 
 def maintenance_parameter(service: str) -> str:
@@ -78,6 +81,16 @@ def maintenance_parameter(service: str) -> str:
 def rollouts_parameter(service: str) -> str:
     """The SSM parameter in which the operator's command keeps the history of promotions."""
     return f"/soloist/{service}/rollouts"
+
+
+def watchdog_parameter(service: str) -> str:
+    """The SSM parameter in which the watchdog keeps what its next run must know (watchdog.memory)."""
+    return f"/soloist/{service}/watchdog"
+
+
+def look_function(service: str) -> str:
+    """The Lambda function in the VPC that asks the instance's state port."""
+    return f"soloist-{service}-look"
 
 
 def access_point_path(service: str, use: Use) -> str:

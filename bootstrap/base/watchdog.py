@@ -23,6 +23,10 @@ SilenceSeconds = Annotated[
     float,
     Limits(says="How long nothing is heard of the instance before it is looked at", example=30, least=30, most=600),
 ]
+BootSilenceSeconds = Annotated[
+    float,
+    Limits(says="How long a new instance may take until something is heard of it", example=240, least=60, most=3600),
+]
 WindowSeconds = Annotated[
     float,
     Limits(says="One instance at most is ended by the watchdog in this time", example=1800, least=600, most=86_400),
@@ -45,6 +49,7 @@ class WatchdogSettings:
 
     enabled: Enabled = True
     silence_s: SilenceSeconds = 30.0
+    boot_silence_s: BootSilenceSeconds = 240.0
     window_s: WindowSeconds = 1800.0
     failed_boots: FailedBoots = 2
 

@@ -11,7 +11,17 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal[
-    "boot-failed", "took-over", "degraded", "recovered", "replaced", "lease-lost", "stop-unfinished", "withheld"
+    "boot-failed",
+    "took-over",
+    "degraded",
+    "recovered",
+    "replaced",
+    "lease-lost",
+    "stop-unfinished",
+    "withheld",
+    "watchdog-acted",
+    "rolled-back",
+    "crash-loop",
 ]
 
 DONE: dict[Kind, str] = {
@@ -23,6 +33,9 @@ DONE: dict[Kind, str] = {
     "lease-lost": "The service here is stopped, and the group launches another instance.",
     "stop-unfinished": "What could be released is released.",
     "withheld": "They are in the log of the instance.",
+    "watchdog-acted": "The group ends this instance and launches another one. Its console is in the watchdog's log.",
+    "rolled-back": "The group launches the version before. The console of the failed boot is in the watchdog's log.",
+    "crash-loop": "The group goes on launching it. The console of the failed boot is in the watchdog's log.",
 }
 LEFT: dict[Kind, str] = {
     "boot-failed": "If no message follows that an instance serves, look at the console of this one.",
@@ -33,6 +46,9 @@ LEFT: dict[Kind, str] = {
     "lease-lost": "If no message follows that an instance serves, look at the group's activities.",
     "stop-unfinished": "Something may still be mounted or attached; the next instance waits for it or takes it.",
     "withheld": "Read the log: so many messages are a fault of their own.",
+    "watchdog-acted": "If no message follows that an instance serves, look at the group's activities.",
+    "rolled-back": "Find out why the image does not boot; then soloist clear, and promote one that does.",
+    "crash-loop": "Promote a version that boots, or mend what every version needs; then soloist clear.",
 }
 
 

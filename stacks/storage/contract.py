@@ -10,7 +10,7 @@ from abc import abstractmethod
 from dataclasses import dataclass
 
 from aws_cdk import aws_iam as iam
-from constructs import Construct
+from constructs import Construct, IDependable
 from jsii import JSIIAbstractClass
 
 from bootstrap.base.document import StorageSettings
@@ -29,6 +29,15 @@ class Watched:
 
 class Storage(Construct, metaclass=JSIIAbstractClass):
     """One kind of storage. It exists before the first instance does, and stays when the stack goes."""
+
+    @property
+    @abstractmethod
+    def identity(self) -> str:
+        """Its id on AWS, by which the watch stack finds its metrics. May be a CDK token."""
+
+    def unnamed(self) -> list[IDependable]:
+        """What a mount needs and no instance is told of, so that the group must be made to wait for it."""
+        return []
 
     @abstractmethod
     def settings(self) -> StorageSettings:

@@ -18,11 +18,9 @@ import aws_cdk as cdk
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_efs as efs
 from aws_cdk import aws_iam as iam
-from aws_cdk import aws_ssm as ssm
-from constructs import Construct
+from constructs import Construct, IDependable
 
 from bootstrap.base import document as boot
-from bootstrap.base import names
 from bootstrap.base.names import Use, access_point_path
 from bootstrap.base.site import EfsSite
 from services.spec import ServiceFile
@@ -69,18 +67,26 @@ class EfsFileSystem(Storage):
         self._stack = cdk.Stack.of(self)
         self._section = section
         self._service = service
+        self._unnamed: list[IDependable] = []
         existing = section.existing
         self._id = existing.id if existing else self._new_file_system()
         if existing and existing.security_group_id:
             self._mount_target_addresses = dict(existing.mount_targets)
-            ec2.CfnSecurityGroupIngress(
-                self, "LetInstanceIn", group_id=existing.security_group_id, **self._nfs_from(network)
+            self._unnamed.append(
+                ec2.CfnSecurityGroupIngress(
+                    self, "LetInstanceIn", group_id=existing.security_group_id, **self._nfs_from(network)
+                )
             )
         else:
             self._mount_target_addresses = self._mount_targets(network)
-        # The watch stack reads it there: an export could not be changed while it is in use.
-        ssm.CfnParameter(self, "Id", name=names.file_system_parameter(service.name), type="String", value=self._id)
         self._access_point_ids: dict[Use, str] = {use: self._access_point(use) for use in USES}
+
+    @property
+    def identity(self) -> str:
+        return self._id
+
+    def unnamed(self) -> list[IDependable]:
+        return self._unnamed
 
     def settings(self) -> boot.EfsSettings:
         return boot.EfsSettings(

@@ -1,5 +1,6 @@
 """Synthesized templates, as tests look into them, and their user data as CloudFormation would resolve it."""
 
+from collections.abc import Iterator
 from typing import Any
 
 Tree = dict[str, Any]
@@ -28,12 +29,35 @@ def resolve(value, template):
     return separator.join(resolve(part, template) for part in parts)
 
 
+def _referred(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        if "Ref" in value:
+            yield value["Ref"]
+        if "Fn::GetAtt" in value:
+            yield value["Fn::GetAtt"][0]
+    for inner in value.values() if isinstance(value, dict) else value if isinstance(value, list) else []:
+        yield from _referred(inner)
+
+
 class Template:
     """A synthesized template with the few look-ups the assertions need."""
 
     def __init__(self, body: Tree) -> None:
         self.body = body
         self.resources: Tree = body["Resources"]
+
+    def before(self, name: str) -> set[str]:
+        """What CloudFormation makes before the resource `name`: all that it refers to or depends on, at any remove."""
+        found: set[str] = set()
+        waiting = [name]
+        while waiting:
+            resource = self.resources[waiting.pop()]
+            named = {resource["DependsOn"]} if isinstance(resource.get("DependsOn"), str) else set()
+            named |= set(resource.get("DependsOn") or []) if not named else set()
+            named |= set(_referred(resource.get("Properties", {}))) & set(self.resources)
+            waiting.extend(named - found)
+            found |= named
+        return found
 
     def of_type(self, kind: str) -> dict[str, Tree]:
         return {name: each for name, each in self.resources.items() if each["Type"] == kind}

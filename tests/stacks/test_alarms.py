@@ -100,7 +100,9 @@ def test_every_alarm_is_of_this_service_and_tells_its_topic_when_it_begins(watch
         assert each["AlarmName"].startswith("soloist-monitor-")
         own = {"Name": "Service", "Value": "monitor"}
         efs = {"Name": "FileSystemId", "Value": {"Ref": "FileSystemId"}}
-        assert (each["Namespace"], each["Dimensions"][0]) in (("soloist", own), ("AWS/EFS", efs))
+        watchdog = {"Name": "FunctionName", "Value": "soloist-monitor-watchdog"}
+        allowed = (("soloist", own), ("AWS/EFS", efs), ("AWS/Lambda", watchdog))
+        assert (each["Namespace"], each["Dimensions"][0]) in allowed
         (topic,) = each["AlarmActions"]
         assert topic["Fn::Join"][1][-1] == ":soloist-monitor"
         assert each["AlarmName"].endswith("-takeover") or each["OKActions"] == [topic]

@@ -64,8 +64,11 @@ def test_an_existing_file_system_gets_access_points_and_an_open_port_only(synth)
     assert not template.of_type(MOUNT_TARGET)
     for access_point in template.of_type("AWS::EFS::AccessPoint").values():
         assert access_point["Properties"]["FileSystemId"] == "fs-0123456789abcdef0"
-    ingress = template.properties("AWS::EC2::SecurityGroupIngress")
-    assert (ingress["GroupId"], ingress["FromPort"]) == ("sg-0123456789abcdef0", 2049)
+    rules = template.of_type("AWS::EC2::SecurityGroupIngress")
+    (name,) = [name for name, each in rules.items() if each["Properties"]["GroupId"] == "sg-0123456789abcdef0"]
+    assert rules[name]["Properties"]["FromPort"] == 2049
+    (group,) = template.of_type("AWS::AutoScaling::AutoScalingGroup")
+    assert name in template.before(group)
 
 
 def test_a_file_system_that_a_deleted_stack_left_gets_mount_targets(synth):
@@ -74,7 +77,8 @@ def test_a_file_system_that_a_deleted_stack_left_gets_mount_targets(synth):
     targets = [each["Properties"] for each in template.of_type(MOUNT_TARGET).values()]
     assert {each["FileSystemId"] for each in targets} == {"fs-0123456789abcdef0"}
     assert len(targets) == 3
-    assert not template.of_type("AWS::EC2::SecurityGroupIngress")
+    rules = template.of_type("AWS::EC2::SecurityGroupIngress").values()
+    assert 2049 not in [each["Properties"]["FromPort"] for each in rules]
 
 
 # ------------------------------------------------------------------ hosted zone and record

@@ -48,12 +48,26 @@ def test_only_instance_subnets_have_a_way_to_the_internet(template):
     assert open_subnets == public_subnets(template)
 
 
-def test_nothing_may_connect_to_the_instance_itself(any_template):
+def test_nothing_but_the_watchdogs_look_may_connect_to_the_instance_itself(any_template):
     (group_id,) = any_template.properties("AWS::EC2::LaunchTemplate")["LaunchTemplateData"]["SecurityGroupIds"]
     name = group_id["Fn::GetAtt"][0]
     assert "SecurityGroupIngress" not in any_template.resources[name]["Properties"]
-    for ingress in any_template.of_type("AWS::EC2::SecurityGroupIngress").values():
-        assert ingress["Properties"]["GroupId"] != group_id
+    rules = [each["Properties"] for each in any_template.of_type("AWS::EC2::SecurityGroupIngress").values()]
+    (look,) = [rule for rule in rules if rule["GroupId"] == group_id]
+    assert (look["IpProtocol"], look["FromPort"], look["ToPort"]) == ("tcp", 9480, 9480)
+    source = look["SourceSecurityGroupId"]["Fn::GetAtt"][0]
+    (function,) = [
+        each["Properties"]
+        for each in any_template.of_type("AWS::Lambda::Function").values()
+        if "VpcConfig" in each["Properties"]
+    ]
+    assert function["VpcConfig"]["SecurityGroupIds"] == [{"Fn::GetAtt": [source, "GroupId"]}]
+    (egress,) = any_template.resources[source]["Properties"]["SecurityGroupEgress"]
+    assert (egress["FromPort"], egress["DestinationSecurityGroupId"]) == (9480, group_id)
+
+
+def test_without_a_watchdog_nothing_may_connect_to_the_instance_itself(synth):
+    assert not synth(watchdog={"enabled": False}).of_type("AWS::EC2::SecurityGroupIngress")
 
 
 def test_interfaces_admit_the_services_ports_from_the_named_networks_only(any_template):

@@ -103,6 +103,12 @@ def _authorize(context: StackContext, deployed: Deployed, direction: str, rules:
     )
 
 
+def _put_ingress(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+    """moto's own class has no id, so a stack with one could not be listed."""
+    properties.get("Description")
+    _each_rule(context, "authorize_security_group_ingress", properties["GroupId"], [properties])
+
+
 def _remove_ingress(context: StackContext, deployed: Deployed) -> None:
     """A rule of its own goes before the group that it names, which could not be deleted otherwise."""
     properties = deployed.properties
@@ -199,7 +205,7 @@ NETWORK_TYPES: dict[str, ResourceType] = {
         f"{_MOTO}.vpcs:VPCEndPoint", tags=EC2_TAGS, remove=removed_by("ec2", "delete_vpc_endpoints", listed=True)
     ),
     "AWS::EC2::SecurityGroup": SecurityGroupType(f"{_MOTO}.security_groups:SecurityGroup", tags=EC2_TAGS),
-    "AWS::EC2::SecurityGroupIngress": MotoType(f"{_MOTO}.security_groups:SecurityGroupIngress", remove=_remove_ingress),
+    "AWS::EC2::SecurityGroupIngress": WrittenType(_put_ingress, _remove_ingress, ()),
     "AWS::EC2::NetworkInterface": MotoType(
         f"{_MOTO}.elastic_network_interfaces:NetworkInterface",
         tags=EC2_TAGS,

@@ -5,9 +5,7 @@ instance lets go of what it has, and the group then launches in each of its zone
 claims, by the agent's own functions and with its role, and the role is judged as in test_role_policies.py.
 """
 
-import json
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
@@ -36,11 +34,10 @@ from lab.base.checkout import SERVICE_FILES
 from lab.base.errors import LabError
 from lab.base.waiting import wait_for
 from lab.play.deployment import deploy
-from lab.play.synthesis import Template
 from lab.policies.check import calls_by_role, ungranted
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
-from services.load import parse_service
+from tests.contract.cloudformation.service_template import Change, template_of
 from tests.contract.deployed_account import ONE, TWO
 from tests.kit.cloud import permitted
 from tests.kit.documents import merged
@@ -48,27 +45,6 @@ from tests.kit.lab_clients import client
 
 A, B, C = "us-east-1a", "us-east-1b", "us-east-1c"
 NAME = "soloist-influxdb"
-Change = Callable[[dict[str, Any]], None]
-
-
-def template_of(tree: dict[str, Any], out: Path, change: Change, tags: dict[str, str]) -> Template:
-    """The template of a service file, changed."""
-    os.environ["CDK_VALIDATION"] = "false"
-    import stacks  # noqa: F401  first: finds Node for the CDK
-
-    # isort: split
-    import aws_cdk as cdk
-
-    from stacks.service_stack import ServiceStack
-
-    app = cdk.App(outdir=str(out))
-    ServiceStack(app, service=parse_service(tree, source="test"))
-    app.synth()
-    path = out / f"{NAME}.template.json"
-    body = json.loads(path.read_text())
-    change(body)
-    path.write_text(json.dumps(body))
-    return Template(stack_name=NAME, path=path, sha256="", tags=tags)
 
 
 def properties(template: dict[str, Any], kind: str, **wanted: str) -> dict[str, Any]:
