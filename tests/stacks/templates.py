@@ -14,7 +14,7 @@ def user_data(template):
 
 
 def resolve(value, template):
-    """Stands in for CloudFormation's Ref, Fn::GetAtt, Fn::Join and Fn::Base64 (the text itself)."""
+    """Stands in for CloudFormation's Ref, Fn::GetAtt, Fn::Select, Fn::Join and Fn::Base64 (the text itself)."""
     if isinstance(value, str):
         return value
     ((function, argument),) = value.items()
@@ -22,6 +22,9 @@ def resolve(value, template):
         return PSEUDO.get(argument) or f"{template.resources[argument]['Type']}|{argument}"
     if function == "Fn::GetAtt":
         return ATTRIBUTES[argument[1]]
+    if function == "Fn::Select":
+        number, whole = argument
+        return f"{resolve(whole, template)}[{number}]"
     if function == "Fn::Base64":
         return resolve(argument, template)
     assert function == "Fn::Join", function

@@ -29,7 +29,7 @@ SEARCHED = {
 def dashboard(synth_watch):
     watch = Template(copy.deepcopy(synth_watch().body))
     text = watch.properties("AWS::CloudWatch::Dashboard")["DashboardBody"]
-    watch.resources["FileSystemId"] = {"Type": "parameter"}
+    watch.resources["Parts"] = {"Type": "parameter"}
     arns = {name: {"Fn::GetAtt": [name, "Arn"]} for name in watch.of_type("AWS::CloudWatch::Alarm")}
     for name, arn in arns.items():
         text = json.loads(json.dumps(text).replace(json.dumps(arn), json.dumps(f"arn of {name}")))
@@ -57,7 +57,7 @@ def test_every_metric_is_one_that_is_sent_by_this_service(dashboard):
     assert {tuple(line[2:4]) for line in own} == {("Service", "monitor")}
     efs = [line for line in lines(dashboard) if line[0] == "AWS/EFS"]
     assert {line[1] for line in efs} == {"PercentIOLimit", "MeteredIOBytes", "StorageBytes"}
-    assert {tuple(line[2:4]) for line in efs} == {("FileSystemId", "parameter|FileSystemId")}
+    assert {tuple(line[2:4]) for line in efs} == {("FileSystemId", "parameter|Parts[0]")}
 
 
 def test_phases_and_reasons_are_searched_because_nobody_knows_them_all(dashboard):
