@@ -160,6 +160,10 @@ class Watchdog(Construct):
             ),
         )
         function.add_resource_dependency(log)
+        # A run that failed is not repeated beside the next one.
+        lambda_.CfnEventInvokeConfig(
+            self, "Retries", function_name=function.ref, qualifier="$LATEST", maximum_retry_attempts=0
+        )
         rule = events.CfnRule(
             self,
             "EveryMinute",

@@ -87,13 +87,13 @@ class Volume(Storage):
     def __init__(self, scope, construct_id, *, section, service, network) -> None:
         super().__init__(scope, construct_id)
         self._section = section
-
-    @property
-    def identity(self):
-        return "vol-1"
         self._id = cdk.CfnResource(
             self, "Volume", type="AWS::EC2::Volume", properties={"Size": section.size_gib, "AvailabilityZone": "x"}
         ).ref
+
+    @property
+    def identity(self):
+        return self._id
 
     def settings(self):
         directories = tuple(Directory(**each.model_dump()) for each in self._section.directories)

@@ -21,6 +21,7 @@ from lab.aws.cloudformation.stack_resources import (
     StackContext,
     WrittenType,
     physical_name,
+    tag_map,
 )
 from lab.aws.cloudformation.stack_tags import FUNCTION_TAGS
 from lab.aws.lambdas import schedules
@@ -139,7 +140,7 @@ def _remove_retries(context: StackContext, deployed: Deployed) -> None:
 
 
 # -------------------------------------------------------------------- rules
-_RULE = {"Name", "Description", "ScheduleExpression", "State", "Targets"}
+_RULE = {"Name", "Description", "ScheduleExpression", "State", "Tags", "Targets"}
 
 
 def _put_rule(context: StackContext, deployed: Deployed, properties: Properties) -> None:
@@ -172,6 +173,9 @@ def _put_rule(context: StackContext, deployed: Deployed, properties: Properties)
         name, description=properties.get("Description"), scheduled_expression=expression, state=state
     )
     rule.put_targets([dict(target) for target in targets])
+    tags = context.tags_of(deployed.logical_resource_id) | tag_map(properties.get("Tags"))
+    events.untag_resource(rule.arn, list(tag_map((deployed.properties or {}).get("Tags"))))
+    events.tag_resource(rule.arn, tags)
     deployed.record, deployed.attributes = rule, {"Arn": lambda: rule.arn}
     schedules.start(context.cloud, rule)
 
@@ -201,6 +205,6 @@ FUNCTION_TYPES: dict[str, ResourceType] = {
         _put_retries, _remove_retries, ("MaximumRetryAttempts", "MaximumEventAgeInSeconds")
     ),
     "AWS::Events::Rule": WrittenType(
-        _put_rule, _remove_rule, ("Description", "ScheduleExpression", "State", "Targets")
+        _put_rule, _remove_rule, ("Description", "ScheduleExpression", "State", "Tags", "Targets")
     ),
 }

@@ -103,7 +103,7 @@ def _authorize(context: StackContext, deployed: Deployed, direction: str, rules:
     )
 
 
-def _put_ingress(context: StackContext, deployed: Deployed, properties: Properties) -> None:
+def _put_ingress(context: StackContext, _deployed: Deployed, properties: Properties) -> None:
     """moto's own class has no id, so a stack with one could not be listed."""
     properties.get("Description")
     _each_rule(context, "authorize_security_group_ingress", properties["GroupId"], [properties])

@@ -85,7 +85,7 @@ def test_hooks_policies_and_retention_are_those_of_the_template(
     assert alarms["Condition"] == {"StringEquals": {"aws:SourceAccount": "123456789012"}}
 
     logs = client(plane, "logs").describe_log_groups()["logGroups"]
-    assert [group["retentionInDays"] for group in logs] == [30] * 2
+    assert sorted(group["retentionInDays"] for group in logs) == [30, 30, 90], "two handlers, and the watchdog"
 
     efs = client(plane, "efs")
     (files,) = efs.describe_file_systems()["FileSystems"]
@@ -105,6 +105,7 @@ def test_deleting_the_stack_removes_the_record_and_keeps_what_is_retained(
     cloudformation = client(plane, "cloudformation")
     deploy(cloudformation, synthesized(ONE))
     instance = wait_for_member(plane, "Pending:Wait")
+    cloudformation.delete_stack(StackName="soloist-influxdb-watch")
     stack = cloudformation.describe_stacks(StackName="soloist-influxdb")["Stacks"][0]
     cloudformation.delete_stack(StackName="soloist-influxdb")
     assert wait_for_member(plane, "Terminating:Wait") == instance

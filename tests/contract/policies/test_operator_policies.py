@@ -11,7 +11,6 @@ import boto3
 import pytest
 from typer.testing import CliRunner
 
-from bootstrap.base.names import watchdog_parameter
 from lab.aws import FAST, ControlPlane, NoMachines
 from lab.aws.core.call_log import Call, Resource
 from lab.play.deployment import deploy
@@ -81,8 +80,6 @@ def commands(synthesized: Callable[[str], Template]) -> Iterator[Commands]:
         made.run(5, "rollback", "influxdb", *NEVER_READY)
         made.run(0, "pause", "influxdb", "--for", "2h", "--why", "index rebuild")
         made.run(0, "resume", "influxdb")
-        memory = {"Name": watchdog_parameter("influxdb"), "Value": "{}", "Type": "String"}
-        made.client("ssm").put_parameter(**memory)  # as the watch stack does
         made.run(0, "clear", "influxdb")
         yield made
         assert plane.errors == []
