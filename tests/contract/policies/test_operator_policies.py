@@ -87,14 +87,14 @@ def commands(synthesized: Callable[[str], Template]) -> Iterator[Commands]:
 
 def test_every_call_of_a_command_is_granted_by_its_policy(commands: Commands) -> None:
     assert ungranted(commands.judged(commands.status, "status")) == []
-    assert ungranted(commands.judged(commands.promote, "promote", "rollback", "pause", "resume")) == []
+    assert ungranted(commands.judged(commands.promote, "promote", "rollback", "pause", "resume", "clear")) == []
     made = {call.action for command in ("promote", "rollback") for call in commands.calls[command]}
     assert {"autoscaling:UpdateAutoScalingGroup", "ec2:RunInstances", "iam:PassRole"} <= made, "what AWS asks besides"
 
 
 def test_no_grant_is_unused(commands: Commands) -> None:
     assert unused(commands.judged(commands.status, "status"), [commands.status], []) == []
-    judged = commands.judged(commands.promote, "status", "promote", "rollback", "pause", "resume")
+    judged = commands.judged(commands.promote, "status", "promote", "rollback", "pause", "resume", "clear")
     assert unused(judged, [commands.promote], []) == []
 
 
