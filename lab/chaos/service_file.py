@@ -1,6 +1,6 @@
 """The service that chaos plays: the lab's own, with a lease short enough for runs of a minute.
 
-For: `lab.chaos.runs`. Guarantees: it is made from services/influxdb.yaml, and nothing but the timings differs; the same
+For: `lab.chaos.runs`. Guarantees: it is made from services/influxdb.yaml, and nothing but the timings and the watchdog differs; the same
 loader and the same timing rule check it as every service file. Does not: weaken that rule.
 """
 
@@ -35,6 +35,8 @@ OVERRIDES: dict[str, Any] = {
     },
     "deadlines": {"boot_s": 240.0, "network_interface_s": 40.0, "mount_s": 20.0, "release_s": 5.0},
     "lifecycle_hooks": {"boot_heartbeat_s": 60, "drain_heartbeat_s": 45},
+    # Chaos tries what the instances do by themselves; lab.noticed tries the watchdog.
+    "watchdog": {"enabled": False},
 }
 
 

@@ -29,10 +29,10 @@ class OperatorClients:
         self.cloudformation: Any = stage.lab.boto3_client("cloudformation")
 
 
-def synthesized(service: str, image_id: str, out: Path) -> tuple[Template, Phase]:
-    """The template for `image_id`, and how long `cdk synth` took."""
+def synthesized(service: str, image_id: str, out: Path, services_dir: Path | None = None) -> tuple[Template, Phase]:
+    """The template for `image_id`, and how long `cdk synth` took. `services_dir`: as `synthesize` takes it."""
     began_s = time.monotonic()
-    template = synthesize(service, image_id, out)
+    template = synthesize(service, image_id, out, services_dir)
     return template, Phase(name="synthesize", start_s=0.0, duration_s=time.monotonic() - began_s, outcome="ok")
 
 

@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
+from lab.base.checkout import SERVICE_FILES
 from lab.base.run_directory import run_directory
 from lab.hardware import namespace
 from lab.image.images import IMAGE_IDS, SERVICE
@@ -25,7 +27,14 @@ def directory() -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def templates(directory: Path) -> dict[str, tuple[Template, Phase]]:
-    return {version: synthesized(SERVICE, IMAGE_IDS[version], directory / version) for version in ("1", "2")}
+    """Without a watchdog: these tests try what an instance does by itself. tests/lab/test_noticed.py has one."""
+    tree = yaml.safe_load((SERVICE_FILES / f"{SERVICE}.yaml").read_text()) | {"watchdog": {"enabled": False}}
+    (directory / "services").mkdir()
+    (directory / "services" / f"{SERVICE}.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
+    return {
+        version: synthesized(SERVICE, IMAGE_IDS[version], directory / version, directory / "services")
+        for version in ("1", "2")
+    }
 
 
 @pytest.fixture(scope="module")
