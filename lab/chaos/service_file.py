@@ -1,7 +1,7 @@
 """The service that chaos plays: the lab's own, with a lease short enough for runs of a minute.
 
-For: `lab.chaos.runs`. Guarantees: it is made from services/influxdb.yaml, and nothing but the timings and the watchdog differs; the same
-loader and the same timing rule check it as every service file. Does not: weaken that rule.
+For: `lab.chaos.runs`. Guarantees: it is made from services/influxdb.yaml, and only timings and the watchdog differ; the
+same loader and the same timing rule check it as every service file. Does not: weaken that rule.
 """
 
 from pathlib import Path

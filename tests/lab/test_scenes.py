@@ -279,7 +279,9 @@ def test_the_roles_grant_every_call_of_the_run_and_nothing_without_use_or_reason
     assert strange == []
     judgements = evaluate(calls)
     assert {role.logical_id for role in roles} == {judgement.role.logical_id for judgement in judgements}
-    findings = ungranted(judgements) + unused(judgements, roles, read_reasons(UNREHEARSED))
+    # The watchdog is not deployed here, and neither is the role of the function that looks for it.
+    reasons = [one for one in read_reasons(UNREHEARSED) if any(role.logical_id.startswith(one.role) for role in roles)]
+    findings = ungranted(judgements) + unused(judgements, roles, reasons)
     assert not findings, "\n".join(findings)
 
 
