@@ -4,7 +4,7 @@ BIN := .venv/bin
 SHELL := /bin/bash
 CHECKS := $(BIN)/python tools/checks.py
 
-.PHONY: help demo test test-fast lint unit machines one-writer simulate chaos bench lab-deploy images prepare schema clean
+.PHONY: help demo test test-fast lint unit machines one-writer simulate chaos noticed bench lab-deploy images prepare schema clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^##@ /{printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ chaos: SEED ?= 1
 chaos: SCHEDULE ?=
 chaos: prepare ## RUNS random schedules of faults on real machines from SEED on (or that of SCHEDULE=FILE): ever a second writer?
 	@$(BIN)/python -m lab.chaos $(if $(SCHEDULE),--schedule $(SCHEDULE),--runs $(RUNS) --seed $(SEED))
+
+noticed: prepare ## break a serving machine in each way: who notices, after how long; report in build/noticed
+	@$(BIN)/python -m lab.noticed
 
 bench: RUNS ?= 3
 bench: prepare ## measure recovery over RUNS demo runs; writes bench/results/recovery.json

@@ -156,6 +156,7 @@ class Watchdog(Construct):
                     "BOOT_SILENCE_S": str(settings.boot_silence_s),
                     "WINDOW_S": str(settings.window_s),
                     "FAILED_BOOTS": str(settings.failed_boots),
+                    "SETTLE_S": str(settings.settle_s),
                 }
             ),
         )

@@ -3,7 +3,7 @@
 For: watch. Guarantees: it goes back from a version once, and only to one that was ready and stayed so; never to one
 that it went back from, so it cannot swing between two bad ones; an instance that a rollout ended is no failed boot.
 Does not: look or act, or ask why: a good image in a broken account is counted like any other.
-A boot has failed when its instance goes away before it was in service, or within `SETTLE_S` of that as unhealthy.
+A boot has failed when its instance goes away before it was in service, or within `settle_s` of that as unhealthy.
 """
 
 from __future__ import annotations
@@ -13,8 +13,6 @@ from typing import Literal
 
 from watchdog.memory import Boot, Memory
 from watchdog.rules import Settings
-
-SETTLE_S = 300.0  # how long an instance must stay in service until its version is called good
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +34,9 @@ class Step:
     sentence: str = ""
 
 
-def observe(memory: Memory, members: tuple[Member, ...], group_version: str, now_s: float) -> tuple[Memory, str]:
+def observe(
+    memory: Memory, members: tuple[Member, ...], group_version: str, settle_s: float, now_s: float
+) -> tuple[Memory, str]:
     """The memory after a look at the group, and the instance whose boot has failed ("" for none).
 
     `members`: all of the group, those that it ends as well. `group_version`: what the next launch boots; an instance of
@@ -49,7 +49,7 @@ def observe(memory: Memory, members: tuple[Member, ...], group_version: str, now
     is_over = bool(boot.instance_id) and (mine is None or _is_leaving(mine))
     if is_over and not boot.is_over:
         boot = replace(boot, is_over=True)
-        if boot.version == group_version and _has_failed(boot, now_s):
+        if boot.version == group_version and _has_failed(boot, settle_s, now_s):
             failed = boot.instance_id
             count = memory.failed_boots if memory.failed_version == boot.version else 0
             memory = replace(memory, failed_version=boot.version, failed_boots=count + 1)
@@ -57,26 +57,26 @@ def observe(memory: Memory, members: tuple[Member, ...], group_version: str, now
         boot = Boot(instance_id=arriving.instance_id, version=arriving.version)
         mine = arriving
     memory = replace(memory, boot=boot)
-    return (_served(memory, mine, now_s) if mine is not None else memory), failed
+    return (_served(memory, mine, settle_s, now_s) if mine is not None else memory), failed
 
 
 def _is_leaving(member: Member) -> bool:
     return member.lifecycle.startswith(("Terminat", "Detach"))
 
 
-def _has_failed(boot: Boot, now_s: float) -> bool:
+def _has_failed(boot: Boot, settle_s: float, now_s: float) -> bool:
     if not boot.ready_at:
         return True
-    return boot.unhealthy and now_s - boot.ready_at < SETTLE_S
+    return boot.unhealthy and now_s - boot.ready_at < settle_s
 
 
-def _served(memory: Memory, member: Member, now_s: float) -> Memory:
+def _served(memory: Memory, member: Member, settle_s: float, now_s: float) -> Memory:
     if member.lifecycle != "InService":
         return memory
     boot = memory.boot
     if not boot.ready_at:
         return replace(memory, boot=replace(boot, ready_at=now_s))
-    is_settled = now_s - boot.ready_at >= SETTLE_S and member.health == "Healthy"
+    is_settled = now_s - boot.ready_at >= settle_s and member.health == "Healthy"
     if not is_settled or member.version in (memory.good, *memory.broken):
         return memory
     return replace(memory, good=member.version, failed_version="", failed_boots=0)

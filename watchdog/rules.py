@@ -31,6 +31,7 @@ class Settings:
     boot_silence_s: float
     window_s: float
     failed_boots: int
+    settle_s: float  # in service for so long, and the version is called good
 
 
 @dataclass(frozen=True, kw_only=True)

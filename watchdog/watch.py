@@ -193,7 +193,7 @@ class Watch:
 
     def _break_the_circle(self, group: Group) -> None:
         """Count the boots; go back where the image is bad."""
-        self.memory, failed = observe(self.memory, group.members, group.version, group.now_s)
+        self.memory, failed = observe(self.memory, group.members, group.version, self.settings.settle_s, group.now_s)
         if failed:
             self.say(f"{failed}: its boot has failed, {self.memory.failed_boots} in a row of version {group.version}")
             self._keep(self.memory)
@@ -261,6 +261,7 @@ def on_event(_event: dict[str, Any], _context: Any) -> None:
             boot_silence_s=float(given["BOOT_SILENCE_S"]),
             window_s=float(given["WINDOW_S"]),
             failed_boots=int(given["FAILED_BOOTS"]),
+            settle_s=float(given["SETTLE_S"]),
         ),
         service=given["SERVICE"],
         port=int(given["PORT"]),

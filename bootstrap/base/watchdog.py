@@ -40,6 +40,10 @@ FailedBoots = Annotated[
         most=10,
     ),
 ]
+SettleSeconds = Annotated[
+    float,
+    Limits(says="How long an instance must stay in service until its image is good", example=300, least=60, most=3600),
+]
 HeartbeatSeconds = Annotated[float, Limits(says="Seconds between two signs of life", example=10, least=10, most=200)]
 
 
@@ -52,6 +56,7 @@ class WatchdogSettings:
     boot_silence_s: BootSilenceSeconds = 240.0
     window_s: WindowSeconds = 1800.0
     failed_boots: FailedBoots = 2
+    settle_s: SettleSeconds = 300.0
 
     @property
     def heartbeat_s(self) -> float:

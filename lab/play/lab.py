@@ -17,7 +17,7 @@ from typing import Any
 import boto3
 from botocore.config import Config
 
-from lab.aws import ControlPlane, MountTargetView, RecordView
+from lab.aws import FAST, ControlPlane, MountTargetView, RecordView, Timing
 from lab.base.addresses import CONTROL_ADDRESS
 from lab.base.bounded_server import BoundedServer
 from lab.base.errors import LabError, LabPreconditionError
@@ -49,8 +49,16 @@ MACHINES_MIB = 6 * 320  # file server, client, and up to four instances for a mo
 class Lab:
     """A running lab. Use as a context manager."""
 
-    def __init__(self, kernel: Kernel, images: Images, run_directory: Path, say: Callable[[str], None]) -> None:
-        """`say` is called, from many threads, with one sentence for everything that a person should know."""
+    def __init__(
+        self,
+        kernel: Kernel,
+        images: Images,
+        run_directory: Path,
+        say: Callable[[str], None],
+        timing: Timing = FAST,
+    ) -> None:
+        """`say` is called, from many threads, with one sentence for everything that a person should know. `timing`: of
+        the control plane."""
         self._images = images
         self._run_directory = run_directory
         self._say = say
@@ -61,7 +69,7 @@ class Lab:
         # Told on the kernel's command line, so that the image is the same as on AWS.
         arguments = (f"systemd.setenv=AWS_ENDPOINT_URL=http://{CONTROL_ADDRESS}:4566",)
         self.hypervisor = Hypervisor(self.machines, self.gateway, images.instances, arguments, say)
-        self.control_plane = ControlPlane(self.hypervisor, address=CONTROL_ADDRESS, port=4566)
+        self.control_plane = ControlPlane(self.hypervisor, timing, address=CONTROL_ADDRESS, port=4566)
         self.ledger = Ledger()
         self.file_server: FileServer
         self.client: UmlMachine

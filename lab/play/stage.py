@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.base.names import SERVICE_TAG, ZONE_TAG, stack_name
+from lab.aws import FAST, Timing
 from lab.aws import Event as CloudEvent
 from lab.base.checkout import SERVICE_FILES
 from lab.base.errors import LabTimeout
@@ -217,10 +218,15 @@ class Stage:
 
 @contextmanager
 def open_stage(
-    kernel: Kernel, images: Images, directory: Path, problems: list[str], service: str = SERVICE
+    kernel: Kernel,
+    images: Images,
+    directory: Path,
+    problems: list[str],
+    service: str = SERVICE,
+    timing: Timing = FAST,
 ) -> Iterator[Stage]:
     """A running lab with the service and its images. `problems` collects what goes wrong in the background."""
-    with Lab(kernel, images, directory, problems.append) as lab:
+    with Lab(kernel, images, directory, problems.append, timing) as lab:
         stage = Stage(lab, service, load_service(SERVICE_FILES / f"{service}.yaml").dns.name)
         stage.image_versions = {image_id: version for version, image_id in IMAGE_IDS.items()}
         for version, image_id in IMAGE_IDS.items():

@@ -169,7 +169,14 @@ class Account:
             self.sleep(max(0.0, began_s + 60.0 - self.now_s))
 
     def new_run(self, **settings: Any) -> Any:
-        given = {"silence_s": 30.0, "boot_silence_s": 240.0, "window_s": 1800.0, "failed_boots": 2, **settings}
+        given = {
+            "silence_s": 30.0,
+            "boot_silence_s": 240.0,
+            "window_s": 1800.0,
+            "failed_boots": 2,
+            "settle_s": 300.0,
+            **settings,
+        }
         return self.module.Watch(
             aws=self,
             clock=self,

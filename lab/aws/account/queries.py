@@ -39,6 +39,20 @@ class CloudQueries(Ec2Queries, EfsQueries, Route53Queries, AutoScalingQueries):
         """Call `callback` with every event from now on; it may ask anything here, but must be quick."""
         self.cloud.subscribe(callback)
 
+    def messages(self, topic_name: str) -> list[dict[str, Any]]:
+        """What was published to a topic, in order: `subject`, `text` and `attributes`."""
+        with self.cloud.lock:
+            topics = self.cloud.backend("sns").topics.values()
+            sent = [one for topic in topics if topic.name == topic_name for one in topic.sent_notifications]
+        return [
+            {
+                "subject": subject,
+                "text": text,
+                "attributes": {key: each["Value"] for key, each in (given or {}).items()},
+            }
+            for _, text, subject, given, *_ in sent
+        ]
+
     @property
     def errors(self) -> list[str]:
         """Errors of the lab or of moto, with traceback; empty when all is well."""

@@ -366,7 +366,7 @@ BROKEN_RULES: tuple[tuple[str, str, Scenario], ...] = (
     ("good != group_version and", "", two_bad_images_are_told_and_left),
     ("if memory.gave_up:", "if False:", two_bad_images_are_told_and_left),
     ("or count < settings.failed_boots:", "or count < 1:", one_failed_boot_is_no_circle),
-    ("now_s - boot.ready_at >= SETTLE_S and", "", an_image_that_crashes_when_it_is_ready_goes_back),
+    ("now_s - boot.ready_at >= settle_s and", "", an_image_that_crashes_when_it_is_ready_goes_back),
     ("if group_version in memory.broken and has_way_back:", "if False:", a_deployment_that_sets_it_back),
     ("except Interfered as error:", "except ZeroDivisionError as error:", a_memory_that_somebody_changes),
 )
