@@ -15,6 +15,8 @@ import requests
 from bootstrap.base.state import StateServerSettings
 from bootstrap.base.timing import LeaseTiming
 from bootstrap.lease.child import SPARE, SPARES
+from bootstrap.run.data_watch import PROBE_S
+from bootstrap.run.data_watch_rules import LATE_S, STALL_S
 from lab.base.errors import LabError
 from lab.base.waiting import wait_for
 from lab.hardware.machine import MachineEnded, MachineTimeout
@@ -116,6 +118,27 @@ def test_a_wall_clock_that_is_set_changes_time_stamps_only(stage: Stage, booted:
     after = stage.standing()
     assert (seen, generation(machine)) == ({pid}, first)
     assert (after.is_good, after.instance_id, after.sentence) == (True, before.instance_id, before.sentence), after
+
+
+def test_a_file_server_that_stands_still_for_a_failover_is_a_line_in_the_log_and_nothing_else(
+    stage: Stage, booted: Scene
+) -> None:
+    """Long enough that at least one look at the data waits for more than `LATE_S`, and below what is a trouble."""
+    before, machine = serving(stage)
+    pid, first, server = said(machine, "pgrep -x influxd"), generation(machine), stage.lab.file_server.machine
+    stalled_s = PROBE_S + LATE_S + 2.0
+    assert stalled_s < STALL_S
+    server.freeze()
+    try:
+        time.sleep(stalled_s)
+    finally:
+        server.thaw()
+    log = "journalctl -u soloist-agent --no-pager -o cat | grep 'data: an answer after'"
+    wait_for(lambda: said(machine, log), "a line about the late answer", deadline_s=60.0, poll_s=1.0)
+    after = until_ready(stage, 60.0)
+    assert (after.instance_id, after.sentence) == (before.instance_id, before.sentence)
+    assert (said(machine, "pgrep -x influxd"), generation(machine)) == (pid, first)
+    assert json.loads(said(machine, "cat /run/soloist/state.json"))["reason"] == ""
 
 
 def start_alone(machine: UmlMachine) -> str:
