@@ -4,8 +4,9 @@ For: stacks.watch_stack, which makes them. Guarantees: pure; every alarm has a r
 sentence says what happened and where to look. Metrics without data do not hide an outage: no data is "nobody serves".
 Does not: act on anything. The agent and the watchdog act; alarms tell people.
 Sources: CloudWatch user guide, "Alarm evaluation": a window slides, so two boots that fail in any 30 minutes are seen;
-"Configuring how CloudWatch alarms treat missing data": while data stop, CloudWatch first looks at older points, and an
-alarm on missing data comes some minutes after the last point. The watchdog is what is fast.
+"Configuring how CloudWatch alarms treat missing data": where a period has no data, CloudWatch looks at older ones. So
+an alarm on missing data comes some periods after the last point (the watchdog is what is fast); and an event is looked
+for in many periods of a minute: one long period would come back as an older one, and alarm a second time.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Alarm:
     threshold: float
     period_s: int
     periods: int = 1
+    to_alarm: int | None = None  # how many of the periods; all of them where it is None
     namespace: str = names.METRIC_NAMESPACE
     missing: Missing = "notBreaching"
     ends: bool = True
@@ -63,7 +65,8 @@ def watchdog_alarms(service: ServiceFile) -> tuple[Alarm, ...]:
             statistic="Sum",
             comparison="LessThanThreshold",
             threshold=1,
-            period_s=5 * MINUTE_S,
+            period_s=MINUTE_S,
+            periods=5,
             missing="breaching",
         ),
         Alarm(
@@ -76,7 +79,9 @@ def watchdog_alarms(service: ServiceFile) -> tuple[Alarm, ...]:
             statistic="Sum",
             comparison="GreaterThanThreshold",
             threshold=0,
-            period_s=5 * MINUTE_S,
+            period_s=MINUTE_S,
+            periods=5,
+            to_alarm=1,
         ),
         Alarm(
             name="watchdog-blind",
@@ -87,7 +92,9 @@ def watchdog_alarms(service: ServiceFile) -> tuple[Alarm, ...]:
             statistic="Maximum",
             comparison="GreaterThanThreshold",
             threshold=0,
-            period_s=5 * MINUTE_S,
+            period_s=MINUTE_S,
+            periods=5,
+            to_alarm=1,
         ),
     )
 
@@ -113,7 +120,9 @@ def _events(service: ServiceFile) -> tuple[Alarm, ...]:
             statistic="Sum",
             comparison="GreaterThanOrEqualToThreshold",
             threshold=1,
-            period_s=5 * MINUTE_S,
+            period_s=MINUTE_S,
+            periods=5,
+            to_alarm=1,
         ),
         Alarm(
             name="crash-loop",
@@ -123,8 +132,10 @@ def _events(service: ServiceFile) -> tuple[Alarm, ...]:
             dimensions=own,
             statistic="Sum",
             comparison="GreaterThanOrEqualToThreshold",
-            threshold=2,
-            period_s=30 * MINUTE_S,
+            threshold=1,
+            period_s=MINUTE_S,  # no boot fails twice in a minute
+            periods=30,
+            to_alarm=2,
         ),
         Alarm(
             name="takeover",
@@ -134,7 +145,9 @@ def _events(service: ServiceFile) -> tuple[Alarm, ...]:
             statistic="Sum",
             comparison="GreaterThanOrEqualToThreshold",
             threshold=1,
-            period_s=5 * MINUTE_S,
+            period_s=MINUTE_S,
+            periods=5,
+            to_alarm=1,
             ends=False,  # a takeover is no state that could end
         ),
     )
@@ -199,7 +212,9 @@ def _record(service: ServiceFile) -> tuple[Alarm, ...]:
             statistic="Maximum",
             comparison="GreaterThanThreshold",
             threshold=0,
-            period_s=5 * MINUTE_S,
+            period_s=MINUTE_S,
+            periods=5,
+            to_alarm=1,
         )
         for reason, says in sentences.items()
     )

@@ -64,6 +64,7 @@ class WatchStack(cdk.Stack):
             threshold=alarm.threshold,
             period=alarm.period_s,
             evaluation_periods=alarm.periods,
+            datapoints_to_alarm=alarm.to_alarm,
             treat_missing_data=alarm.missing,
             alarm_actions=[self._topic_arn],
             ok_actions=[self._topic_arn] if alarm.ends else None,

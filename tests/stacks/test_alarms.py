@@ -31,19 +31,19 @@ def rule(template, name):
     """What is compared with what, and for how long."""
     keys = ("MetricName", "Statistic", "ComparisonOperator", "Threshold", "Period", "EvaluationPeriods")
     found = alarm(template, name)
-    return (*(found[key] for key in keys), found["TreatMissingData"])
+    return (*(found[key] for key in keys), found.get("DatapointsToAlarm"), found["TreatMissingData"])
 
 
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("nobody-serves", ("Serving", "Maximum", "LessThanThreshold", 1, 60, 2, "breaching")),
-        ("boot-failed", ("BootFailed", "Sum", "GreaterThanOrEqualToThreshold", 1, 300, 1, "notBreaching")),
-        ("crash-loop", ("BootFailed", "Sum", "GreaterThanOrEqualToThreshold", 2, 1800, 1, "notBreaching")),
-        ("takeover", ("Takeover", "Sum", "GreaterThanOrEqualToThreshold", 1, 300, 1, "notBreaching")),
-        ("degraded", ("Troubles", "Maximum", "GreaterThanThreshold", 0, 60, 5, "ignore")),
-        ("connection-contested", ("Trouble", "Maximum", "GreaterThanThreshold", 0, 300, 1, "notBreaching")),
-        ("record-of-another-kind", ("Trouble", "Maximum", "GreaterThanThreshold", 0, 300, 1, "notBreaching")),
+        ("nobody-serves", ("Serving", "Maximum", "LessThanThreshold", 1, 60, 2, None, "breaching")),
+        ("boot-failed", ("BootFailed", "Sum", "GreaterThanOrEqualToThreshold", 1, 60, 5, 1, "notBreaching")),
+        ("crash-loop", ("BootFailed", "Sum", "GreaterThanOrEqualToThreshold", 1, 60, 30, 2, "notBreaching")),
+        ("takeover", ("Takeover", "Sum", "GreaterThanOrEqualToThreshold", 1, 60, 5, 1, "notBreaching")),
+        ("degraded", ("Troubles", "Maximum", "GreaterThanThreshold", 0, 60, 5, None, "ignore")),
+        ("connection-contested", ("Trouble", "Maximum", "GreaterThanThreshold", 0, 60, 5, 1, "notBreaching")),
+        ("record-of-another-kind", ("Trouble", "Maximum", "GreaterThanThreshold", 0, 60, 5, 1, "notBreaching")),
     ],
 )
 def test_each_alarm_looks_at_its_metric(watch, name, expected):
