@@ -27,6 +27,7 @@ from bootstrap.run.notices import OTHER_LOOK_S
 from bootstrap.run.site import SITE_S
 from lab.simulation.checker import HURRY_S, WAKE_S
 from services.workload import Health
+from watchdog.watch import PAUSE_S
 
 ROOT = Path(__file__).resolve().parents[2]
 T = LeaseTiming()
@@ -92,6 +93,13 @@ BOLD = {
 }
 HEALTH = {name: field.default for name, field in Health.model_fields.items()}
 PROSE = {  # numbers in sentences, outside of first columns and bold
+    "The instance is dead, or its image does not boot": [
+        WatchdogSettings().silence_s,
+        WatchdogSettings().boot_silence_s,
+        5.0,  # minutes, of the alarm on the function's runs (tests/stacks/test_alarms.py)
+        WatchdogSettings().settle_s / 60,
+        PAUSE_S,
+    ],
     "Something that the boot set up is changed while the instance serves": [
         3600 / WatchdogSettings().heartbeat_s,
         WatchdogSettings().heartbeat_s,
