@@ -38,6 +38,7 @@ NOTICED_LIMIT_S = 180.0
 SERVED_LIMIT_S = 240.0
 SETTLE_S = 60  # the least that a service file may say
 WATCHDOG = {"settle_s": SETTLE_S, "boot_silence_s": 60}
+LAUNCH_HOOK_S = 60  # a boot nobody vouches for is over by then; the default is ten minutes
 BAD_IMAGE = "ami-0badbadbadbadbad0"  # registered, and no disk is there: its machines never start
 TIMING = replace(FAST, impaired_after_s=AWS.impaired_after_s, impaired_replace_s=AWS.impaired_replace_s)
 
@@ -74,16 +75,22 @@ def main() -> int:
 def play(kernel: Kernel, images: Images, out: Path) -> int:
     """Play all cases and write the report; 0 if each was noticed, told and healed."""
     problems: list[str] = []
+    found: list[Noticed] = []
     with output(out) as unfinished, run_directory() as directory:
         with open_stage(kernel, images, directory / "run", problems, timing=TIMING) as stage:
             begin(stage, directory)
-            found = [play_case(stage, case) for case in CASES]
+            for case in CASES:
+                print(f"noticed: {case.name}", flush=True)
+                found.append(play_case(stage, case))
+                print(f"noticed: {_row(found[-1])}", flush=True)
         (unfinished / "report.json").write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n")
         (unfinished / "report.md").write_text(table(found))
     print(table(found))
     for problem in problems:
         print(f"lab: {problem}")
-    return 0 if all(one.told and one.served_again_s is not None for one in found) else 1
+    untold = {one.name for one in CASES if not one.message}  # a restart here is in the log and in the state
+    healed = all(one.served_again_s is not None and (one.told or one.case in untold) for one in found)
+    return 0 if healed else 1
 
 
 def begin(stage: Stage, directory: Path) -> None:
@@ -91,7 +98,7 @@ def begin(stage: Stage, directory: Path) -> None:
     services = directory / "services"
     services.mkdir(parents=True)
     tree = yaml.safe_load((SERVICE_FILES / f"{SERVICE}.yaml").read_text())
-    tree["watchdog"] = WATCHDOG
+    tree |= {"watchdog": WATCHDOG, "lifecycle_hooks": {"boot_heartbeat_s": LAUNCH_HOOK_S}}
     (services / f"{SERVICE}.yaml").write_text(yaml.safe_dump(tree, sort_keys=False))
     deploy_scene(stage, *synthesized(SERVICE, IMAGE_IDS["1"], directory / "template", services))
     first = first_boot_scene(stage)
@@ -210,9 +217,12 @@ def kill_service(_stage: Stage, _before: Standing, machine: UmlMachine) -> None:
 
 
 def disable_agent(_stage: Stage, _before: Standing, machine: UmlMachine) -> None:
-    """It does not come back, and the fence that would end the service goes with it."""
+    """Their units are gone, so nobody starts them again; the service, which is bound to them, stops."""
+    units = "soloist-agent.service soloist-fence.service"
     machine.exec(
-        "systemctl mask --runtime soloist-agent soloist-fence; systemctl kill --signal=KILL soloist-agent; true", 20.0
+        f"for unit in {units}; do rm $(systemctl show --property=FragmentPath --value $unit); done; "
+        f"systemctl daemon-reload; systemctl kill --signal=KILL {units}",
+        20.0,
     )
 
 
@@ -262,13 +272,14 @@ CASES = (
 
 def table(found: list[Noticed]) -> str:
     """As docs/failure-modes.md shows it."""
-    rows = [
-        f"| {one.case} | {one.by} | {_seconds(one.noticed_s)} | {_seconds(one.served_again_s)} | "
-        f"{'yes' if one.told else 'no'} |"
-        for one in found
-    ]
+    rows = [_row(one) for one in found]
     head = "| case | noticed by | after | served again after | told |\n| --- | --- | --- | --- | --- |\n"
     return head + "\n".join(rows) + "\n"
+
+
+def _row(one: Noticed) -> str:
+    told = "yes" if one.told else "no"
+    return f"| {one.case} | {one.by} | {_seconds(one.noticed_s)} | {_seconds(one.served_again_s)} | {told} |"
 
 
 def _seconds(value: float | None) -> str:
