@@ -38,6 +38,7 @@ NOTICED_LIMIT_S = 180.0
 SERVED_LIMIT_S = 240.0
 SETTLE_S = 60  # the least that a service file may say
 WATCHDOG = {"settle_s": SETTLE_S, "boot_silence_s": 60}
+HEALTHY = "healthy"  # what the supervisor says of a service that is
 LAUNCH_HOOK_S = 60  # a boot nobody vouches for is over by then; the default is ten minutes
 BAD_IMAGE = "ami-0badbadbadbadbad0"  # registered, and no disk is there: its machines never start
 TIMING = replace(FAST, impaired_after_s=AWS.impaired_after_s, impaired_replace_s=AWS.impaired_replace_s)
@@ -158,9 +159,8 @@ def noticed_by(stage: Stage, before: Standing, calls: int) -> str:
     if mine is None or mine.lifecycle_state != "InService":
         return "EC2"
     state = stage.standing()
-    if state.instance_id == before.instance_id and (state.phase != "ready" or state.sentence != before.sentence):
-        return "agent"
-    return ""
+    is_mine = state.instance_id == before.instance_id
+    return "agent" if is_mine and state.sentence not in (before.sentence, HEALTHY) else ""
 
 
 def _told_of(stage: Stage, case: Case, told: int) -> str:
@@ -219,11 +219,14 @@ def kill_service(_stage: Stage, _before: Standing, machine: UmlMachine) -> None:
 def disable_agent(_stage: Stage, _before: Standing, machine: UmlMachine) -> None:
     """Their units are gone, so nobody starts them again; the service, which is bound to them, stops."""
     units = "soloist-agent.service soloist-fence.service"
-    machine.exec(
-        f"for unit in {units}; do rm $(systemctl show --property=FragmentPath --value $unit); done; "
-        f"systemctl daemon-reload; systemctl kill --signal=KILL {units}",
+    done = machine.exec(
+        f"main=$(systemctl show --property=MainPID --value {units}); "
+        f"rm $(systemctl show --property=FragmentPath --value {units}); "
+        "systemctl daemon-reload; kill -KILL $main",
         20.0,
     )
+    if done.exit_code:
+        raise LabError(f"agent and fence were not killed: {done.output.strip()}")
 
 
 def isolate(stage: Stage, before: Standing, _machine: UmlMachine) -> None:

@@ -91,22 +91,26 @@ class Watch:
         """Look until the time is over. Raises AwsError and BadMemory where it cannot begin: that is an error of the
         function, and an alarm."""
         ends_s = self.clock.monotonic() + RUN_S
-        text, self.version = self.aws.memory()
-        self.memory, self.kept = parse_memory(text), text
+        self._recall()
         self.aws.count(**{LOOKED: 1.0})
         while True:
             pause_s = PAUSE_S
             try:
                 pause_s = self.look()
             except Interfered as error:
-                self.say(f"this run ends, the next one reads the memory again: {error}")
-                return
+                self.say(f"nothing is done, the memory is read again: {error}")
+                self._recall()
             except AwsError as error:
                 self.say(f"nothing is done: {error}")
             if self.clock.monotonic() + pause_s >= ends_s:
                 break
             self.clock.sleep(pause_s)
         self.aws.count(**{BLIND: float(self.is_blind)})
+
+    def _recall(self) -> None:
+        """Raises AwsError and BadMemory."""
+        text, self.version = self.aws.memory()
+        self.memory, self.kept = parse_memory(text), text
 
     def look(self) -> float:
         """Look once at everything; returns the pause until the next look. Raises AwsError."""
