@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 from lab.base.errors import LabError
+from lab.hardware import arp
 from lab.hardware.command_line import command_line
 from lab.hardware.console import ConsoleShell, telling
 from lab.hardware.host import choose_directory, kill_session
@@ -37,6 +38,7 @@ TIMED_OUT_CODES = (124, 137)  # timeout(1): ended by TERM, by KILL
 END_LIMIT_S = 5.0
 POWER_BUTTON_LIMIT_S = 60.0
 CONSOLE_BUFFER = 1 << 20
+FIRST_SLOT = 0
 CONSOLE_TAIL = 1 << 14
 
 
@@ -84,6 +86,8 @@ class UmlMachine:
         ports: dict[int, Port],
     ) -> None:
         self.name = spec.name
+        first = next((one for one in spec.interfaces if one.index == FIRST_SLOT), None)
+        self._mac, self._address = first.mac if first else "", spec.address.partition("/")[0]
         self._slots = Slots(self, network, ports)
         self._lock = threading.RLock()
         self._overlay = directory / "disk.cow"
@@ -214,6 +218,19 @@ class UmlMachine:
         self._shell.close()
         self._slots.clear()
         self._overlay.unlink(missing_ok=True)
+
+    def answers(self, limit_s: float) -> bool:
+        """True when its kernel answers the network at its first interface within `limit_s`, whatever is cut."""
+        try:
+            return arp.answers(self.port(FIRST_SLOT).cable, self._mac, self._address, limit_s)
+        except (LabError, OSError):  # it has ended meanwhile
+            return False
+
+    def console(self, limit_bytes: int) -> bytes:
+        """The end of what it has written to its first console, also after its end."""
+        with self.console_path.open("rb") as file:
+            file.seek(max(0, self.console_path.stat().st_size - limit_bytes))
+            return file.read(limit_bytes)
 
     def console_tail(self, lines: int = 20) -> str:
         """The last lines of the kernel's messages, joined by ' | '; after a panic, those around it."""

@@ -2,13 +2,14 @@
 
 For: the control plane decides what happens to an instance; this carries it out with `UmlMachines`. Guarantees: every
 call returns at once and may be repeated; a machine that cannot start is reported and counts as off.
-Does not: know Auto Scaling, or call the control plane, which asks `is_on`.
+Does not: know Auto Scaling, or call the control plane, which asks `is_on` and `answers`.
 """
 
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from lab.aws import MachineOrder, Nic
@@ -17,6 +18,17 @@ from lab.hardware.machine import MachineSpec, NetworkInterface
 from lab.hardware.uml import UmlMachine, UmlMachines
 
 PRIMARY_SLOT = 0
+LOOK_EVERY_S, LOOK_LIMIT_S = 1.0, 1.0
+CONSOLE_BYTES = 64 * 1024
+
+
+@dataclass
+class _Look:
+    """Whether a machine answered the network, and when it is asked again (monotonic seconds)."""
+
+    answered: bool = False
+    is_under_way: bool = False
+    next_s: float = 0.0
 
 
 class Hypervisor:
@@ -43,6 +55,7 @@ class Hypervisor:
         self.clock_ahead_s = 0.0  # of each machine that starts from now on; it boots with a clock that is wrong by that
         self._machines: dict[str, UmlMachine] = {}
         self._starting: dict[str, threading.Thread] = {}
+        self._looks: dict[str, _Look] = {}
         self._cut_off: set[str] = set()  # power was cut while the machine was still being started
         self._lock = threading.RLock()
 
@@ -75,6 +88,29 @@ class Hypervisor:
         if machine is not None:
             return machine.is_running()
         return starting is not None and starting.is_alive()
+
+    def answers(self, instance_id: str) -> bool:
+        """What the last look said; each look is made in a thread of its own, one at a time for a machine."""
+        machine = self.machine(instance_id)
+        if machine is None:
+            return False
+        with self._lock:
+            look = self._looks.setdefault(instance_id, _Look())
+            if not look.is_under_way and time.monotonic() >= look.next_s:
+                look.is_under_way = True
+                thread = threading.Thread(target=self._look, args=(machine, look), name="status check", daemon=True)
+                thread.start()
+            return look.answered
+
+    def _look(self, machine: UmlMachine, look: _Look) -> None:
+        answered = machine.answers(LOOK_LIMIT_S)
+        with self._lock:
+            look.answered, look.is_under_way, look.next_s = answered, False, time.monotonic() + LOOK_EVERY_S
+
+    def console(self, instance_id: str) -> bytes:
+        with self._lock:
+            machine = self._machines.get(instance_id)
+        return machine.console(CONSOLE_BYTES) if machine is not None else b""
 
     def plug(self, instance_id: str, nic: Nic) -> None:
         machine = self.machine(instance_id)

@@ -148,6 +148,15 @@ class Row:
     def _step_machine_dies(self, step: dict[str, Any]) -> None:
         self.machines.power_off(self.filled(step["machine_dies"]))
 
+    def _step_machine_hangs(self, step: dict[str, Any]) -> None:
+        self.machines.silent.add(self.filled(step["machine_hangs"]))
+
+    def _step_machine_goes_on(self, step: dict[str, Any]) -> None:
+        self.machines.silent.discard(self.filled(step["machine_goes_on"]))
+
+    def _step_machine_writes(self, step: dict[str, Any]) -> None:
+        self.machines.consoles[self.filled(step["of"])] = (step["machine_writes"] * step.get("times", 1)).encode()
+
     def _step_no_capacity(self, step: dict[str, Any]) -> None:
         self.plane.no_capacity(step["no_capacity"], instance_type=step.get("type", ""))
 

@@ -199,11 +199,16 @@ def test_a_frozen_machine_is_on_but_silent_and_goes_on_after(machine: UmlMachine
     try:
         assert machine.is_running()
         assert not answers("10.0.0.20", timeout_s=0.5)
+        assert not machine.answers(0.5)
         with pytest.raises(MachineTimeout):
             machine.exec("true", timeout_s=1)
     finally:
         machine.thaw()
     assert machine.exec("echo back").output == "back\n"
+    assert machine.answers(SOON_S)
+    machine.exec("echo '<2>said to the console' > /dev/kmsg")
+    wait_for(lambda: b"said to the console" in machine.console(1 << 20), "the console's output", deadline_s=SOON_S)
+    assert len(machine.console(10)) == 10
 
 
 def test_a_cut_conversation_passes_nothing_until_healed_and_others_go_on(world: World, machine: UmlMachine) -> None:
@@ -212,6 +217,7 @@ def test_a_cut_conversation_passes_nothing_until_healed_and_others_go_on(world: 
     world.network.cut_conversations(machine.port(0), ["10.0.0.1"])
     try:
         assert not answers("10.0.0.20")
+        assert machine.answers(SOON_S), "what is cut is not the machine's own cable"
         assert machine.exec(f"timeout 2 bash -c 'echo > /dev/tcp/{SERVER}/2049'").exit_code == 0
     finally:
         world.network.heal_conversations(machine.port(0), ["10.0.0.1"])

@@ -38,6 +38,11 @@ def test_links_are_configured_as_planned_twice_and_the_main_table_untouched() ->
     assert seen["own_traffic_to_service_subnet"] == "10.0.0.1 dev eth0"
 
 
+def test_the_status_check_reaches_a_machine_that_is_cut_off_and_not_one_that_hangs() -> None:
+    seen = seen_in_a_namespace("netns_arp")
+    assert seen == {"healthy": True, "another address": False, "cut off": True, "hung": False}
+
+
 def test_a_lease_is_renewed_and_taken_over_on_a_file_system_without_a_free_byte() -> None:
     seen = seen_in_a_namespace("full_file_system")
     assert seen["held"] == [[True, True]] * 5

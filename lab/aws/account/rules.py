@@ -16,6 +16,7 @@ import lab.aws.cloudformation.request_api
 import lab.aws.cloudwatch.alarms
 import lab.aws.cloudwatch.get_metric_data
 import lab.aws.cloudwatch.metric_data
+import lab.aws.ec2.console_output
 import lab.aws.ec2.launch_templates
 import lab.aws.ec2.network_interface_api
 import lab.aws.ec2.subnets
@@ -25,6 +26,7 @@ import lab.aws.route53.changes  # noqa: F401 - each declares patches; what these
 from lab.aws.autoscaling.groups import run_groups
 from lab.aws.core import cloud as one_cloud
 from lab.aws.core import patches
+from lab.aws.ec2.console_output import post_console
 from lab.aws.ec2.instance_status import watch_status
 from lab.aws.ec2.state import observe_machines
 
@@ -40,7 +42,7 @@ def in_force(cloud: one_cloud.Cloud) -> Iterator[None]:
     if findings:
         raise RulesDoNotFit("the lab's AWS rules do not fit the installed moto:\n" + "\n".join(findings))
     one_cloud.activate(cloud)
-    cloud.observers, cloud.steps = [observe_machines], [watch_status, run_groups]
+    cloud.observers, cloud.steps = [observe_machines, post_console], [watch_status, run_groups]
     patches.apply()
     try:
         # Only registered images exist; moto's 1,300 would cost 0.2 s per start.

@@ -60,6 +60,8 @@ class Timing:
     launch_retry_s: float  # after a failed launch until the next try
     custom_resource_timeout_s: float  # until a custom resource that does not answer has failed
     stack_settle_s: float  # deadline for a group to drain when its stack is deleted
+    hung_after_s: float = 60.0  # machine on and silent until the status check fails
+    console_post_s: float = 2.0  # running until the console's output is posted
     minute_s: float = 60.0  # of schedules, and of waits that AWS counts in minutes
     file_system_s: Delay = 0.0  # CreateFileSystem until available
     mount_target_s: Delay = 0.0  # CreateMountTarget until available
@@ -87,6 +89,8 @@ class Clockmaker:
         return delay.draw(self._streams[name])
 
 
+# A minute, and what a hung machine takes, are as on AWS: agents and functions live in real time. A machine that a test
+# freezes for half a minute has to be seen by them first.
 FAST = Timing(
     pending_s=0.5,
     status_initializing_s=1.0,
@@ -120,6 +124,8 @@ AWS = Timing(
     detach_s=Spread(8.0, 200.0, least_s=2.0),  # more than 200 s has been seen
     insync_s=Spread(30.0, 60.0, least_s=5.0),  # "generally within 60 seconds"
     impaired_after_s=Spread(60.0, 120.0, least_s=30.0),  # checks run every minute
+    hung_after_s=120.0,  # checks run every minute; no published number
+    console_post_s=60.0,  # "shortly after"; no published number
     impaired_replace_s=180.0,  # "a few minutes"
     group_poll_s=30.0,  # no published number
     launch_retry_s=60.0,

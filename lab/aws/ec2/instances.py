@@ -104,7 +104,7 @@ def _switch_on(cloud: Cloud, instance: Any, life: Life, text: str) -> None:
     )
 
     def power_on() -> None:
-        life.seen_on = True
+        life.seen_on, life.answers, life.has_answered = True, True, False
         try:
             Ec2.of(cloud).machines.power_on(order)
         finally:
@@ -113,6 +113,8 @@ def _switch_on(cloud: Cloud, instance: Any, life: Life, text: str) -> None:
     def running() -> None:
         if instance.state == "pending":
             life.running_since = cloud.now()
+            life.console_due_at = cloud.now() + cloud.timing.console_post_s
+            cloud.look_again_in(cloud.timing.console_post_s)
             set_state(cloud, instance, "running", "")
 
     cloud.effect(power_on)
@@ -161,13 +163,13 @@ def _watch_power(cloud: Cloud, instance: Any) -> None:
     if life.ever_on and life.seen_on and not overdue:
         cloud.later(max(cloud.timing.stopping_poll_s, 0.01), lambda: _watch_power(cloud, instance))
         return
-    life.off_seen_at = cloud.now()
+    life.off_seen_at = life.console_due_at = cloud.now()
     cloud.later(cloud.delay("release_s"), lambda: _finish_power_off(cloud, instance))
 
 
 def _finish_power_off(cloud: Cloud, instance: Any) -> None:
     life = Ec2.of(cloud).lives[instance.id]
-    life.ever_on, life.running_since, life.impaired_since, life.off_unasked_at = False, None, None, None
+    life.ever_on, life.running_since, life.impaired_since, life.symptom = False, None, None, ""
     if life.becomes == "stopped":
         set_state(cloud, instance, "stopped", "")
         return

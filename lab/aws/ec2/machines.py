@@ -46,6 +46,12 @@ class Machines(Protocol):
     def is_on(self, instance_id: str) -> bool:
         """True from power_on until the machine has ended, by itself or not."""
 
+    def answers(self, instance_id: str) -> bool:
+        """False while it is on and does not answer the network: frozen, hung, or not yet booted."""
+
+    def console(self, instance_id: str) -> bytes:
+        """The end of what it has written to its console since it was last powered on, also when it is off again."""
+
     def plug(self, instance_id: str, nic: Nic) -> None:
         """Hot-plug a network interface."""
 
@@ -59,6 +65,8 @@ class NoMachines:
     def __init__(self) -> None:
         self.on: dict[str, MachineOrder] = {}
         self.nics: dict[str, dict[str, Nic]] = {}
+        self.silent: set[str] = set()  # instances whose machines hang
+        self.consoles: dict[str, bytes] = {}
 
     def power_on(self, order: MachineOrder) -> None:
         self.on[order.instance_id] = order
@@ -73,6 +81,12 @@ class NoMachines:
 
     def is_on(self, instance_id: str) -> bool:
         return instance_id in self.on
+
+    def answers(self, instance_id: str) -> bool:
+        return instance_id in self.on and instance_id not in self.silent
+
+    def console(self, instance_id: str) -> bytes:
+        return self.consoles.get(instance_id, b"")
 
     def plug(self, instance_id: str, nic: Nic) -> None:
         self.nics.setdefault(instance_id, {})[nic.id] = nic

@@ -27,7 +27,8 @@ RunInstances: MinCount MaxCount {_LAUNCHED} SubnetId PrivateIpAddress Placement(
   Monitoring(Enabled) EbsOptimized InstanceInitiatedShutdownBehavior=stop DisableApiStop ClientToken DryRun;
 TerminateInstances: InstanceIds Force SkipOsShutdown DryRun; StopInstances StartInstances: InstanceIds DryRun;
 DescribeInstances: InstanceIds Filters NextToken MaxResults DryRun;
-DescribeInstanceStatus: InstanceIds Filters IncludeAllInstances; DescribeInstanceAttribute: InstanceId Attribute;
+DescribeInstanceStatus: InstanceIds Filters IncludeAllInstances;
+GetConsoleOutput: InstanceId Latest DryRun; DescribeInstanceAttribute: InstanceId Attribute;
 ModifyInstanceAttribute: InstanceId DisableApiTermination SourceDestCheck Groups DryRun;
 ModifyInstanceMetadataOptions: InstanceId HttpTokens HttpPutResponseHopLimit HttpEndpoint InstanceMetadataTags;
 DescribeInstanceTypes: InstanceTypes Filters; DescribeInstanceTypeOfferings: LocationType Filters;

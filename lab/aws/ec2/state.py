@@ -19,14 +19,19 @@ class Life:
     instance_id: str
     ever_on: bool = False  # power_on has been carried out
     seen_on: bool = True  # what the machine said when it was last looked at
+    answers: bool = True  # the same: whether it answers the network
+    has_answered: bool = False  # since it was powered on
     asked_off: bool = False  # somebody asked for it: shutting down or stopping
     becomes: str = "terminated"  # what a machine that was asked off ends as
     power_cut_at: float | None = None
     off_seen_at: float | None = None  # asked off, and off it is
-    off_unasked_at: float | None = None
+    symptom: str = ""  # why its status check is about to fail, or has failed
     impaired_due_at: float | None = None  # when the status check will have noticed
     running_since: float | None = None
     impaired_since: float | None = None
+    console: bytes = b""  # as it was last posted
+    console_at: float | None = None
+    console_due_at: float | None = None  # when it is posted next
     terminated_at: float | None = None
     role_name: str = ""
     credentials: RoleCredentials | None = None
@@ -60,6 +65,9 @@ def observe_machines(cloud: Cloud) -> None:
     with cloud.lock:
         ids = [life.instance_id for life in ec2.lives.values() if life.ever_on and life.terminated_at is None]
     seen = {instance_id: ec2.machines.is_on(instance_id) for instance_id in ids}
+    answering = {instance_id for instance_id, is_on in seen.items() if is_on and ec2.machines.answers(instance_id)}
     with cloud.lock:
         for instance_id, is_on in seen.items():
-            ec2.lives[instance_id].seen_on = is_on
+            life = ec2.lives[instance_id]
+            life.seen_on, life.answers = is_on, instance_id in answering
+            life.has_answered |= life.answers

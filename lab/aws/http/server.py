@@ -1,7 +1,7 @@
 """The HTTP side of the control plane: moto's WSGI application behind the lab's own doors.
 
-For: `ControlPlane`. Guarantees: calls are served one at a time under the cloud's lock, but for CloudFormation's and
-Lambda's Invoke, which take it where they need it, so moto's dictionaries are never changed while they are read; faults
+For: `ControlPlane`. Guarantees: calls are served one at a time under the cloud's lock, but for a few
+that call others (`_UNLOCKED`), so moto's dictionaries are never changed while they are read; faults
 apply before or after moto; an exception in moto or in the lab is kept with its traceback and answered as an error that
 SDKs do not retry.
 Does not: check signatures. Source for error documents: AWS query, EC2, REST-XML and JSON 1.1 protocols.
@@ -34,7 +34,7 @@ from lab.aws.faults.faults import ApiCall, Fault, Faults, refusal, strike
 _Environ = dict[str, Any]
 _StartResponse = Callable[..., Any]
 
-_UNLOCKED = ("cloudformation", "s3", "lambda:Invoke")  # they call the control plane, or need nothing of its records
+_UNLOCKED = ("cloudformation", "s3", "lambda:Invoke", "ec2:GetConsoleOutput")  # they take it where they need it
 
 
 class ConnectionLost(ConnectionError):
