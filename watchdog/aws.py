@@ -217,13 +217,8 @@ class Aws:
 
     def report_unhealthy(self, instance_id: str) -> None:
         """Raises AwsError."""
-        self._call(
-            "autoscaling",
-            "set_instance_health",
-            InstanceId=instance_id,
-            HealthStatus="Unhealthy",
-            ShouldRespectGracePeriod=False,
-        )
+        how = {"HealthStatus": "Unhealthy", "ShouldRespectGracePeriod": False}
+        self._call("autoscaling", "set_instance_health", InstanceId=instance_id, **how)
 
     def abandon_launch(self, instance_id: str) -> None:
         """Raises AwsError."""
@@ -261,14 +256,8 @@ class Aws:
         )
 
     def _complete(self, instance_id: str, hook: str, result: str) -> None:
-        self._call(
-            "autoscaling",
-            "complete_lifecycle_action",
-            AutoScalingGroupName=self._name,
-            InstanceId=instance_id,
-            LifecycleHookName=hook,
-            LifecycleActionResult=result,
-        )
+        which = {"AutoScalingGroupName": self._name, "InstanceId": instance_id, "LifecycleHookName": hook}
+        self._call("autoscaling", "complete_lifecycle_action", **which, LifecycleActionResult=result)
 
     def _parameter(self, name: str) -> tuple[str, float, int]:
         """Its text, when it was written (epoch seconds) and its version; nothing and zeros where there is none."""

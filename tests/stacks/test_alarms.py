@@ -170,3 +170,8 @@ def test_no_two_alarms_of_any_two_services_share_a_name(service_tree):
     names = [each.name for each in (*alarms_of(service), *watchdog_alarms(service), *storage.alarms)]
     assert len(set(names)) == len(names)
     assert [(a, b) for a in names for b in names if a != b and a.endswith(f"-{b}")] == []
+
+
+def test_the_watch_stack_of_the_longest_name_fits_into_one_call(synth_watch):
+    longest = synth_watch(name="n" * 30, region="ap-southeast-1", zones=["ap-southeast-1a"])
+    assert len(json.dumps(longest.body, separators=(",", ":")).encode()) < 51_200

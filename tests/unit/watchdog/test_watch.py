@@ -221,7 +221,8 @@ def a_person_who_clears_it_meanwhile(module: Any) -> None:
 
     def sleep(seconds: float) -> None:
         if not slept:  # between the first and the second look of the run
-            account.parameter = (module.memory_text(module.Memory(boot=run.memory.boot, broken=("9",))), run.version + 1)
+            written = module.Memory(boot=run.memory.boot, broken=("9",))
+            account.parameter = (module.memory_text(written), run.version + 1)
         slept.append(seconds)
         real_sleep(seconds)
 
