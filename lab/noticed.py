@@ -105,7 +105,9 @@ def begin(stage: Stage, directory: Path) -> None:
     first = first_boot_scene(stage)
     if not first.healed:
         raise LabError(f"the first boot did not end: {first.reason}")
-    remembered(stage, lambda memory: bool(memory.get("boot", {}).get("answered")), "the watchdog to reach the instance")
+    remembered(
+        stage, lambda memory: bool(memory.get("boot", {}).get("answered_on")), "the watchdog to reach the instance"
+    )
 
 
 def play_case(stage: Stage, case: Case) -> Noticed:

@@ -17,6 +17,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from itertools import pairwise
+from statistics import median
 from typing import Any
 
 import boto3
@@ -148,9 +150,9 @@ class Aws:
         ]
         self._call("cloudwatch", "put_metric_data", Namespace=METRIC_NAMESPACE, MetricData=data)
 
-    def ages(self, instance_id: str, now_s: float) -> tuple[float | None, float | None]:
-        """Age of the instance's last heartbeat, and of the watchdog's own last metric, in seconds; None for none within
-        `WINDOW_S`. Raises AwsError."""
+    def ages(self, instance_id: str, now_s: float) -> tuple[float | None, float, float | None]:
+        """Age of the instance's last heartbeat, the usual time between two of them, and the age of the watchdog's own
+        last metric, in seconds; None for none within `WINDOW_S`. Raises AwsError."""
         service = {"Name": SERVICE_DIMENSION, "Value": self._service}
         wanted = {
             "beat": (HEARTBEAT, [service, {"Name": INSTANCE_DIMENSION, "Value": instance_id}]),
@@ -176,11 +178,10 @@ class Aws:
             EndTime=now + timedelta(seconds=60),  # the end is exclusive, and AWS has more than one clock
             ScanBy="TimestampDescending",
         )
-        newest = {
-            one["Id"]: max(one["Timestamps"]).timestamp() for one in answer["MetricDataResults"] if one["Timestamps"]
-        }
-        beat, own = (max(0.0, now_s - newest[key]) if key in newest else None for key in ("beat", "own"))
-        return beat, own
+        sent = {one["Id"]: sorted(at.timestamp() for at in one["Timestamps"]) for one in answer["MetricDataResults"]}
+        beat, own = (max(0.0, now_s - sent[key][-1]) if sent.get(key) else None for key in ("beat", "own"))
+        gaps = [later - earlier for earlier, later in pairwise(sent.get("beat", []))]
+        return beat, median(gaps) if gaps else 0.0, own
 
     def maintenance(self, now_s: float) -> str:
         """Who works on the service and why; "" when nobody does. Raises AwsError."""

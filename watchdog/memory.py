@@ -21,7 +21,7 @@ class Boot:
 
     instance_id: str = ""
     version: str = ""  # of the launch template
-    answered: bool = False  # its state port, at least once
+    answered_on: int = 0  # the port on which it has answered, at least once
     beaten: bool = False  # a heartbeat of it has arrived
     ready_at: float = 0.0  # seen in service
     unhealthy: bool = False  # the group calls it so
@@ -30,10 +30,10 @@ class Boot:
 
 @dataclass(frozen=True, kw_only=True)
 class Memory:
-    """All of it. `reached`: the state port of some instance has answered, so this function can reach one."""
+    """All of it. `reached_on`: the port on which some instance has answered, so that this function can reach one."""
 
     boot: Boot = field(default_factory=Boot)
-    reached: bool = False
+    reached_on: int = 0
     acted_on: str = ""  # the instance that was ended last
     acted_at: float = 0.0
     failed_version: str = ""

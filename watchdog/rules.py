@@ -14,6 +14,7 @@ from typing import Literal
 
 from watchdog.memory import Memory
 
+BEATS = 3  # heartbeats that must be missing
 LOOKS = 3  # in a row without an answer, SUSPICIOUS_PAUSE_S apart
 Action = Literal["nothing", "report-unhealthy", "abandon-launch", "let-go"]
 ACTIONS: dict[str, Action] = {
@@ -32,6 +33,7 @@ class Settings:
     window_s: float
     failed_boots: int
     settle_s: float  # in service for so long, and the version is called good
+    port: int  # of the state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +46,7 @@ class Seen:
     age_s: float  # since its launch
     unanswered: int  # looks in a row that found nobody; a look that failed itself is none
     beat_age_s: float | None = None
+    beat_gap_s: float = 0.0  # from one heartbeat to the next, as they came
     own_age_s: float | None = None  # of the watchdog's own metric
     is_impaired: bool = False  # by EC2's status checks
     maintenance: str = ""
@@ -67,7 +70,7 @@ def judge(seen: Seen, memory: Memory, settings: Settings, now_s: float) -> Verdi
         return _keep(f"{who}: the group knows already that it is {seen.health}")
     if seen.maintenance:
         return _keep(f"{who}: maintenance mode is on: {seen.maintenance}")
-    signs = _signs(seen, memory)
+    signs = _signs(seen, memory, settings.port)
     if not signs:
         return _keep(f"{who}: no second sign beside its heartbeat")
     is_silent, silence = _silence(seen, memory, settings)
@@ -93,10 +96,10 @@ def _keep(sentence: str) -> Verdict:
     return Verdict(action="nothing", sentence=sentence)
 
 
-def _signs(seen: Seen, memory: Memory) -> list[str]:
-    """The second signs."""
-    is_known = memory.boot.instance_id == seen.instance_id and memory.boot.answered
-    can_be_reached = is_known if seen.lifecycle == "InService" else memory.reached
+def _signs(seen: Seen, memory: Memory, port: int) -> list[str]:
+    """The second signs. A deployment may have changed the port since the instance was launched."""
+    is_known = memory.boot.instance_id == seen.instance_id and memory.boot.answered_on == port
+    can_be_reached = is_known if seen.lifecycle == "InService" else memory.reached_on == port
     signs = []
     if seen.unanswered >= LOOKS and can_be_reached:
         signs.append("its state port does not answer")
@@ -111,7 +114,8 @@ def _silence(seen: Seen, memory: Memory, settings: Settings) -> tuple[bool, str]
     if own_s is None or own_s > settings.silence_s:
         return False, "metrics are late: the watchdog's own has not arrived"
     if beat_s is not None:
-        if beat_s < settings.silence_s or own_s >= beat_s:
+        # What runs may be of a version that sends them less often than the deployed settings say.
+        if beat_s < max(settings.silence_s, BEATS * seen.beat_gap_s) or own_s >= beat_s:
             return False, f"its heartbeat is {beat_s:.0f} s old"
         return True, f"silent for {beat_s:.0f} s"
     if memory.boot.instance_id == seen.instance_id and memory.boot.beaten:

@@ -48,7 +48,7 @@ class Door(Protocol):
     def is_impaired(self, instance_id: str) -> bool: ...
     def look(self, address: str, port: int, *, is_tls: bool) -> dict[str, Any]: ...
     def count(self, **metrics: float) -> None: ...
-    def ages(self, instance_id: str, now_s: float) -> tuple[float | None, float | None]: ...
+    def ages(self, instance_id: str, now_s: float) -> tuple[float | None, float, float | None]: ...
     def maintenance(self, now_s: float) -> str: ...
     def state_text(self) -> str: ...
     def memory(self) -> tuple[str, int]: ...
@@ -78,7 +78,6 @@ class Watch:
     clock: Clock
     settings: Settings
     service: str
-    port: int
     is_tls: bool
     say: Callable[[str], None] = print
     memory: Memory = field(default_factory=Memory)
@@ -88,11 +87,11 @@ class Watch:
     is_blind: bool = False
 
     def run(self) -> None:
-        """Look until the time is over. Raises AwsError and BadMemory where it cannot begin: that is an error of the
-        function, and an alarm."""
+        """Look until the time is over. Raises AwsError and BadMemory where it cannot begin, or could not send its own
+        metrics: that is an error of the function, and an alarm."""
         ends_s = self.clock.monotonic() + RUN_S
         self._recall()
-        self.aws.count(**{LOOKED: 1.0})
+        problem = self._count(LOOKED, 1.0)
         while True:
             pause_s = PAUSE_S
             try:
@@ -105,7 +104,18 @@ class Watch:
             if self.clock.monotonic() + pause_s >= ends_s:
                 break
             self.clock.sleep(pause_s)
-        self.aws.count(**{BLIND: float(self.is_blind)})
+        problem = self._count(BLIND, float(self.is_blind)) or problem
+        if problem is not None:
+            raise problem
+
+    def _count(self, metric: Metric, value: float) -> AwsError | None:
+        """Why a metric of this run could not be sent: it makes the run an error, but only at its end."""
+        try:
+            self.aws.count(**{metric: value})
+        except AwsError as error:
+            self.say(str(error))
+            return error
+        return None
 
     def _recall(self) -> None:
         """Raises AwsError and BadMemory."""
@@ -133,7 +143,7 @@ class Watch:
                 return False
             watched = self.watched[member.instance_id] = Watched(machine=machine)
         try:
-            found = self.aws.look(watched.machine.address, self.port, is_tls=self.is_tls)
+            found = self.aws.look(watched.machine.address, self.settings.port, is_tls=self.is_tls)
         except AwsError as error:
             self.is_blind, watched.unanswered = True, 0
             self.say(f"{member.instance_id}: nobody has looked: {error}")
@@ -142,12 +152,13 @@ class Watch:
         if found["answered"]:
             watched.unanswered = 0
             is_mine = boot.instance_id == member.instance_id
-            self.memory = replace(self.memory, reached=True, boot=replace(boot, answered=True) if is_mine else boot)
+            boot = replace(boot, answered_on=self.settings.port) if is_mine else boot
+            self.memory = replace(self.memory, reached_on=self.settings.port, boot=boot)
             self.say(f"{member.instance_id} ({member.lifecycle}): its state port answers: {found['how']}")
             return False
         watched.unanswered += 1
         self.say(f"{member.instance_id} ({member.lifecycle}): no answer, {watched.unanswered} in a row: {found['how']}")
-        if member.lifecycle == "InService" and not boot.answered and group.now_s - boot.ready_at > BLIND_AFTER_S:
+        if member.lifecycle == "InService" and not boot.answered_on and group.now_s - boot.ready_at > BLIND_AFTER_S:
             self.is_blind = True
         if watched.unanswered < LOOKS:
             return True
@@ -159,7 +170,7 @@ class Watch:
             return True
         instance_id = member.instance_id
         self.aws.count(**{LOOKED: 1.0})
-        beat_age_s, own_age_s = self.aws.ages(instance_id, group.now_s)
+        beat_age_s, beat_gap_s, own_age_s = self.aws.ages(instance_id, group.now_s)
         boot = self.memory.boot
         if beat_age_s is not None and boot.instance_id == instance_id:
             self.memory = replace(self.memory, boot=replace(boot, beaten=True))
@@ -170,6 +181,7 @@ class Watch:
             age_s=group.now_s - watched.machine.launched_at,
             unanswered=watched.unanswered,
             beat_age_s=beat_age_s,
+            beat_gap_s=beat_gap_s,
             own_age_s=own_age_s,
             is_impaired=self.aws.is_impaired(instance_id),
             maintenance=self.aws.maintenance(group.now_s),
@@ -266,8 +278,8 @@ def on_event(_event: dict[str, Any], _context: Any) -> None:
             window_s=float(given["WINDOW_S"]),
             failed_boots=int(given["FAILED_BOOTS"]),
             settle_s=float(given["SETTLE_S"]),
+            port=int(given["PORT"]),
         ),
         service=given["SERVICE"],
-        port=int(given["PORT"]),
         is_tls=given["IS_TLS"] == "true",
     ).run()

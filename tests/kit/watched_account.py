@@ -54,6 +54,7 @@ class Machine:
     health: str = "Healthy"
     agent_s: float = BEAT_S  # after its launch its agent is there
     lives: bool = True  # its agent
+    beat_s: float = BEAT_S
     answers: bool = True  # its state port
     is_impaired: bool = False
     ready_s: float | None = None
@@ -106,7 +107,7 @@ class Account:
 
     def _live(self, one: Machine) -> None:
         age_s = self.now_s - one.launched_s
-        if one.lives and age_s >= one.agent_s and age_s % BEAT_S == 0:
+        if one.lives and age_s >= one.agent_s and age_s % one.beat_s == 0:
             one.beats.append(self.now_s)
         stages: dict[str, Callable[[Machine], None]] = {
             "Pending:Wait": self._boot,
@@ -175,6 +176,7 @@ class Account:
             "window_s": 1800.0,
             "failed_boots": 2,
             "settle_s": 300.0,
+            "port": 9480,
             **settings,
         }
         return self.module.Watch(
@@ -182,7 +184,6 @@ class Account:
             clock=self,
             settings=self.module.Settings(**given),
             service="monitor",
-            port=9480,
             is_tls=False,
             say=self.said.append,
         )
@@ -220,13 +221,13 @@ class Account:
         return self.one(instance_id).is_impaired
 
     def look(self, address: str, port: int, *, is_tls: bool) -> dict[str, Any]:
-        assert (port, is_tls) == (9480, False)
+        assert not is_tls
         self._answer()
         if self.look_fails:
             raise self.module.AwsError("function soloist-monitor-look failed")
         one = self.one(address)
         age_s = self.now_s - one.launched_s
-        answers = one.lives and one.answers and age_s >= one.agent_s and not self.path_is_cut
+        answers = one.lives and one.answers and age_s >= one.agent_s and port == 9480 and not self.path_is_cut
         return {"answered": answers, "how": "status 200" if answers else "TimeoutError"}
 
     def count(self, **metrics: float) -> None:
@@ -235,14 +236,14 @@ class Account:
         if "WatchdogLooked" in metrics:
             self.own.append(self.now_s)
 
-    def ages(self, instance_id: str, now_s: float) -> tuple[float | None, float | None]:
+    def ages(self, instance_id: str, now_s: float) -> tuple[float | None, float, float | None]:
         self._answer()
 
         def age(sent: list[float]) -> float | None:
             arrived = [at for at in sent if at <= self.now_s - self.metrics_late_s and at >= self.now_s - 900]
             return now_s - max(arrived) if arrived else None
 
-        return age(self.one(instance_id).beats), age(self.own)
+        return age(self.one(instance_id).beats), self.one(instance_id).beat_s, age(self.own)
 
     def maintenance(self, now_s: float) -> str:
         self._answer()

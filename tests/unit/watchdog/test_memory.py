@@ -12,14 +12,16 @@ LARGEST_PARAMETER = 4096  # characters (Systems Manager API reference, PutParame
 
 
 def test_it_comes_back_as_it_was():
-    boot = Boot(instance_id="i-1", version="3", answered=True, beaten=True, ready_at=1.5, unhealthy=True, is_over=True)
-    memory = Memory(boot=boot, reached=True, acted_on="i-0", acted_at=2.0, good="2", broken=("1",), gave_up=True)
+    boot = Boot(
+        instance_id="i-1", version="3", answered_on=9480, beaten=True, ready_at=1.5, unhealthy=True, is_over=True
+    )
+    memory = Memory(boot=boot, reached_on=9480, acted_on="i-0", acted_at=2.0, good="2", broken=("1",), gave_up=True)
     assert parse_memory(memory_text(memory)) == memory
 
 
 def test_the_first_text_is_an_empty_memory_and_what_is_new_is_left_out():
     assert parse_memory("{}") == Memory()
-    assert parse_memory('{"reached": true, "invented": 1, "boot": {"invented": []}}') == Memory(reached=True)
+    assert parse_memory('{"reached_on": 9480, "invented": 1, "boot": {"invented": []}}') == Memory(reached_on=9480)
 
 
 def test_it_always_fits_into_the_parameter():
@@ -32,7 +34,7 @@ def test_it_always_fits_into_the_parameter():
     "text",
     [
         *("", "null", "[]", "3", '"x"', "{", "[" * 100_000),
-        *('{"reached": 1}', '{"acted_at": "1"}', '{"acted_at": true}', '{"broken": "2"}'),
+        *('{"reached_on": true}', '{"acted_at": "1"}', '{"acted_at": true}', '{"broken": "2"}'),
         *('{"failed_boots": true}', '{"failed_boots": 1.0}'),
         *('{"boot": null}', '{"boot": []}', '{"boot": {"ready_at": "x"}}'),
         # With these a second replacement would come at once, or none ever.

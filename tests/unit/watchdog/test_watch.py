@@ -129,6 +129,34 @@ def a_heartbeat_that_never_came(module: Any) -> None:
     assert not account.done
 
 
+def a_deployment_that_looks_at_another_port(module: Any) -> None:
+    """What runs answers on the port of its own version until the deployed one is promoted."""
+    account = Account(module)
+    one = account.serve()
+    account.watch(minutes=3, port=9999)
+    one.launched_s -= 0.5  # and its heartbeats are lost
+    account.watch(minutes=20, port=9999)
+    assert not account.done
+    account.run()
+    one.lives = False
+    account.watch(minutes=3)
+    assert account.actions("report-unhealthy")
+
+
+def a_deployment_that_wants_more_heartbeats(module: Any) -> None:
+    """What runs sends one a minute, as its own version says, and for a while it cannot be reached."""
+    account = Account(module, kinds={"1": {"beat_s": 60.0}})
+    one = account.serve()
+    account.path_is_cut = True
+    account.watch(minutes=10)
+    assert not account.done
+    account.path_is_cut = False
+    account.watch()
+    one.lives = False
+    account.watch(minutes=6)
+    assert account.actions("report-unhealthy")
+
+
 def one_lost_answer_while_no_heartbeat_arrives(module: Any) -> None:
     account = Account(module)
     one = account.serve()
@@ -343,6 +371,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     heartbeats_that_stop_while_the_port_answers,
     a_port_that_was_never_reached,
     a_heartbeat_that_never_came,
+    a_deployment_that_looks_at_another_port,
+    a_deployment_that_wants_more_heartbeats,
     one_lost_answer_while_no_heartbeat_arrives,
     an_api_that_is_away,
     maintenance_mode,
@@ -373,7 +403,9 @@ BROKEN_RULES: tuple[tuple[str, str, Scenario], ...] = (
     ("if not signs:", "if False:", a_hung_kernel_is_replaced_also_where_looks_fail),
     ("if not is_silent:", "if False:", a_port_that_does_not_answer_while_heartbeats_come),
     ("if own_s is None or own_s > settings.silence_s:", "if False:", metrics_that_are_late_by_minutes),
-    ("if beat_s < settings.silence_s or own_s >= beat_s:", "if False:", an_orderly_stop_is_left_alone),
+    ("beat_s < max(settings.silence_s, BEATS * seen.beat_gap_s)", "False", an_orderly_stop_is_left_alone),
+    ("max(settings.silence_s, BEATS * seen.beat_gap_s)", "settings.silence_s", a_deployment_that_wants_more_heartbeats),
+    ("and memory.boot.answered_on == port", "and memory.boot.answered_on", a_deployment_that_looks_at_another_port),
     ("and can_be_reached:", "and True:", a_port_that_was_never_reached),
     ("(since_s < settings.window_s)", "False", a_second_replacement_within_the_window),
     (
