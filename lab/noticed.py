@@ -117,6 +117,8 @@ def play_case(stage: Stage, case: Case) -> Noticed:
     machine = stage.lab.hypervisor.machine(before.instance_id)
     if machine is None:
         raise LabError(f"{case.name}: the machine of {before.instance_id} is not there")
+    if case.ends_instance:
+        remembered(stage, lambda memory: bool(memory.get("good")), "the watchdog to call a version good")
     forget_the_last_one(stage)
     told = len(stage.lab.control_plane.messages(stack_name(SERVICE)))
     stage.say(f"CASE {case.name}")
@@ -199,7 +201,9 @@ def forget_the_last_one(stage: Stage) -> None:
     ssm.put_parameter(Name=name, Value=json.dumps(memory), Type="String", Overwrite=True)
 
 
-def remembered(stage: Stage, is_so: Callable[[dict[str, Any]], bool], what: str, deadline_s: float = 150.0) -> None:
+def remembered(
+    stage: Stage, is_so: Callable[[dict[str, Any]], bool], what: str, deadline_s: float = SETTLE_S + 120.0
+) -> None:
     """Wait until the watchdog's memory says it."""
     ssm: Any = stage.lab.boto3_client("ssm")
 

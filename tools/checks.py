@@ -35,7 +35,15 @@ FAST_TESTS = ("contract", "process", "stacks", "property", "unit")  # those with
 SIMULATED_RUNS = 3000
 NOTABLE = ("SKIPPED", "contract table:")  # lines of a log that are said although the check passed
 # Longest first, so that the last one does not run alone.
-MACHINE_FILES = ("one_writer", "scenes", "fencing", "postgresql", "machines", "surroundings_and_teardown")
+MACHINE_FILES = (
+    "one_writer",
+    "scenes",
+    "fencing",
+    "postgresql",
+    "machines",
+    "noticed",
+    "surroundings_and_teardown",
+)
 
 
 @dataclass(frozen=True)
