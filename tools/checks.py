@@ -34,6 +34,7 @@ PARTS = ("style", "fast", "simulation", "machines")
 FAST_TESTS = ("contract", "process", "stacks", "property", "unit")  # those with the longest files first
 SIMULATED_RUNS = 3000
 NOTABLE = ("SKIPPED", "contract table:")  # lines of a log that are said although the check passed
+WATCHED = "noticed"  # beside nobody: the watchdog's function runs on this computer and makes other machines late
 # Longest first, so that the last one does not run alone.
 MACHINE_FILES = (
     "one_writer",
@@ -41,8 +42,8 @@ MACHINE_FILES = (
     "fencing",
     "postgresql",
     "machines",
-    "noticed",
     "surroundings_and_teardown",
+    WATCHED,
 )
 
 
@@ -122,7 +123,11 @@ def _machines() -> list[Check]:
     found.sort(key=lambda name: MACHINE_FILES.index(name) if name in MACHINE_FILES else -1)
     # Never beside the tests that keep both processors busy: machines are to be late because of the lab only.
     needs = (images.name, "fast")
-    return [images, *(_tests(name, [f"tests/lab/test_{name}.py"], needs=needs, around=inside) for name in found)]
+    alone = {WATCHED: (*needs, *(name for name in found if name != WATCHED))}
+    return [
+        images,
+        *(_tests(name, [f"tests/lab/test_{name}.py"], needs=alone.get(name, needs), around=inside) for name in found),
+    ]
 
 
 def run(wanted: list[Check], say: Callable[[str], None] = print) -> list[Check]:
