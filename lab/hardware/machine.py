@@ -37,7 +37,7 @@ class MachineSpec:
 
     name: str  # also its host name; unique within a run
     image: Path
-    memory_mib: int = 256
+    memory_mib: int = 384
     interfaces: tuple[NetworkInterface, ...] = ()
     address: str = ""  # for example 10.0.0.4/24; empty: interface 0 is left unconfigured
     gateway: str = ""

@@ -43,7 +43,7 @@ CLIENT_ADDRESS = "10.0.200.10"
 CLIENT_MAC = "02:60:00:00:00:01"
 PLUMBING_POLL_S = 0.1
 BOOT_LIMIT_S = 120.0
-MACHINES_MIB = 6 * 320  # file server, client, and up to four instances for a moment
+MACHINES_MIB = 6 * 384  # file server, client, and up to four instances for a moment
 
 
 class Lab:
