@@ -27,6 +27,7 @@ from watchdog.rules import ACTIONS, LOOKS, Seen, Settings, Verdict, judge
 
 ACTED: Metric = "WatchdogActed"
 BLIND: Metric = "WatchdogBlind"  # 1: it cannot look, or its looks have never found anybody
+NOBODY_KNOWS = "an unknown instance"
 RUN_S = 54.0  # the next run starts a minute after this one did
 PAUSE_S = 10.0
 SUSPICIOUS_PAUSE_S = 3.0
@@ -119,8 +120,12 @@ class Watch:
 
     def _recall(self) -> None:
         """Raises AwsError and BadMemory."""
-        text, self.version = self.aws.memory()
-        self.memory, self.kept = parse_memory(text), text
+        self.kept, self.version = self.aws.memory()
+        if self.version:
+            self.memory = parse_memory(self.kept)
+        else:
+            self.say("the memory is gone: it begins anew, and nobody is ended until the window is over")
+            self.memory = Memory(acted_on=NOBODY_KNOWS, acted_at=self.aws.group().now_s)
 
     def look(self) -> float:
         """Look once at everything; returns the pause until the next look. Raises AwsError."""

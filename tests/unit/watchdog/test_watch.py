@@ -260,6 +260,20 @@ def a_person_who_clears_it_meanwhile(module: Any) -> None:
     assert '"broken": ["9"]' in account.parameter[0]
 
 
+def a_memory_that_somebody_deletes(module: Any) -> None:
+    """It begins anew by itself, and cannot know whether an instance was ended a moment ago."""
+    account = Account(module)
+    one = account.serve()
+    account.parameter = ("", 0)
+    account.watch()
+    one.lives = False
+    account.watch(minutes=25)
+    assert not account.done
+    assert any("the memory is gone" in line for line in account.said)
+    account.watch(minutes=10)
+    assert account.actions("report-unhealthy") == [("report-unhealthy", one.instance_id)]
+
+
 def an_orderly_stop_is_left_alone(module: Any) -> None:
     account = Account(module)
     one = account.serve()
@@ -380,6 +394,7 @@ SCENARIOS: tuple[Scenario, ...] = (
     a_function_that_runs_twice,
     a_memory_that_somebody_changes,
     a_person_who_clears_it_meanwhile,
+    a_memory_that_somebody_deletes,
     an_orderly_stop_is_left_alone,
     a_bad_image_goes_back,
     an_image_that_crashes_when_it_is_ready_goes_back,
@@ -422,6 +437,11 @@ BROKEN_RULES: tuple[tuple[str, str, Scenario], ...] = (
     ("or count < settings.failed_boots:", "or count < 1:", one_failed_boot_is_no_circle),
     ("now_s - boot.ready_at >= settle_s and", "", an_image_that_crashes_when_it_is_ready_goes_back),
     ("if group_version in memory.broken and has_way_back:", "if False:", a_deployment_that_sets_it_back),
+    (
+        "self.memory = Memory(acted_on=NOBODY_KNOWS, acted_at=self.aws.group().now_s)",
+        "self.memory = Memory()",
+        a_memory_that_somebody_deletes,
+    ),
     ("except Interfered as error:", "except ZeroDivisionError as error:", a_person_who_clears_it_meanwhile),
 )
 
