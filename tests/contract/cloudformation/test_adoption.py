@@ -12,9 +12,9 @@ from bootstrap.base.document import parse_user_data
 from bootstrap.run.kinds import KINDS
 from lab.aws import FAST, ControlPlane, NoMachines
 from lab.base.checkout import SERVICE_FILES
-from lab.base.waiting import wait_for
 from lab.play.deployment import deploy
-from tests.contract.cloudformation.service_template import NAME, template_of
+from tests.contract.cloudformation.group_members import delete_stack, wait_for_member
+from tests.contract.cloudformation.service_template import template_of
 from tests.contract.deployed_account import ONE
 from tests.kit.documents import merged
 from tests.kit.lab_clients import client
@@ -33,37 +33,11 @@ def deployed(plane: ControlPlane, out: Path, **changes: Any) -> str:
     return deploy(client(plane, "cloudformation"), template_of(tree, out, lambda _template: None, {}))
 
 
-def delete(plane: ControlPlane) -> None:
-    """Delete the stack; its instance lets go at once."""
-    cloudformation = client(plane, "cloudformation")
-    stack = cloudformation.describe_stacks(StackName=NAME)["Stacks"][0]["StackId"]
-    member = wait_for_member(plane, "Pending:Wait")
-    cloudformation.delete_stack(StackName=NAME)
-    wait_for_member(plane, "Terminating:Wait")
-    client(plane, "autoscaling").complete_lifecycle_action(
-        AutoScalingGroupName=NAME, LifecycleHookName="drain", InstanceId=member, LifecycleActionResult="CONTINUE"
-    )
-
-    def is_gone() -> bool:
-        return bool(cloudformation.describe_stacks(StackName=stack)["Stacks"][0]["StackStatus"] == "DELETE_COMPLETE")
-
-    wait_for(is_gone, "the end of the deletion", deadline_s=60.0)
-
-
-def wait_for_member(plane: ControlPlane, lifecycle: str) -> str:
-    def member() -> str:
-        group = plane.group(NAME)
-        members = group.members if group is not None else ()
-        return next((one.instance_id for one in members if one.lifecycle_state == lifecycle), "")
-
-    return wait_for(member, f"a member in {lifecycle}", deadline_s=30.0, poll_s=0.05)
-
-
 def test_what_a_deleted_stack_left_is_adopted_by_its_id(plane: ControlPlane, tmp_path: Path) -> None:
     assert deployed(plane, tmp_path / "first") == "created"
     (left,) = client(plane, "efs").describe_file_systems()["FileSystems"]
     before = {target.zone for target in plane.mount_targets()}
-    delete(plane)
+    delete_stack(plane)
     assert plane.mount_targets() == []
 
     file_system = {"existing": {"id": left["FileSystemId"]}}
@@ -79,7 +53,7 @@ def test_what_a_deleted_stack_left_is_adopted_by_its_id(plane: ControlPlane, tmp
     assert {one.zone: one.address for one in told.mount_targets} == addresses  # type: ignore[attr-defined]
 
     # The stack did not make it, so the stack does not take it away either.
-    delete(plane)
+    delete_stack(plane)
     assert [one["FileSystemId"] for one in client(plane, "efs").describe_file_systems()["FileSystems"]] == [
         left["FileSystemId"]
     ]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from lab.aws import FAST, ControlPlane, NoMachines
-from lab.base.waiting import wait_for
 from lab.play.deployment import deploy
 from lab.play.synthesis import Template
+from tests.contract.cloudformation.group_members import delete_stack, wait_for_member
 from tests.contract.deployed_account import ONE, TWO
 from tests.kit.lab_clients import client
 
@@ -104,34 +104,10 @@ def test_deleting_the_stack_removes_the_record_and_keeps_what_is_retained(
 ) -> None:
     cloudformation = client(plane, "cloudformation")
     deploy(cloudformation, synthesized(ONE))
-    instance = wait_for_member(plane, "Pending:Wait")
     cloudformation.delete_stack(StackName="soloist-influxdb-watch")
-    stack = cloudformation.describe_stacks(StackName="soloist-influxdb")["Stacks"][0]
-    cloudformation.delete_stack(StackName="soloist-influxdb")
-    assert wait_for_member(plane, "Terminating:Wait") == instance
-    client(plane, "autoscaling").complete_lifecycle_action(  # as the agent does
-        AutoScalingGroupName="soloist-influxdb",
-        LifecycleHookName="drain",
-        InstanceId=instance,
-        LifecycleActionResult="CONTINUE",
-    )
-
-    def is_settled() -> str:
-        status = str(cloudformation.describe_stacks(StackName=stack["StackId"])["Stacks"][0]["StackStatus"])
-        return "" if status.endswith("IN_PROGRESS") else status
-
-    assert wait_for(is_settled, "the end of the deletion", deadline_s=60.0) == "DELETE_COMPLETE"
+    delete_stack(plane)
     assert plane.hosted_zone_records() == []
     assert plane.group("soloist-influxdb") is None
     assert len(client(plane, "efs").describe_file_systems()["FileSystems"]) == 1, "the data outlives the stack"
     assert client(plane, "logs").describe_log_groups()["logGroups"] == [], "the handlers' logs do not"
     assert plane.subnets() == []
-
-
-def wait_for_member(plane: ControlPlane, lifecycle: str) -> str:
-    def member() -> str:
-        group = plane.group("soloist-influxdb")
-        members = group.members if group is not None else ()
-        return next((one.instance_id for one in members if one.lifecycle_state == lifecycle), "")
-
-    return wait_for(member, f"a member in {lifecycle}", deadline_s=30.0, poll_s=0.05)
