@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, NoReturn
 
@@ -18,11 +19,12 @@ from rich.console import Console
 from rich.table import Table
 
 from bootstrap.base.names import FIRST_VERSION
+from bootstrap.base.notices import NoticeSettings
 from rollout.aws import AwsClients, Clients, as_rollout_error
 from rollout.breaker import check_not_broken, read_memory, said_of
 from rollout.breaker import clear as clear_breaker
 from rollout.errors import INTERRUPTED, RolloutError
-from rollout.fit import check_fit
+from rollout.fit import check_fit, deprecation_of, read_image
 from rollout.maintenance import pause as ask_for_pause
 from rollout.maintenance import resume as end_pause
 from rollout.maintenance import seconds_of
@@ -52,6 +54,9 @@ def status(service: Service) -> None:
     with _told_in_one_line():
         clients = AwsClients()
         seen, memory = observe(clients, service), read_memory(clients, service)
+        promoted_image = seen.version(seen.promoted).image_id
+        used = dict.fromkeys(one for one in (promoted_image, seen.state.image_id) if one)
+        ages = [deprecation_of(read_image(clients, one), datetime.now(UTC)) for one in used]
     table = Table(title=f"{seen.group_name}: launch template versions")
     for column in ("version", "image", "promoted", "staged", "instances"):
         table.add_column(column)
@@ -70,7 +75,9 @@ def status(service: Service) -> None:
         console.print(sentence, highlight=False)
     if state.generation:
         console.print(f"lease: generation {state.generation} of {state.instance_id}", highlight=False)
-    if state.image_id not in ("", seen.version(seen.promoted).image_id):
+    for age in filter(None, ages):
+        console.print(age, highlight=False)
+    if state.image_id not in ("", promoted_image):
         console.print(f"note: {state.instance_id} runs {state.image_id}, which is not the promoted version's image")
     if seen.stack.promoted not in (FIRST_VERSION, seen.group_version):
         console.print(
@@ -186,7 +193,9 @@ def _roll(
         plan = plan_promotion(seen, choose(clients, seen), replace=replace, is_rollback=is_rollback)
         if plan.changes:
             check_not_broken(read_memory(clients, service), service, plan.to_version)
-            check_fit(clients, seen, seen.version(plan.to_version))
+            image = check_fit(clients, seen, seen.version(plan.to_version))
+            if age := deprecation_of(image, datetime.now(UTC), NoticeSettings().image_deprecation_days):
+                _say(f"note: {age}")
         is_running = seen.serves(plan.to_version)
         if not plan.changes and (is_running or not replace or dry_run):
             running = "promoted and running" if is_running else "promoted"

@@ -65,6 +65,7 @@ class InstanceRole(Construct):
                 iam.PolicyStatement(
                     actions=[
                         "autoscaling:DescribeAutoScalingInstances",
+                        "ec2:DescribeImages",
                         "ec2:DescribeInstances",
                         "ec2:DescribeNetworkInterfaces",
                     ],

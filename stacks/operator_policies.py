@@ -40,13 +40,20 @@ class OperatorPolicies(Construct):
         stack_arn = self._arn("cloudformation", "stack", f"{service.stack_name}/*")
         template_arn = self._arn("ec2", "launch-template", launch_template_id)
         status = [
-            allow(["autoscaling:DescribeAutoScalingGroups", "ec2:DescribeLaunchTemplateVersions"], "*"),
+            allow(
+                [
+                    "autoscaling:DescribeAutoScalingGroups",
+                    "ec2:DescribeImages",
+                    "ec2:DescribeLaunchTemplateVersions",
+                ],
+                "*",
+            ),
             allow(["cloudformation:DescribeStacks"], stack_arn),
             allow(["ssm:GetParameter"], self._parameter(state_parameter(service.name))),
             allow(["ssm:GetParameter"], self._parameter(watchdog_parameter(service.name))),
         ]
         promote = [
-            allow(["ec2:DescribeImages", "ec2:DescribeInstanceTypes"], "*"),
+            allow(["ec2:DescribeInstanceTypes"], "*"),
             allow(["cloudformation:UpdateStack"], stack_arn),
             allow(["ec2:ModifyLaunchTemplate"], template_arn),
             allow(

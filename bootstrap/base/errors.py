@@ -46,6 +46,7 @@ Reason = Literal[
     "file-system-stalled",
     "heartbeat-not-sent",
     "hook-failed",
+    "image-deprecated",
     "incomplete",
     "lease-behind",
     "lease-lost",
@@ -82,6 +83,10 @@ REMEDIES: dict[Reason, str] = {
     "heartbeat-not-sent": (
         "Compare the policies of the instance's role with those of the stack, and look at the way to CloudWatch "
         "(routes, or an interface endpoint for monitoring)"
+    ),
+    "image-deprecated": (
+        "Bake a new image, deploy and promote it. The group goes on launching the image after that date; its owner "
+        "moves it by aws ec2 enable-image-deprecation"
     ),
     "maintenance-scheduled": (
         "End this instance at a time that suits you, before EC2 does: aws autoscaling "

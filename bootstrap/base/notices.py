@@ -15,6 +15,17 @@ Course = Annotated[
 ]
 
 
+Days = Annotated[
+    int,
+    Limits(
+        says="How many days before the deprecation date of its image people are told; 0 tells them on that day",
+        example=30,
+        least=0,
+        most=365,
+    ),
+]
+
+
 @dataclass(frozen=True, kw_only=True)
 class NoticeSettings:
     """`replace` ends this instance in order and lets the group launch another one at once."""
@@ -22,3 +33,4 @@ class NoticeSettings:
     spot_interruption: Course = "replace"
     rebalance: Course = "tell"
     scheduled_maintenance: Course = "tell"
+    image_deprecation_days: Days = 30

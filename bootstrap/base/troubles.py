@@ -10,6 +10,9 @@ from typing import Protocol
 
 from bootstrap.base.errors import AgentError, Reason
 
+# Stand for weeks while nothing is wrong yet: they hide no other one in the state, and raise no alarm.
+LASTING: frozenset[Reason] = frozenset({"image-deprecated"})
+
 
 class Troubles(Protocol):
     """One trouble for each reason. run.report.Report shows them in log, state and notification."""

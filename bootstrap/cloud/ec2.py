@@ -1,17 +1,20 @@
-"""EC2: read one network interface and one instance, attach and detach, terminate a former holder.
+"""EC2: read one network interface, one instance and one image, attach and detach, terminate a former holder.
 
 For: claims.network_interface and the lease's evidence. Guarantees: thin, no loops, no decisions; every error is a
 CloudError. Does not: force a detach; there is no argument for it.
 Sources: EC2 API reference: DescribeNetworkInterfaces, DescribeInstances, AttachNetworkInterface (error codes
 InvalidNetworkInterface.InUse, InvalidParameterValue), DetachNetworkInterface, ModifyNetworkInterfaceAttribute,
-TerminateInstances (idempotent; SkipOsShutdown, Force); EC2 user guide "Methods for terminating an instance" (skip the
-OS shutdown when a graceful one must be bypassed; Force together with it for an instance stuck in shutting-down);
-"Eventual consistency" (a new id may be NotFound for a while).
+TerminateInstances (idempotent; SkipOsShutdown, Force), DescribeImages, Image (DeprecationTime); EC2 user guide "Methods
+for terminating an instance" (skip the OS shutdown when a graceful one must be bypassed; Force together with it for an
+instance stuck in shutting-down); "Eventual consistency" (a new id may be NotFound for a while); "Deprecate an Amazon
+EC2 AMI" (by its id a deprecated image is found as before); RFC 9110, 6.6.1 (Date).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 from bootstrap.base.errors import CloudError
@@ -67,6 +70,20 @@ class Ec2:
             raise
         states = [str(item["State"]["Name"]) for group in answer["Reservations"] for item in group["Instances"]]
         return states[0] if states else None
+
+    def deprecation(self, image_id: str) -> tuple[str, float]:
+        """The date on which the image is deprecated, and the seconds until then by AWS's clock, negative after it; ""
+        and 0 where it has none. Raises CloudError."""
+        with converted(f"describe {image_id}"):
+            answer = self._clients.ec2().describe_images(ImageIds=[image_id])
+        text = next((one.get("DeprecationTime") or "" for one in answer["Images"]), "")
+        if not text:
+            return "", 0.0
+        try:
+            at, now = datetime.fromisoformat(text), answer["ResponseMetadata"]["HTTPHeaders"].get("date", "")
+            return at.date().isoformat(), (at - parsedate_to_datetime(now)).total_seconds()
+        except (TypeError, ValueError):
+            raise CloudError(f"describe {image_id}: no date in the answer", code="NoDate", retryable=True) from None
 
     def used_device_indexes(self, instance_id: str) -> frozenset[int]:
         """The device indexes in use on `instance_id`. Raises CloudError."""

@@ -35,11 +35,10 @@ from bootstrap.run.ending import Ending, abandon_instance, longest_ending_s
 from bootstrap.run.graph import Runner
 from bootstrap.run.heartbeat import Heartbeat
 from bootstrap.run.instance import Instance, Listeners, MachineParts, build_instance
-from bootstrap.run.kept_parts import kept_parts
 from bootstrap.run.ladder import HOPELESS, Decision, ServiceAction
 from bootstrap.run.maintenance import MaintenanceMode
 from bootstrap.run.metadata import Metadata, read_metadata
-from bootstrap.run.notices import notice_parts
+from bootstrap.run.parts import all_parts
 from bootstrap.run.pulse import Pulse
 from bootstrap.run.report import Report, write_file
 from bootstrap.run.restarts import Restarts
@@ -50,7 +49,6 @@ from bootstrap.run.supervise import Supervisor
 from bootstrap.run.takeovers import note_takeover
 from bootstrap.run.telling import Telling
 from bootstrap.run.upkeep import Upkeep
-from bootstrap.run.watched_data import watched_parts
 from bootstrap.show.server import StateServer
 
 log = logging.getLogger(__name__)
@@ -248,8 +246,7 @@ class Agent:
     def _supervise(self, instance: Instance) -> Decision:
         self._pulse.over(BOOT)
         beat = partial(self._pulse.beat, SUPERVISING_LOOP)
-        notices = notice_parts(self._adapters.metadata, instance.document.notices)
-        parts = [*notices, *kept_parts(instance), *watched_parts(instance)]
+        parts = all_parts(instance, self._adapters.metadata)
         instance.service.data_watch.start()
         maintenance: Callable[[], str] = str  # nobody works on it
         if self._maintenance is not None:

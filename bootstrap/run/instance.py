@@ -102,6 +102,7 @@ class Instance:
     identity: Identity
     zone: Zone
     machine: MachineParts
+    ec2: Ec2
     group: AutoScaling
     lease: Tenure
     lease_storage: Storage  # where the lease directory is
@@ -133,6 +134,7 @@ def build_instance(
         identity=identity,
         zone=zone,
         machine=machine,
+        ec2=ec2,
         group=group,
         lease=lease,
         lease_storage=lease_storage,

@@ -19,7 +19,7 @@ from bootstrap.base.errors import AgentError, Reason
 from bootstrap.base.files import replace_file
 from bootstrap.base.state import ARRIVING, Phase, State, is_displaced, may_replace, parse_state, render_state
 from bootstrap.base.timeline import Timeline
-from bootstrap.base.troubles import Troubles, Untold
+from bootstrap.base.troubles import LASTING, Troubles, Untold
 from bootstrap.cloud.parameters import Parameter
 from bootstrap.run.writer import BackgroundWriter
 
@@ -97,8 +97,9 @@ class Report:
     def _write(self) -> None:
         phase, sentence, reason = self._said
         if phase in ARRIVING and self._troubles:
-            reason = reason or next(iter(self._troubles))
-            sentence = "; ".join([sentence, *map(str, self._troubles.values())])
+            troubles = sorted(self._troubles.values(), key=lambda trouble: trouble.reason in LASTING)
+            reason = reason or troubles[0].reason
+            sentence = "; ".join([sentence, *map(str, troubles)])
         self.state = replace(
             self.state,
             phase=phase,

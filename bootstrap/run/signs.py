@@ -13,6 +13,7 @@ from bootstrap.base import names
 from bootstrap.base.errors import Reason
 from bootstrap.base.metric import Metric
 from bootstrap.base.state import TimelineEntry
+from bootstrap.base.troubles import LASTING
 from bootstrap.show.view import View
 
 
@@ -21,7 +22,7 @@ def signs_of_life(view: View, instance_id: str, troubles: Iterable[Reason]) -> l
     service, standing = _of(view.service), tuple(troubles)
     signs = [
         Metric(name="Heartbeat", value=1, dimensions=(*service, (names.INSTANCE_DIMENSION, instance_id)), is_fine=True),
-        Metric(name="Troubles", value=len(standing), dimensions=service),
+        Metric(name="Troubles", value=len(set(standing) - LASTING), dimensions=service),
         *(
             Metric(name="Trouble", value=1, dimensions=(*service, (names.REASON_DIMENSION, reason)))
             for reason in standing

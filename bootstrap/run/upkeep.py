@@ -15,7 +15,7 @@ from typing import Protocol
 
 from bootstrap.base.clock import Clock, Deadline, StopRequest
 from bootstrap.base.errors import REMEDIES, AgentError, CloudError, NotHolder, Reason
-from bootstrap.base.troubles import Troubles
+from bootstrap.base.troubles import LASTING, Troubles
 from bootstrap.run.upkeep_rules import (
     PAUSE_S,
     WINDOW_S,
@@ -54,7 +54,8 @@ class NotMended(AgentError):
     """A part is not as it should be, and the instance goes on. `reason` is the part's, or why it cannot be mended."""
 
     def __init__(self, what: str, reason: Reason) -> None:
-        super().__init__(what)
+        remedy = REMEDIES.get(reason, "")
+        super().__init__(what, remedy="" if remedy in what else remedy)  # a mend that failed has said it
         self.reason = reason
 
 
@@ -93,7 +94,8 @@ class Upkeep:
         for part in self._parts:
             if self._clock.monotonic() >= self._due_s[part.terms.name]:
                 self._look(part)
-        standing = sorted(self._standing.values(), key=lambda verdict: verdict.step is not Step.REPLACE)
+        urgent = [verdict for verdict in self._standing.values() if verdict.reason not in LASTING]
+        standing = sorted(urgent, key=lambda verdict: verdict.step is not Step.REPLACE)
         if standing:
             return standing[0]
         return Verdict(sentence=self._mend if self._clock.monotonic() - self._mended_s < WINDOW_S else "")

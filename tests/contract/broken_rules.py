@@ -22,6 +22,7 @@ _TEMPLATES = "moto.ec2.models.launch_templates:LaunchTemplate"
 _TEMPLATE_API = "moto.ec2.responses.launch_templates:LaunchTemplates"
 _GROUP_API = "moto.autoscaling.responses:AutoScalingResponse"
 _GROUPS = "moto.autoscaling.models:"
+_IMAGES = "moto.ec2.responses.amis:AmisResponse"
 _ROUTE53 = "moto.route53.responses:Route53"
 _EFS = "moto.efs.responses:EFSResponse"
 _REFUSE_ATTACHMENT = "lab.aws.ec2.network_interfaces:refuse_attachment"
@@ -141,6 +142,8 @@ ANSWERS_TURNED = [
     Broken("terminate-is-still-described", f"{_INSTANCE}.public_ip_address", property(_always(answers="198.51.100.9"))),
     Broken("group-launch-first-account", f"{_GROUP_API}.put_account_setting", _accepts_and_drops),
     Broken("group-launch-first-account", f"{_GROUP_API}.describe_account_settings", _accepts_and_drops),
+    Broken("run-deprecated-image", f"{_IMAGES}.disable_image_deprecation", _accepts_and_drops),
+    Broken("run-deprecation-date", f"{_IMAGES}.enable_image_deprecation", _accepts_and_drops),
     Broken("hook-launch", f"{_GROUP_API}.complete_lifecycle_action", _accepts_and_drops),
     Broken("hook-heartbeat", f"{_GROUP_API}.record_lifecycle_action_heartbeat", _accepts_and_drops),
     Broken(

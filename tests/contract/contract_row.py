@@ -9,6 +9,7 @@ import json
 import re
 import time
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,13 @@ LARGE = {  # what is too large for a limit of AWS
 TOKEN = "x-aws-ec2-metadata-token"
 
 
+def dates() -> dict[str, str]:
+    """A moment in ten minutes, and the whole minute next to it, as EC2 writes it."""
+    soon = datetime.fromtimestamp(time.time(), UTC).replace(second=0, microsecond=0) + timedelta(minutes=10)
+    given = (soon + timedelta(seconds=20)).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"soon": given, "soon_to_the_minute": soon.strftime("%Y-%m-%dT%H:%M:%S.000Z")}
+
+
 class DeafMachines(NoMachines):
     """Machines that ignore the power button."""
 
@@ -70,7 +78,7 @@ class Row:
 
     def __init__(self, plane: ControlPlane, machines: NoMachines) -> None:
         self.plane, self.machines = plane, machines
-        self.variables: dict[str, Any] = IMAGES | LARGE
+        self.variables: dict[str, Any] = IMAGES | LARGE | dates()
         self._clients: dict[tuple[str, str], Any] = {}
         self._used: list[Any] = []
         self._metadata: MetadataServer | None = None

@@ -11,7 +11,7 @@ import pytest
 
 from bootstrap.base.errors import ExitCode
 from bootstrap.base.names import maintenance_parameter
-from tests.kit.agent_cloud import ADDRESS, REGION
+from tests.kit.agent_cloud import ADDRESS, IMAGE, REGION
 from tests.kit.instance import shipped_steps
 from tests.kit.surroundings import TARGET_STATE, Surroundings
 
@@ -207,6 +207,20 @@ def test_every_takeover_is_noted_on_the_data_and_shown(surroundings: Surrounding
     assert {"lease", "mount-data", "healthy"} <= {phase["name"] for phase in newest["phases"]}
     seen = json.loads(surroundings.asked("/state")[1])["file_system"]
     assert (seen["id"], 0 < seen["used_bytes"] <= seen["total_bytes"]) == ("fs-1", True)
+
+
+def test_the_deprecation_of_its_image_is_a_trouble_and_changes_nothing_else(surroundings: Surroundings) -> None:
+    now = datetime.fromtimestamp(surroundings.aws.cloud.now(), UTC)
+    boto3.client("ec2", region_name=REGION).enable_image_deprecation(
+        ImageId=IMAGE, DeprecateAt=now + timedelta(minutes=5)
+    )
+    surroundings.change_document(lambda tree: tree.update(notices={"image_deprecation_days": 365}))
+    agent = surroundings.serve()
+    surroundings.until(lambda: surroundings.state()["reason"] == "image-deprecated")
+    assert f"the deprecation date of {IMAGE} is " in surroundings.state()["sentence"]
+    assert surroundings.asked("/ready")[0] == 200
+    surroundings.assert_serves()
+    assert agent.poll() is None
 
 
 def test_a_boot_that_fails_is_counted_before_the_agent_ends(surroundings: Surroundings) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.base.member import Member
+from bootstrap.base.notices import NoticeSettings
 from bootstrap.base.timing import FencePolicy, LeaseTiming
 from bootstrap.base.watchdog import WatchdogSettings
 from bootstrap.claims.connection.route53 import TTL_STEPS
@@ -115,6 +116,7 @@ PROSE = {  # numbers in sentences, outside of first columns and bold
         HEALTH["interval_s"],
         MAINTENANCE_LOOK_S,
         OTHER_LOOK_S,
+        NoticeSettings().image_deprecation_days,
     ],
     "The holder loses the file system": [0.0],
     "The operating system panics while EC2 says `running`": [T.lease_duration_s],

@@ -17,6 +17,7 @@ import lab.aws.cloudwatch.alarms
 import lab.aws.cloudwatch.get_metric_data
 import lab.aws.cloudwatch.metric_data
 import lab.aws.ec2.console_output
+import lab.aws.ec2.images
 import lab.aws.ec2.launch_templates
 import lab.aws.ec2.network_interface_api
 import lab.aws.ec2.subnets

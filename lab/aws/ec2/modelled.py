@@ -57,6 +57,7 @@ AuthorizeSecurityGroupIngress AuthorizeSecurityGroupEgress RevokeSecurityGroupIn
   {_RULES}; CreateTags DeleteTags: Resources Tags DryRun; DescribeTags: Filters DryRun;
 DescribeRegions: RegionNames DryRun; DescribeAvailabilityZones: ZoneNames ZoneIds Filters DryRun;
 DescribeImages: ImageIds Owners ExecutableUsers Filters DryRun; DeregisterImage: ImageId DryRun;
+EnableImageDeprecation: ImageId DeprecateAt DryRun; DisableImageDeprecation: ImageId DryRun;
 CreateRouteTable: VpcId TagSpecifications ClientToken; DeleteRouteTable: RouteTableId;
 DescribeRouteTables: RouteTableIds Filters; CreateRoute ReplaceRoute: {_ROUTE};
 DeleteRoute: RouteTableId DestinationCidrBlock; AssociateRouteTable: RouteTableId SubnetId;

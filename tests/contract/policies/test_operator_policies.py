@@ -104,7 +104,6 @@ def test_whoever_may_only_look_at_the_state_changes_nothing(commands: Commands) 
         "autoscaling:TerminateInstanceInAutoScalingGroup",
         "autoscaling:UpdateAutoScalingGroup",
         "cloudformation:UpdateStack",
-        "ec2:DescribeImages",
         "ec2:DescribeInstanceTypes",
         "ec2:ModifyLaunchTemplate",
         "ec2:RunInstances",

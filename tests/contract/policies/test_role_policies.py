@@ -72,6 +72,7 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
     ec2 = Ec2(clients)
     interface = next(nic for nic in plane.network_interfaces() if nic.tags.get("soloist:zone") == instance.zone)
     ec2.instance_state(instance.id)
+    assert ec2.deprecation(instance.image_id) == ("", 0.0)
     ec2.attach(interface.id, instance.id, 1)
     attached = _await(lambda: _if_attached(ec2.network_interface(interface.id)), "an attachment")
     ec2.keep_on_termination(interface.id, attached.attachment_id)

@@ -108,7 +108,7 @@ def test_rollback_to_a_version_follows_the_remedy(clients: Clients) -> None:
 LOOKING = ["DescribeAutoScalingGroups", "DescribeLaunchTemplateVersions", "DescribeStacks", "GetParameter"]
 CHANGING = ["PutParameter", "ModifyLaunchTemplate", "UpdateStack", "TerminateInstanceInAutoScalingGroup"]
 FITTING = ["DescribeImages", "DescribeInstanceTypes"]
-CALLS = {"status": LOOKING, "promote": LOOKING + FITTING + CHANGING, "rollback": LOOKING}
+CALLS = {"status": [*LOOKING, "DescribeImages"], "promote": LOOKING + FITTING + CHANGING, "rollback": LOOKING}
 FAILURES: list[tuple[Callable[[str], Exception], str]] = [
     (lambda call: ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, call), "Use a role that may call"),
     (lambda call: ClientError({"Error": {"Code": "Throttling", "Message": "slow"}}, call), "Try again"),

@@ -1,6 +1,7 @@
 """The calls of AWS, as boto3 is asked for them, and errors that say whether trying again may help."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -94,6 +95,30 @@ def test_a_clock_that_is_not_set_yet_is_waited_for(code: str) -> None:
     error = CloudError("attach", code=code, retryable=False)
     assert passes_with_time(error, 75.0)
     assert not passes_with_time(error, PROPAGATION_S)
+
+
+@pytest.mark.parametrize(
+    ("given", "date", "found"),
+    [
+        (None, "Mon, 30 Nov 2026 12:00:00 GMT", ("", 0.0)),
+        ("2026-12-24T00:00:00.000Z", "Mon, 30 Nov 2026 12:00:00 GMT", ("2026-12-24", 23.5 * 86_400)),
+        ("2026-11-29T12:00:00.000Z", "Mon, 30 Nov 2026 12:00:00 GMT", ("2026-11-29", -86_400.0)),
+        ("2026-12-24T00:00:00.000Z", "", None),
+        ("soon", "Mon, 30 Nov 2026 12:00:00 GMT", None),
+    ],
+)
+def test_the_deprecation_of_an_image_is_counted_on_awss_clock(
+    given: str | None, date: str, found: tuple[str, float] | None
+) -> None:
+    image = {"ImageId": "ami-1"} | ({"DeprecationTime": given} if given else {})
+    answer = {"Images": [image], "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
+    api = SimpleNamespace(describe_images=lambda ImageIds: answer if ImageIds == ["ami-1"] else None)  # noqa: N803
+    ec2 = Ec2(SimpleNamespace(ec2=lambda: api))  # type: ignore[arg-type]
+    if found is None:
+        with pytest.raises(CloudError, match="describe ami-1: no date in the answer"):
+            ec2.deprecation("ami-1")
+    else:
+        assert ec2.deprecation("ami-1") == found
 
 
 def test_clients_are_made_once_and_bounded(aws: Cloud) -> None:

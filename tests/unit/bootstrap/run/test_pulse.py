@@ -21,6 +21,7 @@ from bootstrap.run.data_watch import DataWatch
 from bootstrap.run.ending import longest_ending_s
 from bootstrap.run.instance import build_instance
 from bootstrap.run.pulse import INTERVAL_S, Pulse
+from bootstrap.run.watched_data import watched_parts
 from tests.kit.clock import FakeClock
 from tests.kit.documents import document
 from tests.kit.fake_os import FakeOs
@@ -121,8 +122,8 @@ class Joined:
             document(), identity(), machine=parts, clients=Clients("us-east-1"), listeners=self.listeners
         )
         monkeypatch.setattr("bootstrap.run.agent.Runner", NoSteps)
-        monkeypatch.setattr("bootstrap.run.agent.kept_parts", lambda _instance: [])  # no step, so nothing to keep
-        monkeypatch.setattr("bootstrap.run.agent.notice_parts", lambda _metadata, _settings: [])
+        # No step, so nothing to keep, and no notices.
+        monkeypatch.setattr("bootstrap.run.agent.all_parts", lambda instance, _metadata: watched_parts(instance))
         monkeypatch.setattr(LifecycleWatch, "start", lambda _self: None)
         monkeypatch.setattr(DataWatch, "start", lambda _self: None)
         monkeypatch.setattr(LaunchHeartbeat, "during", lambda _self, _seconds: nullcontext())

@@ -42,6 +42,13 @@ def test_each_trouble_that_stands_is_counted_and_named() -> None:
     assert troubles == [(SERVICE, ("Reason", "file-system-full")), (SERVICE, ("Reason", "clock-skew"))]
 
 
+def test_an_image_that_will_be_deprecated_in_weeks_is_named_and_raises_no_alarm_of_a_trouble() -> None:
+    said = signs_of_life(HOLDER, "i-1", ["image-deprecated", "clock-skew"])
+    assert named(said)["Troubles"] == 1
+    assert [m.dimensions[1][1] for m in said if m.name == "Trouble"] == ["image-deprecated", "clock-skew"]
+    assert named(signs_of_life(HOLDER, "i-1", ["image-deprecated"]))["Troubles"] == 0
+
+
 def test_only_the_sign_of_life_is_by_instance_and_by_the_second() -> None:
     """Alarms look at the service; the dimension of the instance would start a new metric with each one."""
     said = signs_of_life(HOLDER, "i-1", ["clock-skew"])

@@ -18,7 +18,7 @@ from bootstrap.run.ladder import SERVING, STARTED, Rounds, ServiceAction, Servic
 from bootstrap.run.report import Report, image_version, reassert, write, write_file
 from bootstrap.run.restarts import Restarts
 from bootstrap.run.supervise import Supervisor
-from bootstrap.run.upkeep import Upkeep
+from bootstrap.run.upkeep import NotMended, Upkeep
 from bootstrap.run.writer import BackgroundWriter
 from tests.kit.clock import FakeClock
 from tests.kit.cloud import cloud_error
@@ -352,6 +352,17 @@ def test_a_trouble_is_in_log_state_and_one_notification_while_the_instance_goes_
     report.over("file-system-full")
     assert (report.state.reason, report.state.sentence) == ("", "healthy")
     assert told == [trouble, "file-system-full"], "each beginning has one end"
+
+
+def test_an_image_that_will_be_deprecated_hides_no_other_trouble(clock: FakeClock, tmp_path: Path) -> None:
+    report = Report(clock, Timeline(clock, []), tmp_path / "state.json")
+    report(phase="ready", sentence="healthy")
+    report.begin(NotMended("image: old", "image-deprecated"))
+    assert report.state.reason == "image-deprecated"
+    report.begin(FileSystemFull("no space"))
+    assert report.state.reason == "file-system-full"
+    assert report.state.sentence.startswith("healthy; no space")
+    assert "; image: old. Bake a new image" in report.state.sentence
 
 
 def test_the_writer_keeps_what_failed_and_the_latest_wins(clock: FakeClock) -> None:

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from bootstrap.base.clock import StopRequest
+from bootstrap.base.clock import Deadline, StopRequest
+from bootstrap.base.errors import Reason
 from bootstrap.fence.protocol import FenceAnswer
 from bootstrap.machine.commands import Completed
 from bootstrap.machine.unit_settings import DROP_IN, seconds_of
@@ -315,6 +316,30 @@ def test_a_part_that_cannot_be_looked_at_is_said_once_and_is_no_drift(
     with caplog.at_level(logging.WARNING):
         assert [world.cycle(900) for _ in range(2)] == [Verdict()] * 2
     assert sum("marker cannot be looked at" in record.message for record in caplog.records) == 1
+
+
+def test_an_image_that_will_be_deprecated_does_not_hide_a_mend(clock: FakeClock) -> None:
+    """It stands for weeks, and a mend is said for an hour."""
+    image, address = Drifting("image-deprecated"), Drifting("network-interface-lost", most_mends=1)
+    upkeep = Upkeep([image, address], clock, StopRequest(), SeenTroubles())
+    assert upkeep.cycle().sentence == "mended network-interface-lost: differs; done: put back"
+
+
+class Drifting:
+    """A part that differs until it is mended."""
+
+    mend_s, ends_service = 1.0, False
+
+    def __init__(self, reason: Reason, most_mends: int = 0) -> None:
+        self.terms = Terms(name=reason, reason=reason, most_mends=most_mends)
+        self.seen = "differs"
+
+    def drift(self, _deadline: Deadline) -> str:
+        return self.seen
+
+    def mend(self, _deadline: Deadline) -> str:
+        self.seen = ""
+        return "put back"
 
 
 def test_what_a_start_needs_is_put_back_before_the_data_are(world: World) -> None:
