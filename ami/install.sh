@@ -162,7 +162,7 @@ trim_botocore() {
     [ -d "$data" ] || fail "botocore's data directory is not where it was expected: $data"
     for entry in "$data"/*/; do
         case "$(basename "$entry")" in
-            ec2 | autoscaling | route53 | ssm | sns | sts | efs | cloudwatch) ;;
+            ec2 | autoscaling | route53 | ssm | sns | sts | efs | cloudwatch | logs) ;;
             *) rm -rf "$entry" ;;
         esac
     done

@@ -53,7 +53,7 @@ claim "the image cannot install Python packages by itself" not "$python" -m pip 
 for unit in $DOWNLOADING_UNITS; do
     claim "nothing is downloaded by $unit (it is masked)" masked "$unit"
 done
-for model in ec2 autoscaling route53 ssm sns cloudwatch sts; do
+for model in ec2 autoscaling route53 ssm sns cloudwatch logs sts; do
     claim "botocore knows $model" "$python" -c "import botocore.session as s; s.get_session().get_service_model('$model')"
 done
 claim "image.json names the service" grep -q "\"service\": \"$SERVICE\"" /etc/soloist/image.json

@@ -71,14 +71,19 @@ def run(adapters: Adapters, journal: JournalHandler | None = None) -> ExitCode:
     `journal`: where the log goes; it gets the facts of this instance as fields."""
     stop = StopRequest()
     _stop_on_signals(stop)
+    agent: Agent | None = None
     try:
         agent = Agent(adapters, stop)
         if journal is not None:
             journal.facts = agent.facts
+        logging.getLogger().addHandler(agent.log_copy)
         return agent.run()
     except Exception:
         log.exception("a defect in the agent: it exits, and systemd starts it again")
         return ExitCode.DEFECT
+    finally:
+        if agent is not None:
+            agent.log_copy.flush()
 
 
 def _stop_on_signals(stop: StopRequest) -> None:

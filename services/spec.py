@@ -17,6 +17,7 @@ from services.connection import Connection
 from services.fields import Address, Email, Region, ServiceName, ZoneName
 from services.instance import Instance
 from services.lease import LeaseSection
+from services.logs import Logs
 from services.network import DEFAULT_HOST, ExistingVpc, NewVpc, Port, ZonePlan
 from services.notices import Notices
 from services.part import Part
@@ -55,6 +56,7 @@ class ServiceFile(Part):
     lease: LeaseSection = LeaseSection()
     state_server: StateServer = StateServer()
     notices: Notices = Notices()
+    logs: Logs = Logs()
     watchdog: Watchdog = Watchdog()
     deadlines: Deadlines = Deadlines()
     lifecycle_hooks: LifecycleHooks = LifecycleHooks()

@@ -12,7 +12,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from bootstrap.base.names import METRIC_NAMESPACE, SERVICE_TAG, maintenance_parameter, site_parameter
+from bootstrap.base.names import METRIC_NAMESPACE, SERVICE_TAG, log_group, maintenance_parameter, site_parameter
 from services.spec import ServiceFile
 from stacks.connection.contract import Connection
 from stacks.storage.contract import Storage
@@ -62,6 +62,7 @@ class InstanceRole(Construct):
                 iam.PolicyStatement(actions=["sns:Publish"], resources=[topic_arn]),
                 _metrics_statement(),
                 *self._secret_statements(),
+                *self._log_statements(),
                 iam.PolicyStatement(
                     actions=[
                         "autoscaling:DescribeAutoScalingInstances",
@@ -86,6 +87,10 @@ class InstanceRole(Construct):
             cdk.Acknowledgment(
                 id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:ec2:{service.region}:<AWS::AccountId>:network-interface/*]",
                 reason="The id changes with the address; the condition on its tag narrows it.",
+            ),
+            cdk.Acknowledgment(
+                id=f"AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:logs:{service.region}:<AWS::AccountId>:log-group:{log_group(service.name)}:*]",
+                reason="The streams of its own log group.",
             ),
             group_acknowledgment(service),
         )
@@ -122,6 +127,17 @@ class InstanceRole(Construct):
         names = [each.secret_parameter for each in self._service.webhooks if each.secret_parameter]
         arns = [self._arn("ssm", "parameter", name.lstrip("/")) for name in names]
         return [iam.PolicyStatement(actions=["ssm:GetParameter"], resources=arns)] if arns else []
+
+    def _log_statements(self) -> list[iam.PolicyStatement]:
+        if not self._service.logs.cloudwatch:
+            return []
+        streams = self._stack.format_arn(
+            service="logs",
+            resource="log-group",
+            resource_name=f"{log_group(self._service.name)}:*",
+            arn_format=cdk.ArnFormat.COLON_RESOURCE_NAME,
+        )
+        return [iam.PolicyStatement(actions=["logs:CreateLogStream", "logs:PutLogEvents"], resources=[streams])]
 
     def _arn(self, service: str, resource: str, name: str) -> str:
         return self._stack.format_arn(service=service, resource=resource, resource_name=name)

@@ -10,8 +10,9 @@ from __future__ import annotations
 import json
 
 import aws_cdk as cdk
+from aws_cdk import aws_logs as logs
 from aws_cdk import aws_ssm as ssm
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from bootstrap.base import names
 from services.spec import ServiceFile
@@ -71,6 +72,10 @@ class ServiceStack(cdk.Stack):
             state_parameter=state_parameter,
             topic_arn=notification.topic_arn,
         )
+        kept_logs: list[IConstruct] = []
+        if service.logs.cloudwatch:
+            name, days = names.log_group(service.name), service.logs.retention_days
+            kept_logs.append(logs.CfnLogGroup(self, "Log", log_group_name=name, retention_in_days=days))
         # Before the group in every deployment, so that no launch meets a zone that the site does not have yet.
         site = ssm.CfnParameter(
             self,
@@ -88,7 +93,7 @@ class ServiceStack(cdk.Stack):
             user_data=boot_user_data(self, document),
             topic_arn=notification.topic_arn,
             # Interfaces, mount targets and access points come before it, because the user data name them.
-            after=[*network.routes, *storage.unnamed(), role, connection, state, site],
+            after=[*network.routes, *storage.unnamed(), role, connection, state, site, *kept_logs],
         )
         write_parts(
             self,

@@ -60,6 +60,7 @@ def boot_document(
         notices=service.notices.settings(),
         state_server=service.state_server.settings(),
         heartbeat_s=service.watchdog.settings().heartbeat_s,
+        copies_log=service.logs.cloudwatch,
     )
 
 

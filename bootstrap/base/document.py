@@ -213,6 +213,7 @@ class BootDocument:
     notices: NoticeSettings = field(default_factory=NoticeSettings)
     state_server: StateServerSettings = field(default_factory=StateServerSettings)
     heartbeat_s: HeartbeatSeconds = WatchdogSettings().heartbeat_s
+    copies_log: bool = False  # to CloudWatch Logs
 
 
 def render_user_data(document_json: str) -> str:

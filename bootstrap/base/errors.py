@@ -51,6 +51,7 @@ Reason = Literal[
     "lease-behind",
     "lease-lost",
     "lease-not-held",
+    "log-not-sent",
     "maintenance",
     "maintenance-scheduled",
     "message-not-sent",
@@ -87,6 +88,10 @@ REMEDIES: dict[Reason, str] = {
     "image-deprecated": (
         "Bake a new image, deploy and promote it. The group goes on launching the image after that date; its owner "
         "moves it by aws ec2 enable-image-deprecation"
+    ),
+    "log-not-sent": (
+        "Compare the policies of the instance's role with those of the stack, and look at the log group, which a "
+        "deployment without logs.cloudwatch deletes, and at the way there (routes, or an interface endpoint for logs)"
     ),
     "maintenance-scheduled": (
         "End this instance at a time that suits you, before EC2 does: aws autoscaling "
@@ -245,6 +250,12 @@ class HeartbeatNotSent(AgentError):
     """CloudWatch has taken no sign of life for a while; who watches from outside sees nothing of this instance."""
 
     reason: Reason = "heartbeat-not-sent"
+
+
+class LogNotSent(AgentError):
+    """CloudWatch Logs has taken no line of the log for a while; the journal of the instance has them all."""
+
+    reason: Reason = "log-not-sent"
 
 
 class StateNotWritten(AgentError):

@@ -63,6 +63,11 @@ def state_parameter(service: str) -> str:
     return f"/soloist/{service}/state"
 
 
+def log_group(service: str) -> str:
+    """The log group of CloudWatch Logs, where the service file asks for one; a stream for each instance."""
+    return f"/soloist/{service}"
+
+
 def site_parameter(service: str) -> str:
     """The SSM parameter in which the stack keeps what a boot needs as it is now (bootstrap.base.site)."""
     return f"/soloist/{service}/site"

@@ -2,7 +2,7 @@
 
 For: every module of this room. Guarantees: a client is made on first use, once, under a lock (making one is not
 thread-safe, using it is); each call has short time-outs and two attempts, because the loops above have deadlines of
-their own (metrics one attempt: the next beat is the second one); every error names the call that failed and says
+their own (metrics and log one attempt: the next one is the second); every error names the call that failed and says
 whether trying again may help.
 Does not: choose endpoints (boto3 reads AWS_ENDPOINT_URL itself) or credentials (the instance profile), or correct a
 wrong clock: botocore signs with the machine's.
@@ -120,6 +120,10 @@ class Clients:
         client: CloudWatchClient = self._get("cloudwatch")
         return client
 
+    def logs(self) -> Any:
+        """CloudWatch Logs; made only where the service file asks for it."""
+        return self._get("logs")
+
     def _get(self, service: str) -> Any:
         with self._lock:
             if service not in self._clients:
@@ -138,7 +142,7 @@ class Clients:
             core.set_config_variable("metadata_service_timeout", 3)
             core.set_config_variable("metadata_service_num_attempts", 4)
             self._session = boto3.Session(botocore_session=core, region_name=self._region)
-        is_beat = service == "cloudwatch"
+        is_beat = service in ("cloudwatch", "logs")
         config = Config(
             connect_timeout=CONNECT_TIMEOUT_S,
             read_timeout=BEAT_READ_TIMEOUT_S if is_beat else READ_TIMEOUT_S,

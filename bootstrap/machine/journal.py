@@ -1,8 +1,9 @@
 """Writes the log into the journal with fields, so that lines are found by instance, generation and service.
 
-For: the agent, where systemd connects its standard error to the journal. Guarantees: `journalctl` shows the same
-sentence as before, and `journalctl --output=json` the fields beside it; a line that the journal does not take at once
-goes to standard error; a log line never fails or delays the caller. Does not: rotate or send anything elsewhere.
+For: the agent, where systemd connects its standard error to the journal; run.log_copy, which sends the same fields.
+Guarantees: `journalctl` shows the same sentence as before, and `journalctl --output=json` the fields beside it; a line
+that the journal does not take at once goes to standard error; a log line never fails or delays the caller.
+Does not: rotate or send anything elsewhere.
 Sources: systemd "Native Journal Protocol" (https://systemd.io/JOURNAL_NATIVE_PROTOCOL), systemd.exec(5) JOURNAL_STREAM.
 """
 
@@ -36,18 +37,20 @@ class JournalHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         text = self.format(record)
         try:
-            self._socket.sendto(datagram(self._fields(record, text)), self._path)
+            self._socket.sendto(datagram(fields_of(record, text, self._identifier, self.facts())), self._path)
         except OSError:
             self._fallback.write(text + "\n")
 
-    def _fields(self, record: logging.LogRecord, text: str) -> dict[str, str]:
-        return {
-            "MESSAGE": text.encode(errors="replace")[:LARGEST].decode(errors="ignore"),
-            "PRIORITY": str(next(number for level, number in PRIORITIES if record.levelno >= level)),
-            "SYSLOG_IDENTIFIER": self._identifier,
-            "LOGGER": record.name,
-            **self.facts(),
-        }
+
+def fields_of(record: logging.LogRecord, text: str, identifier: str, facts: Mapping[str, str]) -> dict[str, str]:
+    """The fields of one line; `text` is its sentence."""
+    return {
+        "MESSAGE": text.encode(errors="replace")[:LARGEST].decode(errors="ignore"),
+        "PRIORITY": str(next(number for level, number in PRIORITIES if record.levelno >= level)),
+        "SYSLOG_IDENTIFIER": identifier,
+        "LOGGER": record.name,
+        **facts,
+    }
 
 
 def datagram(fields: Mapping[str, str]) -> bytes:

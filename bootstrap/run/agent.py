@@ -11,7 +11,6 @@ Does not: know which adapters it works with.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -36,6 +35,7 @@ from bootstrap.run.graph import Runner
 from bootstrap.run.heartbeat import Heartbeat
 from bootstrap.run.instance import Instance, Listeners, MachineParts, build_instance
 from bootstrap.run.ladder import HOPELESS, Decision, ServiceAction
+from bootstrap.run.log_copy import LogCopy, log_stream
 from bootstrap.run.maintenance import MaintenanceMode
 from bootstrap.run.metadata import Metadata, read_metadata
 from bootstrap.run.parts import all_parts
@@ -49,6 +49,7 @@ from bootstrap.run.supervise import Supervisor
 from bootstrap.run.takeovers import note_takeover
 from bootstrap.run.telling import Telling
 from bootstrap.run.upkeep import Upkeep
+from bootstrap.run.warm_up import warm_up
 from bootstrap.show.server import StateServer
 
 log = logging.getLogger(__name__)
@@ -87,6 +88,7 @@ class Agent:
         self._site_text = ""  # kept once the boot is done
         self._maintenance: MaintenanceMode | None = None  # before the service is known
         self._count: Callable[[Sequence[Metric]], None] = lambda _metrics: None  # what happens once
+        self.log_copy = LogCopy(self._clock, self.facts)
 
     def run(self) -> ExitCode:
         """Boot, supervise, end. Never raises an AgentError."""
@@ -109,7 +111,8 @@ class Agent:
         clients = self._adapters.clients(metadata.document.region)
         self._shown.service = metadata.document.service.name
         heartbeat = self._heartbeat(metadata, clients)
-        threading.Thread(target=_warm_up, args=(clients, heartbeat), name="warm-up", daemon=True).start()
+        self.log_copy.send_to(log_stream(metadata, clients), self._report)
+        warm_up(clients, [heartbeat.start, self.log_copy.start])
         try:
             document = self._look_up_site(metadata, clients)
         except StopRequested as request:
@@ -285,13 +288,3 @@ class Agent:
         log.info("supervise: %s", sentence)
         self._adapters.notifier.status(f"generation {self._report.state.generation}: {sentence}")
         self._report(phase=self._report.state.phase, sentence=sentence)
-
-
-def _warm_up(clients: Clients, heartbeat: Heartbeat) -> None:
-    """Make the clients in the order of need, while the site is looked up and the file system is being mounted. The
-    heartbeat begins after them, because one client is made at a time."""
-    try:
-        for make in (clients.ssm, clients.ec2, clients.autoscaling, clients.route53):
-            make()
-    finally:
-        heartbeat.start()

@@ -121,6 +121,8 @@ PATCHES_OUT = [
     Broken("record-prior-request", f"{_ROUTE53}.change_resource_record_sets"),
     Broken("record-unknown-change", f"{_ROUTE53}.get_change"),
     Broken("record-zone-is-read-back", "moto.route53.models:Route53Backend.create_hosted_zone"),
+    Broken("log-batch-size", "moto.logs.models:LogsBackend.put_log_events"),
+    Broken("log-times", "moto.logs.models:LogsBackend.put_log_events"),
     Broken("efs-creating", f"{_EFS}.create_file_system"),
     Broken("efs-creating", f"{_EFS}.create_mount_target"),
     Broken("efs-access-point-unknown-file-system", f"{_EFS}.create_access_point"),

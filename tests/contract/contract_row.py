@@ -44,6 +44,7 @@ POLICY = {"Effect": "Allow", "Action": "s3:*", "Resource": "arn:aws:s3:::" + "x"
 LARGE = {  # what is too large for a limit of AWS
     "filler": "x" * 51_200,
     "label": "x" * 64,
+    "log_line_too_large": "x" * (1_048_576 - 25),
     "many": {
         "Name": "a.lab.internal",
         "Type": "TXT",
@@ -55,11 +56,18 @@ LARGE = {  # what is too large for a limit of AWS
 TOKEN = "x-aws-ec2-metadata-token"
 
 
-def dates() -> dict[str, str]:
-    """A moment in ten minutes, and the whole minute next to it, as EC2 writes it."""
+def dates() -> dict[str, str | int]:
+    """A moment in ten minutes, and the whole minute next to it, as EC2 writes it; moments of CloudWatch Logs."""
     soon = datetime.fromtimestamp(time.time(), UTC).replace(second=0, microsecond=0) + timedelta(minutes=10)
     given = (soon + timedelta(seconds=20)).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"soon": given, "soon_to_the_minute": soon.strftime("%Y-%m-%dT%H:%M:%S.000Z")}
+    now_ms = int(time.time() * 1000)
+    return {
+        "soon": given,
+        "soon_to_the_minute": soon.strftime("%Y-%m-%dT%H:%M:%S.000Z"),
+        "now_ms": now_ms,
+        "minute_ago_ms": now_ms - 60_000,
+        "two_days_ago_ms": now_ms - 2 * 86_400_000,
+    }
 
 
 class DeafMachines(NoMachines):

@@ -26,7 +26,7 @@ from .broken_rules import (
 from .contract_row import ROWS, TABLE, TIMING, DeafMachines, Row
 
 AREAS = ("attach", "detach", "interface", "run", "terminate", "template", "group", "hook", "record", "efs", "ssm")
-AREAS += ("metadata", "cloudformation", "identity", "lambda", "schedule", "metric", "alarm")
+AREAS += ("metadata", "cloudformation", "identity", "lambda", "schedule", "metric", "alarm", "log")
 
 
 @lru_cache
@@ -73,7 +73,7 @@ def test_the_table_is_in_order(record_property: Callable[[str, object], None]) -
 
 # Who says so: a document of AWS's, by its kind and the page or title in it, or an issue or file of a public repository.
 CITATION = re.compile(
-    r"(EC2|VPC|Auto Scaling|Route 53|EFS|Systems Manager|STS|IAM|CloudFormation|CloudWatch|Lambda|EventBridge) "
+    r"(EC2|VPC|Auto Scaling|Route 53|EFS|Systems Manager|STS|IAM|CloudFormation|CloudWatch( Logs)?|Lambda|EventBridge) "
     r"((API reference,?|API error codes,) [A-Z]\w+|(user|developer) guide \"[A-Z][^\"]+\"|"
     r"resource reference AWS::\w+::\w+)"
 )

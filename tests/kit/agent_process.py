@@ -36,7 +36,7 @@ from tests.kit import service_models
 from tests.kit.fake_os import FakeOs
 
 LOOK_AGAIN_S = 0.2
-SERVICES = ("ec2", "autoscaling", "route53", "ssm", "sns", "cloudwatch")
+SERVICES = ("ec2", "autoscaling", "route53", "ssm", "sns", "cloudwatch", "logs")
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(["tests.kit.agent_server"])
 

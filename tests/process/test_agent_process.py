@@ -209,6 +209,76 @@ def test_every_takeover_is_noted_on_the_data_and_shown(surroundings: Surrounding
     assert (seen["id"], 0 < seen["used_bytes"] <= seen["total_bytes"]) == ("fs-1", True)
 
 
+def copy_the_log(surroundings: Surroundings) -> None:
+    """As the stack does where the service file says `logs.cloudwatch`."""
+    boto3.client("logs", region_name=REGION).create_log_group(logGroupName="/soloist/demo")
+    surroundings.change_document(lambda tree: tree.update(copies_log=True))
+
+
+def copied(surroundings: Surroundings) -> list[dict[str, str]]:
+    """The lines of this instance's stream, in CloudWatch Logs' order."""
+    logs = boto3.client("logs", region_name=REGION)
+    where = {"logGroupName": "/soloist/demo", "logStreamName": surroundings.instance_id}
+    try:
+        events = logs.get_log_events(**where, startFromHead=True, limit=10_000)["events"]
+    except logs.exceptions.ResourceNotFoundException:
+        return []
+    return [json.loads(event["message"]) for event in events]
+
+
+def holds(lines: list[dict[str, str]], words: str) -> bool:
+    return any(words in line["MESSAGE"] for line in lines)
+
+
+def test_the_log_of_a_boot_is_copied_from_its_first_line_and_that_of_the_end_before_the_end(
+    surroundings: Surroundings,
+) -> None:
+    copy_the_log(surroundings)
+    agent = surroundings.serve()
+    surroundings.until(lambda: holds(copied(surroundings), "ready: demo serves at"))
+    agent.send_signal(signal.SIGTERM)
+    assert agent.wait(timeout=30) == 0
+    lines = copied(surroundings)
+    assert "metadata: started" in lines[0]["MESSAGE"]
+    for step in ("site", "lease", "mount-data", "service-start", "ready"):
+        assert holds(lines, f"{step}: ok"), step
+    assert holds(lines, "stopped: SIGTERM received")
+    (ready,) = [line for line in lines if line["MESSAGE"].startswith("ready: demo serves at")]
+    assert (ready["SOLOIST_INSTANCE"], ready["SOLOIST_GENERATION"]) == (surroundings.instance_id, "1")
+    said = [line["MESSAGE"] for line in lines]
+    assert [line for line in surroundings.log().splitlines() if line in said] == said, "in the order of the journal"
+
+
+def test_the_evidence_of_a_boot_that_fails_is_there_when_the_agent_has_ended(surroundings: Surroundings) -> None:
+    copy_the_log(surroundings)
+    surroundings.metadata["meta-data/placement/availability-zone"] = "us-east-1f"
+    assert surroundings.start().wait(timeout=30) == ExitCode.BAD_BOOT_DOCUMENT
+    lines = copied(surroundings)
+    assert holds(lines, "metadata: ok")
+    assert holds(lines, "failed (wrong-zone): this instance is in us-east-1f")
+    assert holds(lines, "launch hook: ")
+
+
+def test_a_cloudwatch_logs_that_is_away_delays_no_boot_and_an_end_by_seconds(surroundings: Surroundings) -> None:
+    surroundings.environment["AWS_ENDPOINT_URL_CLOUDWATCH_LOGS"] = "http://127.0.0.1:9"
+    copy_the_log(surroundings)
+    agent = surroundings.serve()
+    surroundings.assert_serves()
+    surroundings.until(lambda: "log copy: put log events into /soloist/demo/" in surroundings.log())
+    agent.send_signal(signal.SIGTERM)
+    assert agent.wait(timeout=30) == 0
+    assert surroundings.state()["phase"] == "stopped"
+    assert "CloudWatch Logs has not taken the last" in surroundings.log()
+    assert copied(surroundings) == []
+
+
+def test_a_log_that_nobody_asked_for_goes_nowhere(surroundings: Surroundings) -> None:
+    boto3.client("logs", region_name=REGION).create_log_group(logGroupName="/soloist/demo")
+    surroundings.serve().send_signal(signal.SIGTERM)
+    surroundings.await_phase("stopped")
+    assert copied(surroundings) == []
+
+
 def test_the_deprecation_of_its_image_is_a_trouble_and_changes_nothing_else(surroundings: Surroundings) -> None:
     now = datetime.fromtimestamp(surroundings.aws.cloud.now(), UTC)
     boto3.client("ec2", region_name=REGION).enable_image_deprecation(

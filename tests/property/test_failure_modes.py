@@ -7,10 +7,12 @@ import pytest
 
 from bootstrap.base.member import Member
 from bootstrap.base.notices import NoticeSettings
+from bootstrap.base.patience import CLOSED_S
 from bootstrap.base.timing import FencePolicy, LeaseTiming
 from bootstrap.base.watchdog import WatchdogSettings
 from bootstrap.claims.connection.route53 import TTL_STEPS
 from bootstrap.claims.storage.efs import PATIENCE_S
+from bootstrap.cloud.log_stream import LARGEST_CALL
 from bootstrap.fence.rules import LATE_S, TICK_S, FenceAction, FenceMemory, fence_step
 from bootstrap.lease.rules.acquire import POLL_S, acquire_step
 from bootstrap.lease.rules.actions import GiveUp, Publish, Terminate, Wait
@@ -117,6 +119,8 @@ PROSE = {  # numbers in sentences, outside of first columns and bold
         MAINTENANCE_LOOK_S,
         OTHER_LOOK_S,
         NoticeSettings().image_deprecation_days,
+        CLOSED_S / 60,
+        LARGEST_CALL / 2**20,
     ],
     "The holder loses the file system": [0.0],
     "The operating system panics while EC2 says `running`": [T.lease_duration_s],

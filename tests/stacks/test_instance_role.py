@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stacks.inline_resource import HANDLER_SOURCE
+from tests.stacks.templates import user_data
 
 BOOTSTRAP = Path(__file__).parents[2] / "bootstrap"
 DESCRIBE = re.compile(r"^(ec2|autoscaling):Describe")
@@ -152,11 +153,25 @@ def agent_calls():
     return found
 
 
-def test_every_call_of_the_agent_is_allowed(template):
+def test_every_call_of_the_agent_is_allowed(synth):
     calls = agent_calls()
     assert "ec2:AttachNetworkInterface" in calls, "the pattern no longer finds the agent's calls"
-    allowed = {action for statement in statements(template) for action in actions(statement)}
+    allowed = {action for each in statements(synth(logs={"cloudwatch": True})) for action in actions(each)}
     assert calls <= allowed, f"the role lacks {sorted(calls - allowed)}"
+
+
+def test_the_log_group_is_an_option_with_two_actions_on_its_streams_and_the_instance_is_told(synth, template):
+    copied = synth(logs={"cloudwatch": True, "retention_days": 90})
+    assert set(copied.resources) - set(template.resources) == {"Log"}
+    properties = copied.resources["Log"]["Properties"]
+    assert (properties["LogGroupName"], properties["RetentionInDays"]) == ("/soloist/monitor", 90)
+    (more,) = [each for each in statements(copied) if each not in statements(template)]
+    assert actions(more) == ["logs:CreateLogStream", "logs:PutLogEvents"]
+    assert json.dumps(more["Resource"]).count(":log-group:/soloist/monitor:*") == 1
+    (group,) = copied.of_type("AWS::AutoScaling::AutoScalingGroup")
+    assert "Log" in copied.before(group), "no instance boots before its log group is there"
+    assert '"copies_log":false' in user_data(template)
+    assert '"copies_log":true' in user_data(copied)
 
 
 def test_session_manager_is_an_option_that_adds_its_own_five_actions(synth, template):

@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import lab.aws.account.log_events
 import lab.aws.account.policy_sizes
 import lab.aws.autoscaling.account_settings
 import lab.aws.autoscaling.group_members_api

@@ -208,6 +208,14 @@ def _cloudwatch(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resourc
     yield from _alarms(cloud, parameters)
 
 
+def _logs(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
+    """A stream is named within its group (Service Authorization Reference, Amazon CloudWatch Logs)."""
+    group, stream = parameters.get("logGroupName"), parameters.get("logStreamName")
+    if group:
+        inner = f":log-stream:{stream}" if stream else ""
+        yield Resource(arn=_arn(cloud, "logs", f"log-group:{group}{inner}"))
+
+
 _READERS: dict[str, Callable[[Cloud, Mapping[str, Any]], Iterator[Resource]]] = {
     "autoscaling": _autoscaling,
     "cloudformation": _cloudformation,
@@ -215,7 +223,7 @@ _READERS: dict[str, Callable[[Cloud, Mapping[str, Any]], Iterator[Resource]]] = 
     "ec2": _ec2,
     "elasticfilesystem": _simple("elasticfilesystem", FileSystemId="file-system/{}", AccessPointId="access-point/{}"),
     "lambda": _lambda,
-    "logs": _simple("logs", logGroupName="log-group:{}"),
+    "logs": _logs,
     "route53": _route53,
     "sns": _simple("sns", TopicArn="{}", TargetArn="{}"),
     "ssm": _ssm,

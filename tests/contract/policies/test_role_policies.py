@@ -6,26 +6,30 @@ The calls of a full run on real machines are judged in tests/lab/test_scenes.py.
 
 import copy
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from bootstrap.base.metric import Metric
-from bootstrap.base.names import maintenance_parameter, site_parameter, state_parameter
+from bootstrap.base.names import log_group, maintenance_parameter, site_parameter, state_parameter
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import Clients
 from bootstrap.cloud.ec2 import Ec2, NetworkInterface
+from bootstrap.cloud.log_stream import LogStream
 from bootstrap.cloud.metrics import Metrics
 from bootstrap.cloud.parameters import Parameter
 from bootstrap.cloud.route53 import RecordSet, Route53
 from bootstrap.cloud.topic import Topic
 from lab.aws import FAST, ControlPlane, NoMachines
+from lab.base.checkout import SERVICE_FILES
 from lab.base.waiting import wait_for
 from lab.play.deployment import deploy
-from lab.play.synthesis import Template
+from lab.play.synthesis import Template, synthesize
 from lab.policies.check import calls_by_role, read_reasons, ungranted, unused
 from lab.policies.evaluator import evaluate
 from lab.policies.roles import roles_of
@@ -90,6 +94,7 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
         "subject", "text", {"kind": "x"}
     )
     Metrics(clients).put([Metric(name="Heartbeat", value=1, dimensions=(("Service", "influxdb"),), is_fine=True)])
+    assert LogStream(clients, log_group("influxdb"), instance.id).put([(int(time.time() * 1000), "ready")]) == 0
     group = AutoScaling(clients, "soloist-influxdb", instance.id)
     _await(lambda: group.lifecycle_state() == "Pending:Wait" or None, "the launch hook")
     assert group.prolong_hook("boot")
@@ -99,8 +104,12 @@ def _agent_calls(plane: ControlPlane, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(synthesized: Callable[[str], Template]) -> Iterator[Run]:
-    template = synthesized(ONE)
+def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """With every option of the service file that needs a permission of its own and makes a call of the agent."""
+    directory = tmp_path_factory.mktemp("services")
+    tree = yaml.safe_load((SERVICE_FILES / "influxdb.yaml").read_text()) | {"logs": {"cloudwatch": True}}
+    (directory / "influxdb.yaml").write_text(yaml.safe_dump(tree))
+    template = synthesize("influxdb", ONE, tmp_path_factory.mktemp("synthesized"), directory)
     with ControlPlane(NoMachines(), FAST, address="127.0.0.1", port=0) as plane, pytest.MonkeyPatch.context() as patch:
         plane.register_image(ONE, "influxdb-1")
         deploy(client(plane, "cloudformation"), template)
@@ -158,6 +167,8 @@ def broken(run: Run, logical_id: str, break_it: Callable[[dict[str, Any]], None]
         ("InstanceRole", '"DELETE"', '"UPSERT"', "ChangeResourceRecordSets: ImplicitlyDenied"),
         ("InstanceRole", "Name/soloist-influxdb", "Name/other", "CompleteLifecycleAction: ImplicitlyDenied"),
         ("InstanceRole", "/soloist/influxdb/state", "/soloist/influxdb", "ssm:PutParameter: ImplicitlyDenied"),
+        ("InstanceRole", "/soloist/influxdb:*", "/soloist/other:*", "logs:CreateLogStream: ImplicitlyDenied"),
+        ("InstanceRole", "/soloist/influxdb:*", "/soloist/influxdb", "logs:PutLogEvents: ImplicitlyDenied"),
         ("InstanceRole", '"soloist"', '"AWS/EC2"', "cloudwatch:PutMetricData: ImplicitlyDenied"),
         ("InstanceRole", "DescribeInstances", "DescribeInstance", "DescribeInstances: ImplicitlyDenied"),
         ("InstanceRole", '"Allow"', '"Deny"', "Publish: ExplicitlyDenied"),

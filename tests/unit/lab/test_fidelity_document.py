@@ -43,6 +43,7 @@ AREAS = {
     "schedule": "Functions and schedules",
     "metric": "CloudWatch",
     "alarm": "CloudWatch",
+    "log": "CloudWatch",
 }
 HEADINGS = ("Faithful", "Approximated", "Not modelled")
 

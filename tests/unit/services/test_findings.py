@@ -174,6 +174,7 @@ ONE_MISTAKE = [
         "service.health.checks[0]",
         "give state_server.port another",
     ),
+    ([("logs", {"cloudwatch": True, "retention_days": 31})], "logs.retention_days", "Use one of 1, 3, 5, 7, 14, 30"),
     ([("ports.1", {"port": 8080, "allow_from": ["10.1.0.0/16"]})], "ports[1].port", "given twice"),
     ([("zones", ["us-west-2a"])], "zones[0]", "not a zone of us-east-1"),
     ([("zones", ["us-east-1a", "us-east-1a"])], "zones[1]", "named twice"),

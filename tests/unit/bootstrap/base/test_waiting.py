@@ -187,6 +187,7 @@ OTHER_LOOPS = {
     "run/graph.py:_settle": "waits for steps",
     "run/data_watch.py:_run": "POLL_S while a child runs, else PROBE_S",
     "run/heartbeat.py:_run": "every_s, a third of a setting that is at least 30",
+    "run/log_copy.py:_run": "GATHER_S, or PAUSES after an error",
     "run/maintenance.py:_run": "LOOK_S",
     "run/pulse.py:_run": "INTERVAL_S",
     "run/supervise.py:run": "SHORTEST_PAUSE_S",

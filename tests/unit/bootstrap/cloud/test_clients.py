@@ -23,6 +23,7 @@ from bootstrap.base.watchdog import WatchdogSettings
 from bootstrap.cloud.autoscaling import AutoScaling
 from bootstrap.cloud.clients import PROPAGATION_S, Clients, converted, passes_with_time
 from bootstrap.cloud.ec2 import Ec2
+from bootstrap.cloud.log_stream import LogStream
 from bootstrap.cloud.metrics import Metrics
 from bootstrap.cloud.parameters import Parameter
 from bootstrap.cloud.topic import Topic
@@ -119,6 +120,70 @@ def test_the_deprecation_of_an_image_is_counted_on_awss_clock(
             ec2.deprecation("ami-1")
     else:
         assert ec2.deprecation("ami-1") == found
+
+
+class LogsApi:
+    """CloudWatch Logs with one group; `streams` are those in it, None while there is no group."""
+
+    def __init__(self) -> None:
+        self.streams: set[str] | None = set()
+        self.calls: list[str] = []
+        self.answer: dict[str, Any] = {}
+
+    def create_log_stream(self, logGroupName: str, logStreamName: str) -> None:  # noqa: N803
+        self.calls.append("create")
+        assert logGroupName == "/soloist/demo"
+        if self.streams is None:
+            raise client_error("ResourceNotFoundException")
+        if logStreamName in self.streams:
+            raise client_error("ResourceAlreadyExistsException")
+        self.streams.add(logStreamName)
+
+    def put_log_events(self, logGroupName: str, logStreamName: str, logEvents: list[Any]) -> dict[str, Any]:  # noqa: N803
+        self.calls.append("put")
+        if self.streams is None or logStreamName not in self.streams:
+            raise client_error("ResourceNotFoundException")
+        assert logEvents[0] == {"timestamp": 1, "message": "a"}
+        return self.answer
+
+
+def log_stream(api: LogsApi) -> LogStream:
+    clients: Any = SimpleNamespace(logs=lambda: api)
+    return LogStream(clients, "/soloist/demo", "i-1")
+
+
+def test_a_log_stream_is_made_once_and_again_after_it_was_deleted() -> None:
+    api = LogsApi()
+    stream = log_stream(api)
+    assert [stream.put([(1, "a")]) for _ in range(2)] == [0, 0]
+    assert api.calls == ["create", "put", "put"]
+    assert log_stream(api).put([(1, "a")]) == 0, "an earlier run of the agent has made it"
+    api.streams = set()
+    with pytest.raises(CloudError, match="put log events into /soloist/demo/i-1"):
+        stream.put([(1, "a")])
+    assert stream.put([(1, "a")]) == 0
+    api.streams = None
+    for _ in range(2):
+        with pytest.raises(CloudError, match="ResourceNotFoundException"):
+            stream.put([(1, "a")])
+    api.streams = set()
+    assert stream.put([(1, "a")]) == 0, "the group is there again"
+
+
+@pytest.mark.parametrize(
+    ("info", "rejected"),
+    [
+        (None, 0),
+        ({"tooOldLogEventEndIndex": 2}, 2),
+        ({"expiredLogEventEndIndex": 3, "tooOldLogEventEndIndex": 1}, 3),
+        ({"tooNewLogEventStartIndex": 4}, 1),
+        ({"tooOldLogEventEndIndex": 1, "tooNewLogEventStartIndex": 3}, 3),
+    ],
+)
+def test_log_events_that_were_not_taken_are_counted(info: dict[str, int] | None, rejected: int) -> None:
+    api = LogsApi()
+    api.answer = {"rejectedLogEventsInfo": info} if info else {}
+    assert log_stream(api).put([(1, "a")] * 5) == rejected
 
 
 def test_clients_are_made_once_and_bounded(aws: Cloud) -> None:

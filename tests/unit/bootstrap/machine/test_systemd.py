@@ -10,6 +10,7 @@ from bootstrap.base.errors import (
     AgentError,
     ExitCode,
     HeartbeatNotSent,
+    LogNotSent,
     MessageNotSent,
     RecordOfAnotherKind,
     StateNotWritten,
@@ -103,7 +104,7 @@ def test_every_error_has_a_word_of_its_own() -> None:
 
 
 # Told while the instance goes on, and so no end.
-ONLY_TROUBLES = (RecordOfAnotherKind, InMaintenance, HeartbeatNotSent, StateNotWritten, MessageNotSent)
+ONLY_TROUBLES = (RecordOfAnotherKind, InMaintenance, HeartbeatNotSent, LogNotSent, StateNotWritten, MessageNotSent)
 
 
 @pytest.mark.parametrize("kind", named(), ids=lambda kind: kind.__name__)

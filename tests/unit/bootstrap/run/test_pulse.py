@@ -228,9 +228,14 @@ def test_a_document_that_does_not_know_the_zone_ends_as_such_only_once_the_group
     joined: Joined, monkeypatch: pytest.MonkeyPatch, code: ExitCode, *, is_told: bool
 ) -> None:
     monkeypatch.setattr("bootstrap.run.agent.abandon_instance", lambda *_given: is_told)
-    monkeypatch.setattr("bootstrap.run.agent._warm_up", lambda *_given: None)
+    begun: list[str] = []
+    monkeypatch.setattr(
+        "bootstrap.run.agent.warm_up",
+        lambda _clients, afterwards: begun.extend(type(each.__self__).__name__ for each in afterwards),
+    )
     monkeypatch.setattr("bootstrap.run.agent.Report.reach", lambda *_given: None)
     monkeypatch.setattr("bootstrap.run.agent.Telling.start", lambda _self: None)  # its thread would spin on this clock
     metadata: Any = FakeMetadata(render_user_data(encode(document())), "us-east-1z")
     parts = fake_machine(joined.machine, joined.clock)
     assert Agent(Adapters(machine=parts, metadata=metadata, notifier=joined.notes), StopRequest()).run() is code
+    assert begun == ["Heartbeat", "LogCopy"], "after the clients that a boot needs"
