@@ -172,6 +172,10 @@ def test_every_variant_is_clean(any_template):
     assert findings(any_template.body) == []
 
 
+def test_a_stack_with_the_log_group_is_clean(synth):
+    assert findings(synth(logs={"cloudwatch": True}).body) == []
+
+
 def test_the_watch_stack_is_clean(synth_watch):
     assert findings(synth_watch().body) == []
 
