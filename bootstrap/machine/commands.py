@@ -57,7 +57,7 @@ class ChildCommands:
     """Commands as children of this process."""
 
     def run(self, argv: Sequence[str], deadline: Deadline, *, text_in: str = "") -> Completed:
-        with memory_file("output") as output, memory_file("input") as given:
+        with _memory_file("output") as output, _memory_file("input") as given:
             given.write(text_in.encode())
             given.seek(0)
             try:
@@ -77,7 +77,7 @@ class ChildCommands:
             return Completed(exit_code=exit_code, output=output.read(OUTPUT_LIMIT_BYTES).decode(errors="replace"))
 
 
-def memory_file(name: str) -> BinaryIO:
+def _memory_file(name: str) -> BinaryIO:
     """A file for the input or the output of a child."""
     return os.fdopen(os.memfd_create(name), "w+b")
 

@@ -29,6 +29,17 @@ def pid_of(probe: DataProbe) -> int:
     return probe._child.pid
 
 
+def answer_of(probe: DataProbe) -> str:
+    said: list[str] = []
+
+    def is_answered() -> bool:
+        said.extend(text for text in [probe.answer()] if text is not None)
+        return said != []
+
+    until(is_answered)
+    return said[0]
+
+
 @pytest.fixture
 def data(tmp_path: Path) -> Path:
     (tmp_path / MARKER).write_text('{"file_system": "fs-1", "service": "demo"}\n')
@@ -92,8 +103,30 @@ def test_nobody_waits_for_a_child_and_its_answer_is_taken_once(data: Path) -> No
     assert time.monotonic() - began_s < 5
     probe = DataProbe()
     probe.start({"root": str(data), "marker": "", "text": "x" * 32})
-    until(lambda: probe._child is not None and probe._child.poll() is not None)
-    answer = probe.answer()
-    assert answer is not None
+    answer = answer_of(probe)
     assert json.loads(answer)["found"].startswith('{"file_system"')
     assert (probe.is_running, probe.answer()) == (False, None)
+
+
+def test_a_child_lives_from_look_to_look_and_keeps_nothing_of_the_data_open(data: Path) -> None:
+    probe = DataProbe()
+    for _ in range(2):
+        probe.start({"root": str(data), "marker": "", "text": "x" * 32})
+        answer_of(probe)
+    held = [os.readlink(path) for path in Path(f"/proc/{pid_of(probe)}/fd").iterdir()]
+    assert not [path for path in (*held, os.readlink(f"/proc/{pid_of(probe)}/cwd")) if path.startswith(str(data))]
+    first = pid_of(probe)
+    os.kill(first, signal.SIGKILL)
+    until(lambda: probe._child is not None and probe._child.poll() is not None)
+    probe.start({"root": str(data), "marker": "", "text": "y" * 32})
+    assert json.loads(answer_of(probe))["device"]
+    assert pid_of(probe) != first
+    probe.kill()
+
+
+@pytest.mark.parametrize("program", ["", "import sys; sys.stdin.readline(); sys.stdout.write('x' * 2**21)"])
+def test_a_child_that_ends_or_says_no_end_of_words_is_an_empty_answer(program: str) -> None:
+    probe = DataProbe((sys.executable, "-c", f"{program}\nimport sys; sys.stdin.readline()"))
+    probe.start({"root": "/nothing", "marker": "", "text": ""})
+    assert answer_of(probe) == ""
+    assert not probe.is_running
