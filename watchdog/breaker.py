@@ -77,9 +77,10 @@ def _served(memory: Memory, member: Member, settle_s: float, now_s: float) -> Me
     if not boot.ready_at:
         return replace(memory, boot=replace(boot, ready_at=now_s))
     is_settled = now_s - boot.ready_at >= settle_s and member.health == "Healthy"
-    if not is_settled or member.version in (memory.good, *memory.broken):
+    if not is_settled or member.version in memory.broken:
         return memory
-    return replace(memory, good=member.version, failed_version="", failed_boots=0)
+    # Also of the good version: failures with a boot between them that stayed are no row, and the next row is told anew.
+    return replace(memory, good=member.version, failed_version="", failed_boots=0, gave_up=False)
 
 
 def decide(memory: Memory, group_version: str, settings: Settings) -> Step:

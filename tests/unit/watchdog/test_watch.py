@@ -351,6 +351,34 @@ def one_failed_boot_is_no_circle(module: Any) -> None:
     assert account.machines[0].version == "2"
 
 
+def single_failed_boots_of_a_good_version_are_no_row(module: Any) -> None:
+    account = Account(module)
+    account.serve()
+    for _ in range(3):
+        account.kinds["1"] = {"fails": True}
+        account.promote("1")
+        account.sleep(10)
+        account.kinds["1"] = {}
+        account.watch(minutes=10)
+    assert "1 in a row of version 1" in "\n".join(account.said)
+    assert not account.told
+
+
+def each_time_that_the_good_version_does_not_boot_is_told(module: Any) -> None:
+    """What it needs was away for a while; it came back, and was away once more a day later."""
+    account = Account(module)
+    account.serve()
+    for _ in range(2):
+        account.kinds["1"] = {"fails": True}
+        account.promote("1")
+        account.watch(minutes=15)
+        account.kinds["1"] = {}
+        account.watch(minutes=20)
+        assert account.machines[0].lifecycle == "InService"
+    assert [message.kind for message in account.told] == ["crash-loop"] * 2
+    assert not account.actions("launch-from")
+
+
 def a_rollout_is_no_failed_boot(module: Any) -> None:
     account = Account(module)
     account.serve()
@@ -402,6 +430,8 @@ SCENARIOS: tuple[Scenario, ...] = (
     two_bad_images_are_told_and_left,
     a_bad_first_image_is_told_once,
     one_failed_boot_is_no_circle,
+    single_failed_boots_of_a_good_version_are_no_row,
+    each_time_that_the_good_version_does_not_boot_is_told,
     a_rollout_is_no_failed_boot,
     a_deployment_that_sets_it_back,
 )
@@ -436,6 +466,16 @@ BROKEN_RULES: tuple[tuple[str, str, Scenario], ...] = (
     ("if memory.gave_up:", "if False:", two_bad_images_are_told_and_left),
     ("or count < settings.failed_boots:", "or count < 1:", one_failed_boot_is_no_circle),
     ("now_s - boot.ready_at >= settle_s and", "", an_image_that_crashes_when_it_is_ready_goes_back),
+    (
+        "or member.version in memory.broken:",
+        "or member.version in (memory.good, *memory.broken):",
+        single_failed_boots_of_a_good_version_are_no_row,
+    ),
+    (
+        "failed_boots=0, gave_up=False)\n",
+        "failed_boots=0)\n",
+        each_time_that_the_good_version_does_not_boot_is_told,
+    ),
     ("if group_version in memory.broken and has_way_back:", "if False:", a_deployment_that_sets_it_back),
     (
         "self.memory = Memory(acted_on=NOBODY_KNOWS, acted_at=self.aws.group().now_s)",
