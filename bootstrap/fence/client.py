@@ -22,6 +22,7 @@ from bootstrap.fence.protocol import LONGEST_MESSAGE_BYTES, FenceAnswer, FenceRe
 log = logging.getLogger(__name__)
 
 ANSWER_S = 2.0
+FENCE_PATIENCE_S = 30.0  # for a look: the whole machine may stand still for some seconds
 PAUSES = Pauses(first_s=0.1, longest_s=1.0)
 REMEDY = "Read journalctl -u soloist-fence; without it the service must not run"
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from bootstrap.base.clock import Deadline
 from bootstrap.base.errors import AgentError, DeadlineExceeded, FenceError, FileSystemFull, LeaseRefused, StopRequested
 from bootstrap.base.retry import Pauses
-from bootstrap.fence.client import ask_until
+from bootstrap.fence.client import FENCE_PATIENCE_S, ask_until
 from bootstrap.fence.protocol import FenceAnswer, FenceRequest
 from bootstrap.lease.evidence import LeaseEvidence
 from bootstrap.lease.parts import LeaseParts, hold_request
@@ -153,7 +153,8 @@ class Takeover:
         )
 
     def _remains(self, deadline: Deadline) -> OwnRemains:
-        answer = self._ask_fence(self._question, deadline)
+        # Nothing is held yet, so a machine that stands still for some seconds costs only these seconds.
+        answer = self._ask_fence(self._question, deadline, FENCE_PATIENCE_S)
         return OwnRemains(
             nonce=answer.nonce,
             fence_deadline_s=None if answer.is_over else answer.deadline_s,
@@ -230,12 +231,12 @@ class Takeover:
 
     def _arm(self, hold: Hold, deadline: Deadline) -> None:
         """Have the fence's word that it guards the deadline. Raises FenceError, StopRequested."""
-        answer = self._ask_fence(hold_request(hold, self._parts), deadline)
+        answer = self._ask_fence(hold_request(hold, self._parts), deadline, self._parts.patience_with_fence_s)
         if not answer.is_accepted:
             raise FenceError(f"the fence does not guard: {answer.sentence}", remedy="Read journalctl -u soloist-fence")
 
-    def _ask_fence(self, request: FenceRequest, deadline: Deadline) -> FenceAnswer:
-        limit = deadline.within(self._parts.patience_with_fence_s, f"the fence's answer to {request.verb}")
+    def _ask_fence(self, request: FenceRequest, deadline: Deadline, patience_s: float) -> FenceAnswer:
+        limit = deadline.within(patience_s, f"the fence's answer to {request.verb}")
         return ask_until(self._parts.fence, request, limit)
 
     def _say(self, sentence: str) -> None:

@@ -17,6 +17,7 @@ from bootstrap.base.errors import CloudError, FenceError, MountError, NotHolder,
 from bootstrap.base.retry import NotYet
 from bootstrap.claims.network_interface import make_usable, unusable
 from bootstrap.claims.storage.contract import ensure_mounted
+from bootstrap.fence.client import FENCE_PATIENCE_S
 from bootstrap.fence.protocol import FenceRequest
 from bootstrap.machine.file_system import MountRefused
 from bootstrap.machine.unit_settings import FENCE_UNIT
@@ -28,7 +29,6 @@ from bootstrap.run.upkeep_rules import Terms
 
 log = logging.getLogger(__name__)
 
-FENCE_PATIENCE_S = 30.0  # the whole machine may stand still for some seconds
 EC2_LOOK_S = 900.0
 RECORD_LOOK_S = 600.0
 MARKER_LOOK_S = 900.0

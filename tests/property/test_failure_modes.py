@@ -13,6 +13,7 @@ from bootstrap.base.watchdog import WatchdogSettings
 from bootstrap.claims.connection.route53 import TTL_STEPS
 from bootstrap.claims.storage.efs import PATIENCE_S
 from bootstrap.cloud.log_stream import LARGEST_CALL
+from bootstrap.fence.client import FENCE_PATIENCE_S
 from bootstrap.fence.rules import LATE_S, TICK_S, FenceAction, FenceMemory, fence_step
 from bootstrap.lease.rules.acquire import POLL_S, acquire_step
 from bootstrap.lease.rules.actions import GiveUp, Publish, Terminate, Wait
@@ -107,7 +108,7 @@ PROSE = {  # numbers in sentences, outside of first columns and bold
         3600 / WatchdogSettings().heartbeat_s,
         WatchdogSettings().heartbeat_s,
         *(look_s / 60 for look_s in (kept_parts.EC2_LOOK_S, kept_parts.MARKER_LOOK_S, kept_parts.RECORD_LOOK_S)),
-        kept_parts.FENCE_PATIENCE_S,
+        FENCE_PATIENCE_S,
         kept_parts.OUTSIDERS_LOOK_S / 60,
     ],
     "The service is not well, or EC2 announces something": [

@@ -4,12 +4,14 @@ import errno
 import json
 import os
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from bootstrap.base.clock import Deadline
 from bootstrap.base.errors import AgentError, DeadlineExceeded, FenceError, FileSystemFull, LeaseRefused, StopRequested
+from bootstrap.fence.client import FENCE_PATIENCE_S
 from bootstrap.fence.protocol import FenceRequest
 from bootstrap.lease import child
 from bootstrap.lease.rules.observation import GroupAnswer, HolderAnswer, NoAnswer
@@ -106,6 +108,24 @@ def test_a_fence_that_is_silent_once_ends_no_boot(world: Newcomer) -> None:
     world.fence.silent_once = {"hold"}
     assert world.take().hold.deadline_s == world.fence.memory.deadline_s
     assert world.fence.silent_once == set()
+
+
+def stands_still_after_3_s(world: Newcomer, silence_s: float) -> None:
+    world.put()
+    world.evidence.on_terminate = lambda _is_forced: world.evidence.say("terminated")
+    for after_s, is_dead in ((3.0, True), (3.0 + silence_s, False)):
+        world.clock.at(after_s, partial(setattr, world.fence, "is_dead", is_dead))
+
+
+def test_a_machine_that_stands_still_while_nothing_is_held_costs_only_that_time(world: Newcomer) -> None:
+    stands_still_after_3_s(world, FENCE_PATIENCE_S - 5)
+    assert world.take("proof").hold.record.generation == 8
+
+
+def test_a_fence_that_is_silent_for_longer_fails_the_boot(world: Newcomer) -> None:
+    stands_still_after_3_s(world, FENCE_PATIENCE_S + 10)
+    with pytest.raises(FenceError, match="does not answer"):
+        world.take("proof")
 
 
 def test_own_generation_is_resumed_after_a_restart_of_the_agent_and_stopped_past_its_deadline(world: Newcomer) -> None:
