@@ -40,6 +40,7 @@ def test_a_machine_gets_memory_disk_address_interface_and_what_it_is_told() -> N
         "vec0:transport=raw,ifname=p7,depth=128,gro=1,mac=02:00:00:00:00:0a",
         "systemd.hostname=i-0a",
         "panic=1",  # else a machine whose kernel panics would hang
+        "softdog.soft_reboot_cmd=reset",  # else one that its watchdog resets would
     ):
         assert expected in arguments
     assert arguments[-1] == "systemd.setenv=AWS_ENDPOINT_URL=http://169.254.169.252:4566"
