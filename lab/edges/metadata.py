@@ -3,11 +3,12 @@
 For: `MetadataService.respond` turns one request of one instance into one answer; `lab.edges.metadata_http` serves it on
 a socket. Guarantees: every read needs a session token, which belongs to the instance that asked for it and expires; a
 hot-plugged network interface appears late, and first with device number 0, as on EC2.
-Does not: speak IMDSv1, throttle, count hops, sign the identity document, or announce maintenance or interruptions.
+Does not: speak IMDSv1, throttle, count hops, sign the identity document, or announce maintenance.
 
 AWS sources: EC2 user guide "Use the Instance Metadata Service to access instance metadata" (token PUT, TTL 1 to
 21600 s, 400 for a bad PUT, 401 for a bad token, 403 for a forwarded request, 404 for nothing there), "Instance
-metadata categories" (paths), "Work with instance tags in instance metadata", "Retrieve security credentials";
+metadata categories" (paths), "Work with instance tags in instance metadata", "Retrieve security credentials", "Spot
+Instance interruption notices";
 Auto Scaling user guide "Retrieve the target lifecycle state through instance metadata"; amazon-ec2-net-utils lib.sh
 (device-number 0 until propagated).
 Not documented and chosen here: a path answers the same with and without a final slash (botocore asks for both).
@@ -80,6 +81,7 @@ class InstanceMetadata:
     credentials: RoleCredentials | None = None
     profile_arn: str = ""
     profile_id: str = ""
+    interrupted_at_s: float | None = None  # when EC2 takes it back
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -187,6 +189,10 @@ class MetadataService:
         }
         if instance.target_lifecycle_state is not None:
             tree["autoscaling"] = {"target-lifecycle-state": instance.target_lifecycle_state}
+        if instance.interrupted_at_s is not None:
+            at = _timestamp(instance.interrupted_at_s)
+            action = json.dumps({"action": "terminate", "time": at})
+            tree["spot"] = {"instance-action": action, "termination-time": at}
         if instance.tags is not None:
             tree["tags"] = {"instance": dict(instance.tags)}
         if instance.role_name is not None and instance.credentials is not None:

@@ -53,6 +53,7 @@ class Hypervisor:
         self._say = say
         self._clock = clock
         self.clock_ahead_s = 0.0  # of each machine that starts from now on; it boots with a clock that is wrong by that
+        self.lost_disks: set[str] = set()  # ids of images whose machines do not start
         self._machines: dict[str, UmlMachine] = {}
         self._starting: dict[str, threading.Thread] = {}
         self._looks: dict[str, _Look] = {}
@@ -142,8 +143,8 @@ class Hypervisor:
     def _start(self, order: MachineOrder) -> None:
         try:
             image = self._images.get(order.image_id)
-            if image is None:
-                known = ", ".join(sorted(self._images))
+            if image is None or order.image_id in self.lost_disks:
+                known = ", ".join(sorted(set(self._images) - self.lost_disks))
                 raise LabError(f"there is no disk for image {order.image_id}, only for {known}")
             address, length = self._gateway(order.primary.subnet_id).split("/")
             spec = MachineSpec(

@@ -53,6 +53,7 @@ class Wiring:
             role_name=instance.role_name or None,
             credentials=RoleCredentials(**asdict(instance.credentials)) if instance.credentials else None,
             profile_arn=instance.instance_profile_arn,
+            interrupted_at_s=instance.interrupted_at,
         )
 
     def zones(self) -> list[HostedZone]:

@@ -173,6 +173,7 @@ DECISIONS_TURNED = [
     Broken("group-terminate-minimum", f"{_OWN_GROUPS}group_members_api:refuse_below_minimum", _always(answers=None)),
     Broken("record-batch-atomic", "lab.aws.route53.changes:submit_changes", _submits_one_by_one),
     Broken("run-status-hung", "lab.aws.ec2.instance_status:_symptom", _always(answers="")),
+    Broken("run-interrupted", "lab.aws.ec2.interruptions:NOTICE_S", 30.0),
     Broken("run-console-bounds", "lab.aws.ec2.console_output:MAXIMUM_BYTES", 1 << 20),
     Broken("attach-holder-shutting-down", "lab.aws.ec2.instances:release_all", _always(answers=None)),
     Broken("group-grace-impaired", f"{_OWN_GROUPS}group_decisions:_in_grace", _always(answers=False)),

@@ -170,6 +170,9 @@ class Row:
     def _step_machine_goes_on(self, step: dict[str, Any]) -> None:
         self.machines.silent.discard(self.filled(step["machine_goes_on"]))
 
+    def _step_interrupt(self, step: dict[str, Any]) -> None:
+        self.plane.interrupt(self.filled(step["interrupt"]))
+
     def _step_machine_writes(self, step: dict[str, Any]) -> None:
         self.machines.consoles[self.filled(step["of"])] = (step["machine_writes"] * step.get("times", 1)).encode()
 

@@ -29,6 +29,7 @@ class Life:
     impaired_due_at: float | None = None  # when the status check will have noticed
     running_since: float | None = None
     impaired_since: float | None = None
+    interrupted_at: float | None = None  # when EC2 takes it back, as announced
     console: bytes = b""  # as it was last posted
     console_at: float | None = None
     console_due_at: float | None = None  # when it is posted next

@@ -11,6 +11,7 @@ from typing import Any
 
 from lab.aws.core.cloud import Cloud
 from lab.aws.core.credentials import RoleCredentials
+from lab.aws.ec2.interruptions import interrupt
 from lab.aws.ec2.launch_rules import issue, profile_of
 from lab.aws.ec2.state import Ec2
 
@@ -56,6 +57,7 @@ class InstanceView:
     role_name: str  # "" without an instance profile
     instance_profile_arn: str
     credentials: RoleCredentials | None
+    interrupted_at: float | None = None  # when EC2 takes it back, as announced to it
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +94,10 @@ class Ec2Queries:
     def instance_by_address(self, ip: str) -> InstanceView | None:
         """The instance whose primary private address this is, or None."""
         return next((view for view in self.instances() if view.address == ip), None)
+
+    def interrupt(self, instance_id: str) -> None:
+        """EC2 announces to the instance that it takes it back, and does so."""
+        interrupt(self.cloud, instance_id)
 
     def network_interfaces(self) -> list[NetworkInterfaceView]:
         with self.cloud.lock:
@@ -148,6 +154,7 @@ def _instance(cloud: Cloud, record: Any) -> InstanceView:
         role_name=life.role_name if life is not None else "",
         instance_profile_arn=profile.arn if profile is not None else "",
         credentials=life.credentials if life is not None and life.terminated_at is None else None,
+        interrupted_at=life.interrupted_at if life is not None else None,
     )
 
 
