@@ -183,6 +183,7 @@ OTHER_LOOPS = {
     "lease/takeover.py:_observe": "goes round only when somebody published a higher generation",
     "lease/worker.py:_exchange": "reads one answer",
     "machine/commands.py:_wait": "waits for one child",
+    "machine/data_probe.py:answer": "reads what is there, OUTPUT_LIMIT_BYTES at most; select does not wait",
     "run/graph.py:run": "starts each step once",
     "run/graph.py:_settle": "waits for steps",
     "run/data_watch.py:_run": "POLL_S while a child runs, else PROBE_S",
