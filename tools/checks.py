@@ -49,12 +49,16 @@ MACHINE_FILES = (
 
 @dataclass(frozen=True)
 class Check:
-    """Commands that run one after the other in `slots` of the slots, once those of `needs` that were chosen passed."""
+    """Commands that run one after the other in `slots` of the slots, once those of `needs` that were chosen passed.
+    With `has_machines` they get a share of the processors for themselves. A system call of a User Mode Linux machine
+    goes back and forth between two processes of this computer: on one processor that is a switch, over two of them
+    each waits for the other one to be woken. Two files of machines boot a third faster so."""
 
     name: str
     commands: tuple[tuple[str, ...], ...]
     slots: int = 1
     needs: tuple[str, ...] = ()
+    has_machines: bool = False
 
     @property
     def log(self) -> Path:
@@ -73,6 +77,7 @@ class Running:
     process: subprocess.Popen[bytes]
     left: list[tuple[str, ...]]
     began_s: float
+    processors: frozenset[int]  # its share, where it has machines
 
 
 def checks(parts: Sequence[str], seed: int) -> list[Check]:
@@ -107,7 +112,7 @@ def _tests(
     spread = ("--numprocesses", str(workers), "--dist", "loadfile", "--no-loadscope-reorder") if workers else ()
     report = f"--junitxml={LOGS / f'{name}.xml'}"
     command = (*around, sys.executable, "-m", "pytest", "-q", *spread, report, *places)
-    return Check(name, (command,), needs=needs)
+    return Check(name, (command,), needs=needs, has_machines=bool(around) and name != WATCHED)
 
 
 def _simulation(seed: int) -> Check:
@@ -140,12 +145,12 @@ def run(wanted: list[Check], say: Callable[[str], None] = print) -> list[Check]:
             ready = [one for one in waiting if one.slots <= free and not left.intersection(one.needs)]
             if ready and not failed:
                 waiting.remove(ready[0])
-                running.append(_start(ready[0]))
+                running.append(_start(ready[0], [one.processors for one in running]))
                 continue
             time.sleep(LOOK_S)
             for one in [one for one in running if one.process.poll() is not None]:
                 if one.process.returncode == 0 and one.left:
-                    one.process = _spawn(one.check, one.left.pop(0))
+                    one.process = _spawn(one.check, one.left.pop(0), one.processors)
                     continue
                 running.remove(one)
                 say(told(one.check, one.process.returncode, time.monotonic() - one.began_s))
@@ -158,16 +163,31 @@ def run(wanted: list[Check], say: Callable[[str], None] = print) -> list[Check]:
     return failed + waiting
 
 
-def _start(check: Check) -> Running:
+def _processors() -> frozenset[int]:
+    return frozenset(os.sched_getaffinity(0))
+
+
+def shares(processors: frozenset[int], slots: int) -> list[frozenset[int]]:
+    """`processors` in as many equal parts as there are slots; where there are fewer, everybody has them all."""
+    in_order, size = sorted(processors), len(processors) // slots
+    if not size:
+        return [processors] * slots
+    return [frozenset(in_order[index * size : (index + 1) * size]) for index in range(slots)]
+
+
+def _start(check: Check, taken: list[frozenset[int]]) -> Running:
     check.log.unlink(missing_ok=True)
     check.report.unlink(missing_ok=True)
     first, *left = check.commands
-    return Running(check, _spawn(check, first), left, time.monotonic())
+    every = _processors()
+    share = next((one for one in shares(every, SLOTS) if one not in taken), every) if check.has_machines else every
+    return Running(check, _spawn(check, first, share), left, time.monotonic(), share)
 
 
-def _spawn(check: Check, command: tuple[str, ...]) -> subprocess.Popen[bytes]:
+def _spawn(check: Check, command: tuple[str, ...], processors: frozenset[int]) -> subprocess.Popen[bytes]:
+    bound = ("taskset", "--cpu-list", ",".join(map(str, sorted(processors))), *command)
     with check.log.open("ab") as log:
-        return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
+        return subprocess.Popen(bound, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT)
 
 
 def _end(running: list[Running]) -> None:

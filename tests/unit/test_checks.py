@@ -35,7 +35,7 @@ def spawned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The commands that were started. A command is what it writes; one that begins with "bad" fails."""
     found: list[str] = []
 
-    def spawn(check: Check, command: tuple[str, ...]) -> Ended:
+    def spawn(check: Check, command: tuple[str, ...], _processors: frozenset[int]) -> Ended:
         found.append(command[0])
         with check.log.open("a") as log:
             log.write(f"{command[0]}\n")
@@ -102,7 +102,7 @@ def test_no_more_than_two_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None
                 running.pop()
             return None if self.looks > 0 else 0
 
-    def spawn(check: Check, command: tuple[str, ...]) -> Slow:
+    def spawn(check: Check, command: tuple[str, ...], _processors: frozenset[int]) -> Slow:
         check.log.write_text("")
         running.append(check.name)
         most.append(len(running))
@@ -112,6 +112,39 @@ def test_no_more_than_two_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None
     assert checks.run([Check(name, (("x",),)) for name in "abcde"], lambda _: None) == []
     assert max(most) == 2
     assert len(most) == 5
+
+
+@pytest.mark.parametrize(
+    ("processors", "expected"),
+    [({0, 1}, [{0}, {1}]), ({2, 5, 7, 9}, [{2, 5}, {7, 9}]), ({0, 1, 2}, [{0}, {1}]), ({3}, [{3}, {3}])],
+)
+def test_each_slot_has_an_equal_share_of_the_processors(processors: set[int], expected: list[set[int]]) -> None:
+    assert checks.shares(frozenset(processors), 2) == expected
+
+
+def test_two_checks_with_machines_run_on_different_processors_and_others_on_all(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    every, found = frozenset({0, 1, 2, 3}), dict[str, frozenset[int]]()
+
+    class Twice(Ended):
+        looks = 2
+
+        def poll(self) -> int | None:  # type: ignore[override]
+            self.looks -= 1
+            return None if self.looks > 0 else 0
+
+    def spawn(check: Check, _command: tuple[str, ...], processors: frozenset[int]) -> Twice:
+        check.log.write_text("")
+        found[check.name] = processors
+        return Twice(0)
+
+    monkeypatch.setattr(checks, "_spawn", spawn)
+    monkeypatch.setattr(checks, "_processors", lambda: every)
+    wanted = [Check(name, (("x",),), has_machines=name != "fast") for name in ("fast", "a", "b", "c")]
+    assert checks.run(wanted, lambda _: None) == []
+    assert found["fast"] == every
+    assert sorted(map(sorted, {found["a"], found["b"], found["c"]})) == [[0, 1], [2, 3]]
 
 
 def test_what_was_skipped_is_said_with_its_reason(tmp_path: Path) -> None:
