@@ -150,22 +150,9 @@ install_python() {
     "$python" -m pip --isolated --disable-pip-version-check install --quiet --no-index --no-deps --no-compile \
         --find-links "$WHEELS" -r "$HERE/requirements.txt"
     "$python" -m pip --isolated --disable-pip-version-check check
-    trim_botocore
     # An image without pip cannot be changed by accident at boot.
     "$python" -m pip --isolated --disable-pip-version-check uninstall --quiet --yes setuptools pip
     "$python" -m compileall -q -j 1 "$HOME_DIRECTORY/venv/lib" >/dev/null
-}
-
-# botocore brings the models of some 400 services; these are kept.
-trim_botocore() {
-    data=$(echo "$HOME_DIRECTORY"/venv/lib/python3*/site-packages/botocore/data)
-    [ -d "$data" ] || fail "botocore's data directory is not where it was expected: $data"
-    for entry in "$data"/*/; do
-        case "$(basename "$entry")" in
-            ec2 | autoscaling | route53 | ssm | sns | sts | efs | cloudwatch | logs) ;;
-            *) rm -rf "$entry" ;;
-        esac
-    done
 }
 
 install_agent() {
@@ -175,6 +162,8 @@ install_agent() {
         install -D -m 0644 "$AGENT_SOURCE/$file" "$HOME_DIRECTORY/lib/bootstrap/$file"
     done
     "$HOME_DIRECTORY/venv/bin/python" -m compileall -q -j 1 "$HOME_DIRECTORY/lib" >/dev/null
+    # botocore brings the models of some 400 services, and thousands of operations that the agent never calls.
+    "$HOME_DIRECTORY/venv/bin/python" "$HERE/trim_botocore.py" "$HOME_DIRECTORY/lib/bootstrap"
 
     mkdir -p /srv/soloist/data /srv/soloist/lease /etc/soloist
     chmod 0755 /srv/soloist

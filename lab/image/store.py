@@ -61,7 +61,7 @@ class ImageStore:
         with self._lock():
             layer_key = self._instance_layer_key(recipe)
             sources = {
-                **prefixed("ami", files_in(CHECKOUT / "ami", ("*.sh", "systems/*", "units/*", "services/*"))),
+                **prefixed("ami", files_in(CHECKOUT / "ami", ("*.sh", "*.py", "systems/*", "units/*", "services/*"))),
                 **prefixed("bootstrap", files_in(CHECKOUT / "bootstrap", ("**/*.py",))),
             }
             key = content_key({**sources, **self._lab_layer(), "layer": layer_key, "version": version})
@@ -106,7 +106,7 @@ class ImageStore:
         return content_key(
             {
                 "base": self._debian_key(),
-                **prefixed("ami", files_in(CHECKOUT / "ami", ("*.sh", "systems/*"))),
+                **prefixed("ami", files_in(CHECKOUT / "ami", ("*.sh", "*.py", "systems/*"))),
                 "requirements": (CHECKOUT / "ami" / "requirements.txt").read_bytes(),
                 "recipe": repr(recipe),
             }
