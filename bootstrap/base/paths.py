@@ -27,6 +27,8 @@ class Paths:
     network_devices: Path = Path("/sys/class/net")
     boot_id: Path = Path("/proc/sys/kernel/random/boot_id")
     unit_settings: Path = Path("/run/systemd/system")
+    networkd_files: Path = Path("/run/systemd/network")
+    networkd_state: Path = Path("/run/systemd/netif/state")  # there while systemd-networkd runs
     service_group: Path = SERVICE_GROUP
 
     @property

@@ -89,10 +89,19 @@ def free_device_index(used: frozenset[int]) -> int:
 class Claim:
     """One network interface, claimed by one instance."""
 
-    def __init__(self, interfaces: NetworkInterfaces, zone: Zone, instance_id: str, permit: Callable[[], None]) -> None:
-        """`permit` returns while this instance holds the lease and raises NotHolder when it does not."""
+    def __init__(
+        self,
+        interfaces: NetworkInterfaces,
+        zone: Zone,
+        instance_id: str,
+        permit: Callable[[], None],
+        prepare: Callable[[str, Deadline], None] = lambda _mac, _deadline: None,
+    ) -> None:
+        """`permit` returns while this instance holds the lease and raises NotHolder when it does not. `prepare` makes
+        this machine ready for the device with that MAC, before it is attached; it may be called again."""
         self._interfaces = interfaces
         self._permit = permit
+        self._prepare = prepare
         self._zone = zone
         self._id = zone.network_interface_id
         self._instance_id = instance_id
@@ -108,6 +117,7 @@ class Claim:
         def attempt() -> NetworkInterface:
             nonlocal is_in_use
             seen, decision = self._look()
+            self._prepare(seen.mac, deadline)  # also where it is attached: after a reboot the machine knows nothing
             if decision.action is ClaimAction.DONE:
                 return self._kept(seen)
             is_in_use = decision.action is ClaimAction.IN_USE

@@ -36,6 +36,7 @@ from bootstrap.machine.directories import DataDirectories
 from bootstrap.machine.file_system import FileSystems
 from bootstrap.machine.health import Prober
 from bootstrap.machine.links import Links
+from bootstrap.machine.networkd import Networkd
 from bootstrap.machine.outsiders import Outsiders
 from bootstrap.machine.takeovers import TakeoverLog
 from bootstrap.machine.unit_settings import UnitSettings
@@ -139,7 +140,9 @@ def build_instance(
         lease=lease,
         lease_storage=lease_storage,
         claims=Claims(
-            network_interface=Claim(ec2, zone, identity.instance_id, lease.permit),
+            network_interface=Claim(
+                ec2, zone, identity.instance_id, lease.permit, Networkd(machine.commands, machine.paths).keep_off
+            ),
             connection=WatchedConnection(
                 connection_of(document.connection, clients, zone.address, lease.permit),
                 machine.clock,

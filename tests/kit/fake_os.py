@@ -40,6 +40,8 @@ class FakeOs:
             mountinfo=root / "mountinfo",
             network_devices=root / "net",
             unit_settings=root / "run/systemd",
+            networkd_files=root / "networkd",
+            networkd_state=root / "networkd-state",
             service_group=root / "cgroup/soloist.slice",
         )
         self.hung: set[str] = set()  # mount points that no longer answer
@@ -135,6 +137,7 @@ class FakeOs:
             return Completed(exit_code=0, output="success\n")
         programs = {
             "mount": lambda: self._mount(list(argv)),
+            "networkctl": lambda: OK,
             "umount": lambda: self.unmount(argv[-1], is_lazy="-l" in argv),
             "systemctl": lambda: self._systemctl("list" if is_list else argv[1], argv[-1]),
         }

@@ -159,6 +159,7 @@ journalctl --no-pager -o cat -u soloist-agent | grep 'ended before the release' 
 mountpoint -q /var/lib/influxdb && mountpoint -q /srv/soloist/data
 test -e /run/soloist/granted && test -e /run/soloist/generation.env
 ip rule show from {address} | grep -q lookup
+networkctl list --no-legend --no-pager "$(ip -o -4 address show to {address} | cut -d' ' -f2)" | grep -q unmanaged
 if systemctl is-active --quiet shipper orphan; then exit 1; fi
 echo whole
 """

@@ -29,14 +29,26 @@ ln -sf /lib/systemd/system/multi-user.target /etc/systemd/system/default.target
 ln -sf /lib/systemd/system/poweroff.target /etc/systemd/system/ctrl-alt-del.target
 
 # Of all devices only disks and network interfaces matter; the hundreds of terminals cost seconds.
-mkdir -p /etc/systemd/system/systemd-udev-trigger.service.d /etc/systemd/journald.conf.d /etc/systemd/system.conf.d
+mkdir -p /etc/systemd/system/systemd-udev-trigger.service.d /etc/systemd/journald.conf.d
 cat >/etc/systemd/system/systemd-udev-trigger.service.d/lab.conf <<'TEXT'
 [Service]
 ExecStart=
 ExecStart=udevadm trigger --type=devices --action=add --subsystem-match=net --subsystem-match=misc
 TEXT
 printf '[Journal]\nStorage=volatile\nRuntimeMaxUse=16M\n' >/etc/systemd/journald.conf.d/lab.conf
-printf '[Manager]\nDefaultTimeoutStopSec=20s\n' >/etc/systemd/system.conf.d/lab.conf
+# As netplan writes it from /etc/netplan/90-default.yaml of Debian's generic cloud images: it has DHCP configure each
+# device that is plugged in. The primary's is static here, from the kernel command line.
+cat >/etc/systemd/network/10-netplan-all.network <<'TEXT'
+[Match]
+Name=vec[1-9]*
+[Network]
+DHCP=yes
+LinkLocalAddressing=ipv6
+[DHCP]
+RouteMetric=100
+UseMTU=true
+UseDomains=true
+TEXT
 rm -f /etc/fstab /etc/resolv.conf
 # The address at which every VPC has its resolver; here the lab answers.
 echo 'nameserver 169.254.169.253' >/etc/resolv.conf

@@ -78,6 +78,20 @@ def test_available_is_attached_without_asking_for_the_instance(clock: FakeClock)
     assert fake.calls == ["describe", "attach 1", "describe"]
 
 
+def test_the_machine_is_prepared_for_the_device_before_it_is_attached_and_where_it_is_attached(
+    clock: FakeClock,
+) -> None:
+    fake = FakeInterfaces(interface())
+
+    def prepare(mac: str, _deadline: Deadline) -> None:
+        fake.calls.append(f"prepare {mac}")
+
+    for _ in range(2):
+        Claim(fake, ZONE, ME, permitted, prepare).acquire(clock.deadline())
+    prepared = f"prepare {interface().mac}"
+    assert fake.calls == ["describe", prepared, "attach 1", "describe", prepared, "describe", prepared]
+
+
 def test_already_mine_is_done_at_once(clock: FakeClock) -> None:
     fake = FakeInterfaces(attached_to(ME))
     claim(fake).acquire(clock.deadline())
