@@ -14,3 +14,7 @@ set_option() {
 sed -i -E "s|^[# ]*reporting-enabled *=.*|reporting-enabled = false|" "$config"
 grep -q "^reporting-enabled = false" "$config" || { echo "influxdb.sh: no reporting-enabled in $config" >&2; exit 1; }
 set_option data wal-fsync-delay '"0s"'
+set_option data query-log-enabled false
+# A line for every write would bury the journal of everything else, and influxd's statistics of itself are writes, too.
+set_option http log-enabled false
+set_option monitor store-enabled false

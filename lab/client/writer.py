@@ -23,7 +23,7 @@ from typing import Any
 
 PORT, DATABASE = 8086, "lab"
 WRITERS = 4
-PERIOD_S = 0.2  # from one point of a writer to its next; at 0.05 the service takes all the time an instance has
+PERIOD_S = 0.4  # from one point of a writer to its next; every 0.05 s the service takes all the time an instance has
 CONNECT_S = 0.5
 ANSWER_S = 2.0
 REPORT_S = 3.0
