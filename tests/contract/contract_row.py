@@ -21,6 +21,7 @@ from botocore.exceptions import ClientError
 from lab.aws import ControlPlane, NoMachines
 from lab.edges.metadata import InstanceMetadata, MetadataService
 from lab.edges.metadata_http import MetadataServer
+from lab.edges.names import Names
 from lab.play.wiring import Wiring
 from tests.kit.distinct_delays import DISTINCT
 from tests.kit.lab_clients import client
@@ -274,6 +275,14 @@ class Row:
             self._metadata = MetadataServer(lookup, MetadataService(), address="127.0.0.1", port=0, clock=now)
             self._metadata.open()
         return self._metadata
+
+    def _step_resolves(self, step: dict[str, Any]) -> None:
+        wiring, asking = Wiring(self.plane, self.plane.cloud.now), self.plane.instance(self.filled(step["of"]))
+        assert asking is not None, step
+        names = Names(wiring.zones, wiring.mount_targets, wiring.zone_of)
+        found = names.find(self.filled(step["resolves"]), "A", asking.address)
+        seen = [value for answer in found.answers for value in answer.values]
+        assert seen == self.filled(step["to"]), found
 
     def _step_do(self, step: dict[str, Any]) -> None:
         assert set(step) <= {"do", "with", "caller", "refused", "expect", "save"}, step

@@ -66,7 +66,7 @@ def test_the_table_is_in_order(record_property: Callable[[str, object], None]) -
     assert {row["id"].partition("-")[0] for row in ROWS} == set(AREAS)
     for row in ROWS:
         assert set(row) - {"moto_alone"} == {"id", "behaviour", "source", "steps"}, row["id"]
-        checks = {"refused", "expect", "members", "imds"}
+        checks = {"refused", "expect", "members", "imds", "resolves"}
         shown = [key for step in row["steps"] for key, value in step.items() if value != {}]
         assert checks & set(shown), f"{row['id']} checks nothing"
 

@@ -81,6 +81,20 @@ def test_a_file_system_that_a_deleted_stack_left_gets_mount_targets(synth):
     assert 2049 not in [each["Properties"]["FromPort"] for each in rules]
 
 
+@pytest.mark.parametrize(
+    "file_system", [{}, {"existing": {"id": "fs-0123456789abcdef0"}}], ids=["new", "left by a deleted stack"]
+)
+def test_no_instance_is_launched_before_every_mount_target_can_be_mounted(synth, file_system):
+    """CloudFormation goes on once they can: it is what the CDK's `mountTargetsAvailable` rests on (CDK API reference,
+    IFileSystem). The boot document has their addresses, and the group launches from it."""
+    template = synth(file_system=file_system)
+    (group,) = template.of_type("AWS::AutoScaling::AutoScalingGroup")
+    (launch_template,) = template.of_type("AWS::EC2::LaunchTemplate")
+    targets = set(template.of_type(MOUNT_TARGET)) | set(template.of_type("AWS::EFS::AccessPoint"))
+    assert len(targets) == 5
+    assert targets <= template.before(launch_template) <= template.before(group)
+
+
 # ------------------------------------------------------------------ hosted zone and record
 ZONE = "AWS::Route53::HostedZone"
 

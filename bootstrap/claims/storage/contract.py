@@ -12,7 +12,8 @@ import logging
 from typing import Protocol
 
 from bootstrap.base.clock import Deadline
-from bootstrap.base.retry import NotYet, Pauses, retry
+from bootstrap.base.errors import AgentError, MountError
+from bootstrap.base.retry import Pauses, retry
 from bootstrap.base.state import FileSystemState
 from bootstrap.machine.file_system import MountPlan
 
@@ -28,6 +29,10 @@ class Storage(Protocol):
     @property
     def root(self) -> str:
         """Where it is mounted."""
+
+    @property
+    def to_look_at(self) -> str:
+        """What a person looks at where it cannot be mounted, as one imperative sentence."""
 
     def plan(self) -> list[MountPlan]:
         """The ways to mount it, best first."""
@@ -57,23 +62,35 @@ class Storage(Protocol):
         written back at any later time, and nobody sees it."""
 
 
+class NotMounted(MountError):
+    """No way to mount it has worked so far; another attempt may."""
+
+
 def ensure_mounted(storage: Storage, deadline: Deadline, attempt_s: float) -> str:
     """Mount it by the first way that works, each for at most `attempt_s`; by which, in words.
-    Raises DeadlineExceeded, StopRequested, and an AgentError where trying again cannot help."""
+    Raises DeadlineExceeded, which names each way with its failure and what to look at; StopRequested, and an AgentError
+    where trying again cannot help."""
     began_s = deadline.clock.monotonic()
 
     def attempt() -> str:
-        seen = ""
+        failures: dict[str, list[str]] = {}  # the failure, and the ways that met it
         for plan in storage.plan():
-            deadline.check(seen)
+            if deadline.is_past or deadline.stop.is_requested:
+                break
             if deadline.clock.monotonic() - began_s < plan.patience_s:
                 continue
             limit = deadline.within(attempt_s, f"mount {plan.target} by {plan.by}")
             seen = storage.mount(plan, limit) or storage.verify(limit)
             if not seen:
                 return f"by {plan.by}"
+            failures.setdefault(seen, []).append(plan.by)
             log.info("mount %s by %s: %s", plan.target, plan.by, seen)
             storage.unmount(Deadline(deadline.clock, TAKE_AWAY_S, "unmount", deadline.stop), may_be_lazy=True)
-        raise NotYet(seen)
+        what = "; ".join(f"{seen}, tried by {', then by '.join(ways)}" for seen, ways in failures.items())
+        raise NotMounted(what, remedy=storage.to_look_at)
 
-    return retry(attempt, deadline, PAUSES)
+    return retry(attempt, deadline, PAUSES, passes=_may_work_later)
+
+
+def _may_work_later(error: AgentError, _elapsed_s: float) -> bool:
+    return isinstance(error, NotMounted)

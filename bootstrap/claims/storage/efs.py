@@ -4,13 +4,15 @@ For: bootstrap.claims.storage. Two transports: `efs-tls` (the image's mount help
 NFSv4.1). Each is tried by the zone-independent name first, then by the address of the zone's mount target. Only while
 both fail, those of other zones are tried. Guarantees: the lease directory is mounted without any cache; the mount
 helper's proxy outlives the agent; the data carry a marker with file system and service, which a killable child reads,
-so that a server that hangs costs an attempt and not the agent.
+so that a server that hangs costs an attempt and not the agent. A mount target that is being created or deleted is one
+that is away; nobody asks EFS for its state, which would need a permission.
 Does not: create mount targets, or move a mount back to the own zone's.
 Sources: EFS user guide "Recommended NFS mount options", "Creating mount targets" (another zone's mount target costs
-traffic, and fails with that zone); efs-utils README (`mounttargetip`; the local proxy shows the
-source as 127.0.0.1; its last attempt has no time-out; "network not ready" exits 0; its proxy stays in the control group
-of whoever mounts); systemd.kill(5) (KillMode=mixed ends the whole control group); systemd-run(1); nfs(5) for `noac`,
-`lookupcache`.
+traffic, and fails with that zone), "Mounting on Amazon EC2 with a DNS name" (the name resolves only where the zone has
+a mount target); EFS API reference, LifeCycleState, DeleteMountTarget (breaks the mounts by it); efs-utils README
+(`mounttargetip`; the local proxy shows the source as 127.0.0.1; its last attempt has no time-out; "network not ready"
+exits 0; its proxy stays in the control group of whoever mounts); systemd.kill(5) (KillMode=mixed ends the whole control
+group); systemd-run(1); nfs(5) for `noac`, `lookupcache`.
 """
 
 from __future__ import annotations
@@ -48,6 +50,17 @@ class EfsPart:
         self.root = root
         self._mount_targets = mount_targets
         self._service = service
+
+    @property
+    def to_look_at(self) -> str:
+        file_system, own = self._file_system, self._mount_targets[0]
+        access_point = file_system.data_access_point_id if self._service else file_system.lease_access_point_id
+        return (
+            f"Look at the mount target of {own.zone} ({own.address}), whose state must be available and whose security "
+            f"group must let port 2049 in (aws efs describe-mount-targets --file-system-id {file_system.id}), and, "
+            f"where access was denied, at the access point {access_point}, the policy of the file system and the role "
+            "of the instance"
+        )
 
     def plan(self) -> list[MountPlan]:
         return plan_mounts(

@@ -64,7 +64,7 @@ class Timing:
     console_post_s: float = 2.0  # running until the console's output is posted
     minute_s: float = 60.0  # of schedules, and of waits that AWS counts in minutes
     file_system_s: Delay = 0.0  # CreateFileSystem until available
-    mount_target_s: Delay = 0.0  # CreateMountTarget until available
+    mount_target_s: Delay = 0.0  # CreateMountTarget until available, DeleteMountTarget until gone
     metadata_lag_s: Delay = 2.0  # attached until IMDS shows the interface in full
     change_busy_s: float = 0.0  # a hosted zone refuses further changes while it processes one
     route53_burst: float = 50.0  # requests that may come at once

@@ -1,10 +1,11 @@
 """EFS as its API shows it: file systems and mount targets are `creating` before they are `available`.
 
 For: whoever makes file systems by the API. Guarantees: a file system that is not available takes no mount target
-(IncorrectFileSystemLifeCycleState); an access point needs one that is there. What a stack makes is available at once,
-because CloudFormation goes on only when it is. Does not: model replication, backup vaults, or One Zone file systems.
+(IncorrectFileSystemLifeCycleState); an access point needs one that is there; a mount target is `deleting` before it is
+gone, with its interface. What a stack makes or deletes is so at once, because CloudFormation goes on only when it is.
+Does not: model replication, backup vaults, or One Zone file systems.
 Source: EFS API reference CreateFileSystem ("returns immediately with the lifecycle state creating"), CreateMountTarget,
-DescribeMountTargets, CreateAccessPoint.
+DescribeMountTargets, DeleteMountTarget ("returns while the mount target state is still deleting"), CreateAccessPoint.
 """
 
 import json
@@ -28,6 +29,8 @@ def _become_available(cloud: Cloud, record: Any, name: str, subject: str) -> Non
     record.life_cycle_state = "creating"
 
     def done() -> None:
+        if record.life_cycle_state != "creating":  # it is being deleted by now
+            return
         record.life_cycle_state = "available"
         cloud.event("file-system", subject, "available")
 
@@ -65,6 +68,24 @@ def create_mount_target(self: Any, cloud: Cloud) -> Any:
     return _answered(answer, record.life_cycle_state)
 
 
+@replaces(f"{_RESPONSE}.delete_mount_target", reason="moto's mount targets are gone at once")
+@under_lock
+def delete_mount_target_by_api(self: Any, cloud: Cloud) -> Any:
+    """DeleteMountTarget: deleting, later gone."""
+    targets, target_id = self.efs_backend.mount_targets_by_id, self._get_param("MountTargetId")
+    target, delay_s = targets.get(target_id), cloud.delay("mount_target_s")
+    if target is None or delay_s <= 0:
+        return original(f"{_RESPONSE}.delete_mount_target")(self)
+
+    def done() -> None:
+        if targets.get(target_id) is target:  # no stack was faster
+            self.efs_backend.delete_mount_target(target_id)
+
+    target.life_cycle_state = "deleting"
+    cloud.later(delay_s, done)
+    return "{}", {"status": 204, "Content-Type": "application/json"}
+
+
 _BACKEND = "moto.efs.models:EFSBackend"
 _ADDRESS = {  # EC2's refusals of an address, and EFS's
     "InvalidIPAddress.InUse": "IpAddressInUse",
@@ -96,7 +117,7 @@ def make_mount_target(self: Any, cloud: Cloud, file_system_id: str, subnet_id: s
 @replaces(f"{_BACKEND}.delete_mount_target", expects="self, mount_target_id", reason="its interface is protected")
 @under_lock
 def delete_mount_target(self: Any, cloud: Cloud, mount_target_id: str) -> None:
-    """DeleteMountTarget: takes its interface along."""
+    """What DeleteMountTarget comes to: it takes its interface along."""
     target = self.mount_targets_by_id.get(mount_target_id)
     if target is not None:
         cloud.backend("ec2").get_network_interface(target.network_interface_id).requester_managed = False

@@ -40,6 +40,7 @@ class EfsQueries:
     cloud: Cloud
 
     def mount_targets(self) -> list[MountTargetView]:
+        """Those that can be mounted: one that is not available has no name and answers nobody."""
         with self.cloud.lock:
             return [
                 MountTargetView(
@@ -51,12 +52,17 @@ class EfsQueries:
                     network_interface_id=target.network_interface_id or "",
                 )
                 for target in self.cloud.backend("efs").mount_targets_by_id.values()
+                if _serves(target)
             ]
 
     def access_points(self) -> list[AccessPointView]:
         """All access points; without CreationInfo owner and mode are AWS's defaults for an existing directory."""
         with self.cloud.lock:
             return [_access_point(one) for one in self.cloud.backend("efs").access_points.values()]
+
+
+def _serves(target: Any) -> bool:
+    return bool(target.life_cycle_state == "available")
 
 
 def _access_point(point: Any) -> AccessPointView:

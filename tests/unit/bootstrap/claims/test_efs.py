@@ -179,6 +179,46 @@ def test_every_zones_mount_target_is_tried_and_a_name_that_hangs_costs_one_attem
     assert world.clock.waits == []
 
 
+@pytest.mark.parametrize("transport", ["nfs", "efs-tls"])
+@pytest.mark.parametrize(
+    "state",
+    [
+        Completed(exit_code=32, output="Failed to resolve name"),
+        Completed(exit_code=32, output="Connection refused"),
+        Completed(exit_code=None, output=""),
+    ],
+    ids=["its name is not known", "refuses", "hangs"],
+)
+def test_mount_targets_that_are_being_created_are_waited_for(world: World, state: Completed, transport: str) -> None:
+    """EFS API reference, LifeCycleState: creating takes a minute or two, longer than any single attempt."""
+    limits = document().deadlines
+    storage = world.part(world.root, "demo", replace(NFS, transport=transport, mount_targets=ZONES))
+    world.machine.refusing["mount -t"] = state
+    world.clock.at(150, world.machine.refusing.clear)
+    assert ensure_mounted(storage, world.clock.deadline(limits.boot_s), limits.mount_s) == f"by {DNS}"
+
+
+def test_the_end_in_vain_names_each_way_with_its_failure_and_what_to_look_at(world: World) -> None:
+    names = {DNS: "name not known", ZONES[0].address: "Connection timed out", ZONES[1].address: "access denied"}
+    for way, output in names.items():
+        world.machine.refusing[f"{way}:/demo"] = Completed(exit_code=32, output=output)
+    world.machine.refusing[f"{ZONES[2].address}:/demo"] = world.machine.refusing[f"{ZONES[0].address}:/demo"]
+    for root, service, access_point in ((world.root, "demo", "fsap-data"), (world.lease.root, "", "fsap-lease")):
+        storage = world.part(root, service, replace(NFS, mount_targets=ZONES))
+        with pytest.raises(DeadlineExceeded) as over:
+            ensure_mounted(storage, world.clock.deadline(PATIENCE_S + 10), 20)
+        nothing = f"nothing is mounted at {root} (mount: exit code 32:"
+        assert str(over.value) == (
+            f"test: not done after 30 s; last seen: {nothing} name not known), tried by {DNS}; "
+            f"{nothing} access denied), tried by 10.0.1.20 of us-east-1b, the own zone's mount target is away; "
+            f"{nothing} Connection timed out), tried by 10.0.2.20 of us-east-1c, the own zone's mount target is away, "
+            "then by 10.0.0.20. "
+            "Look at the mount target of us-east-1a (10.0.0.20), whose state must be available and whose security "
+            "group must let port 2049 in (aws efs describe-mount-targets --file-system-id fs-1), and, where access was "
+            f"denied, at the access point {access_point}, the policy of the file system and the role of the instance."
+        )
+
+
 def test_exit_code_zero_without_a_mount_is_not_believed(world: World) -> None:
     world.machine.refusing["mount -t"] = Completed(exit_code=0, output="network not ready")
     with pytest.raises(DeadlineExceeded, match=r"nothing is mounted at .* \(mount: exit code 0: network not ready\)"):

@@ -88,6 +88,7 @@ class EbsVolume:
         self.root = str(machine.paths.data_root)
         self.holder = ""
         self.doubts: list[str] = []  # what verify says, in turn
+        self.to_look_at = "Look at the volume vol-1"
 
     def plan(self) -> list[MountPlan]:
         return [
