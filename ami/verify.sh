@@ -58,6 +58,8 @@ for model in ec2 autoscaling route53 ssm sns cloudwatch logs; do
         "import botocore.session as s; s.get_session().get_service_model('$model').operation_names[0]"
 done
 claim "image.json names the service" grep -q "\"service\": \"$SERVICE\"" /etc/soloist/image.json
+claim "there is something to check: --units" test -n "$UNITS"
+claim "there is something to check: --directories" test -n "$DIRECTORIES"
 for unit in $UNITS; do
     claim "$unit is not enabled" not enabled "$unit"
     claim "nothing pulls $unit in" not wanted_by_anything "$unit"

@@ -23,7 +23,7 @@ from bootstrap.base.notices import NoticeSettings
 from rollout.aws import AwsClients, Clients, as_rollout_error
 from rollout.breaker import check_not_broken, read_memory, said_of
 from rollout.breaker import clear as clear_breaker
-from rollout.errors import INTERRUPTED, RolloutError
+from rollout.errors import INTERRUPTED, PreconditionError, RolloutError
 from rollout.fit import check_fit, deprecation_of, read_image
 from rollout.maintenance import pause as ask_for_pause
 from rollout.maintenance import resume as end_pause
@@ -45,6 +45,7 @@ console = Console(markup=False)  # names may have brackets
 Service = Annotated[str, typer.Argument(help="Name of the service, as in its service file.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Print the plan and change nothing.")]
 NoReplace = Annotated[bool, typer.Option("--no-replace", help="Leave the running instance; effective at next launch.")]
+LONGEST_WAIT_S = 24 * 3600.0
 Deadline = Annotated[float, typer.Option("--deadline-s", help="How long to wait until ready, in seconds.")]
 
 
@@ -188,6 +189,8 @@ def _roll(
     is_rollback: bool = False,
 ) -> None:
     with _told_in_one_line():
+        if not 0 <= deadline_s <= LONGEST_WAIT_S:  # so that `nan` is refused, too
+            raise PreconditionError(f"--deadline-s {deadline_s:g}: Give seconds from 0 to {LONGEST_WAIT_S:.0f}")
         clients, clock = AwsClients(), SystemClock()
         seen = observe(clients, service)
         plan = plan_promotion(seen, choose(clients, seen), replace=replace, is_rollback=is_rollback)

@@ -68,7 +68,14 @@ class Port(Part):
     """A port of the service and who may reach it: networks, security groups, prefix lists."""
 
     port: Annotated[PortNumber, Field(title="Where the service listens")]
-    protocol: Annotated[Literal["tcp", "udp"], Field(title="The protocol")] = "tcp"
+    protocol: Annotated[
+        Literal["tcp", "udp"],
+        Field(
+            title="The protocol",
+            description="A udp service answers from the service's address only if it listens at that address, or "
+            "answers from where it was asked; from 0.0.0.0 its answers have the instance's own address",
+        ),
+    ] = "tcp"
     allow_from: Annotated[
         tuple[Peer, ...],
         Field(min_length=1, description="Networks, security groups, prefix lists", examples=[["10.0.0.0/16"]]),

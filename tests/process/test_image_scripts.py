@@ -176,6 +176,23 @@ def test_verification_names_a_service_that_would_start_by_itself(image: Image) -
     assert not any("demo.service is not enabled" in claim for claim in image.run(VERIFY, "--units", "demo.service"))
 
 
+def test_verification_without_units_or_directories_checks_none_and_says_so(image: Image) -> None:
+    missing = {f"verify.sh: not true: there is something to check: {name}" for name in ("--units", "--directories")}
+    assert missing <= set(image.run(VERIFY))
+    assert not missing & set(image.run(VERIFY, "--units", "demo.service", "--directories", "/var/lib/demo"))
+
+
+def test_an_image_for_efs_with_tls_needs_mount_helper_and_proxy(image: Image, tmp_path: Path) -> None:
+    """efs-tls is the default, and an image without efs-utils passed; with plain NFS nothing of it is asked for."""
+    claims = ("the EFS mount helper is there (install.sh --efs-utils)", "the EFS proxy has all its libraries")
+    helper, proxy = (f"verify.sh: not true: {claim}" for claim in claims)
+    assert {helper, proxy} <= set(image.run(VERIFY))
+    assert {helper, proxy} <= set(image.run(VERIFY, "--transport", "efs-tls"))
+    assert not {helper, proxy} & set(image.run(VERIFY, "--transport", "nfs"))
+    (tmp_path / "bin" / "efs-proxy").symlink_to("/bin/sh")
+    assert proxy not in image.run(VERIFY, "--transport", "efs-tls")
+
+
 # ------------------------------------------------------------------ data directories that are links
 def link(root: Path, target: str, *, is_filled: bool) -> str:
     """A data directory below `root` that is a link to `target`, or the path below such a link."""

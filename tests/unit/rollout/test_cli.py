@@ -155,6 +155,17 @@ def test_whatever_call_of_aws_fails_is_one_line_with_a_remedy(
         assert remedy in answer.stderr
 
 
+@pytest.mark.parametrize("verb", ["promote", "rollback"])
+@pytest.mark.parametrize("given", ["nan", "inf", "-5", "86401"])
+def test_a_deadline_that_is_none_is_refused_before_anything_is_changed(clients: Clients, verb: str, given: str) -> None:
+    """With `nan` the command waited for ever, and with -5 not at all; both had ended the instance."""
+    before = observe(clients, "demo")
+    answer = run(verb, "demo", f"--deadline-s={given}")
+    assert (answer.exit_code, answer.stderr.count("\n")) == (4, 1)
+    assert f"--deadline-s {float(given):g}: Give seconds from 0 to 86400" in answer.stderr
+    assert observe(clients, "demo") == before
+
+
 def test_ctrl_c_is_one_line(clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: Any, **__: Any) -> None:
         raise KeyboardInterrupt
