@@ -29,7 +29,9 @@ for word in "$@"; do
                mask) echo "$word" >>"$MASKED" ;;
                enable) echo "$word" >>"$ENABLED" ;;
                disable) sed -i "/^$word\$/d" "$ENABLED" ;;
-               is-enabled) if grep -qx "$word" "$MASKED"; then echo masked; exit 1; else echo enabled; fi ;;
+               is-enabled)
+                   if grep -qx "$word" "$MASKED"; then echo masked; exit 1; else echo "${IS_ENABLED:-enabled}"; fi
+                   ;;
            esac ;;
     esac
 done
@@ -56,6 +58,10 @@ class Image:
             "OS_RELEASE": str(release),
         }
         self._programs = str(programs)
+
+    def call_each_unit(self, state: str) -> None:
+        """What `systemctl is-enabled` says from now on; its exit code is 0 for all of these (systemctl(1))."""
+        self._environment["IS_ENABLED"] = state
 
     def run(self, script: str, *arguments: str) -> list[str]:
         """What `script` prints, by line."""
@@ -174,6 +180,19 @@ def test_verification_names_a_service_that_would_start_by_itself(image: Image) -
     assert "verify.sh: not true: demo.service needs /var/lib/demo to be mounted" in claims
     image.mask("demo.service")
     assert not any("demo.service is not enabled" in claim for claim in image.run(VERIFY, "--units", "demo.service"))
+
+
+@pytest.mark.parametrize(
+    ("state", "starts_by_itself"),
+    [("enabled", True), ("enabled-runtime", True), ("alias", True), ("static", False), ("generated", False)],
+)
+def test_a_static_unit_is_not_enabled_although_systemctl_ends_with_0(
+    image: Image, state: str, *, starts_by_itself: bool
+) -> None:
+    """inspec/inspec#6907."""
+    image.call_each_unit(state)
+    claims = image.run(VERIFY, "--units", "demo.service")
+    assert ("verify.sh: not true: demo.service is not enabled" in claims) is starts_by_itself
 
 
 def test_verification_without_units_or_directories_checks_none_and_says_so(image: Image) -> None:
