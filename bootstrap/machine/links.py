@@ -7,8 +7,10 @@ Policy routing: packets *from* the address use a routing table of their own, wit
 table stays as it is (the address is added without its prefix route), so traffic of the primary address keeps its way
 and the source/destination check drops nothing. Strict reverse path filtering passes, too, because the reverse look-up
 matches the same rule. Table and priority depend on the device alone and lie outside the range of ec2-net-utils.
+The device takes frames as large as the primary one does, which has its MTU by DHCP; this is done once and no condition.
 Does not: talk to EC2, DHCP or networkd (the image tells networkd to leave foreign routes and rules alone).
-Sources: EC2 user guide "Elastic network interfaces" (source/destination check); ip-rule(8), ip-address(8).
+Sources: EC2 user guide "Elastic network interfaces" (source/destination check), "Network maximum transmission unit
+(MTU) for your EC2 instance" (frames of 9001 bytes within a VPC); ip-rule(8), ip-address(8).
 """
 
 from __future__ import annotations
@@ -139,6 +141,7 @@ class KernelLinks:
 
     def configure(self, plan: LinkPlan) -> None:
         with self._netlink(f"configure {plan.device}") as ip:
+            _take_frames_of_the_primary(ip, plan)
             ip.link("set", index=plan.index, state="up")
             ip.addr("replace", index=plan.index, address=plan.address, prefixlen=plan.prefix, flags=IFA_F_NOPREFIXROUTE)
             ip.route("replace", dst=plan.subnet, oif=plan.index, table=plan.table, scope=253, prefsrc=plan.address)
@@ -168,6 +171,17 @@ class _Netlink:
         self._socket.close()
         if isinstance(error, NetlinkError | OSError | StopIteration):
             raise LinkError(f"{self._what}: {error}", remedy="See ip link, ip rule and ip route") from error
+
+
+def _take_frames_of_the_primary(ip: Any, plan: LinkPlan) -> None:
+    """Raise the MTU to that of the device with the default route, as far as the device can."""
+    own = next(iter(ip.get_links(plan.index)))
+    primary = {item.get_attr("RTA_OIF") for item in ip.get_default_routes(family=socket.AF_INET)} - {None, plan.index}
+    sizes = [link.get_attr("IFLA_MTU") for index in primary for link in ip.get_links(index)]
+    most = own.get_attr("IFLA_MAX_MTU") or own.get_attr("IFLA_MTU")  # 0 and None: the driver does not say
+    wanted = min(most, max(sizes, default=0))
+    if wanted > own.get_attr("IFLA_MTU"):
+        ip.link("set", index=plan.index, mtu=wanted)
 
 
 def _ensure_rule(ip: Any, plan: LinkPlan) -> None:

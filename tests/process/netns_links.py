@@ -15,7 +15,7 @@ SETUP = f"""
 mount -t sysfs none /sys
 ip link set lo up
 ip link add eth0 type veth peer name peer0
-ip link set eth0 address 02:00:00:00:00:99 up
+ip link set eth0 address 02:00:00:00:00:99 mtu 9001 up
 ip link set peer0 up
 ip addr add 10.0.0.5/24 dev eth0
 ip route add default via 10.0.0.1
@@ -31,6 +31,10 @@ def route(*words: str) -> str:
     return f"{found.get('gateway', 'link')} dev {found['dev']}"
 
 
+def mtu(device: str) -> int:
+    return int(Path(f"/sys/class/net/{device}/mtu").read_text())
+
+
 def main() -> None:
     for line in SETUP.strip().splitlines():
         subprocess.run(line.split(), check=True)
@@ -38,15 +42,17 @@ def main() -> None:
     device = links.find(MAC.upper())
     assert device is not None
     plan = plan_link(*device, "10.0.100.10", "10.0.100.0/24")
-    lacks = [missing(plan, links.observe(plan))]
+    lacks, frames = [missing(plan, links.observe(plan))], [mtu("vec1")]
     for _ in range(2):
         links.configure(plan)
         lacks.append(missing(plan, links.observe(plan)))
+        frames.append(mtu("vec1"))
     rules = json.loads(subprocess.run(["ip", "-j", "rule"], capture_output=True, check=True).stdout)
     answer = {
         "unknown": links.find("02:00:00:00:00:77"),
         "device": device[0],
         "lacks": lacks,
+        "frames": frames,
         "tables": [rule["table"] for rule in rules if rule["src"] == "10.0.100.10"],
         "is_own_table": plan.table,
         "reply": route("8.8.8.8", "from", "10.0.100.10"),

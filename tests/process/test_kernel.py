@@ -31,6 +31,7 @@ def test_links_are_configured_as_planned_twice_and_the_main_table_untouched() ->
     before, once, twice = seen["lacks"]
     assert len(before) == 5
     assert (once, twice) == ([], [])
+    assert seen["frames"] == [1500, 9001, 9001], "as large as those of the primary device"
     assert seen["tables"] == [str(seen["is_own_table"])], "the stale rule is gone, ours is there once"
     assert seen["reply"] == "10.0.100.1 dev vec1"
     assert seen["reply_near"] == "link dev vec1"

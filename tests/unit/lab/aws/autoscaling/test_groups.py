@@ -5,6 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
+from botocore.exceptions import ClientError
 
 from lab.aws.autoscaling.group_decisions import GroupSeen, Launch, MemberSeen, Retire, choose_zone, decide
 from tests.kit.three_zones import IMAGE, ZONES, ThreeZones
@@ -60,6 +61,28 @@ def test_shrinking_takes_the_youngest_that_is_not_in_service() -> None:
     (decision,) = decide(replace(GROUP, maximum=2, members=(ONE, young)), now=100)
     assert isinstance(decision, Retire)
     assert (decision.instance_id, decision.replace) == ("i-2", False)
+
+
+def test_a_group_takes_fifty_hooks(zones: ThreeZones) -> None:
+    """Auto Scaling user guide, "Quotas for Auto Scaling resources and groups"."""
+    template = {"LaunchTemplateId": zones.template}
+    zones.autoscaling.create_auto_scaling_group(
+        AutoScalingGroupName="one",
+        MinSize=0,
+        MaxSize=1,
+        LaunchTemplate=template,
+        VPCZoneIdentifier=zones.subnets[ZONES[0]],
+    )
+    put = partial(
+        zones.autoscaling.put_lifecycle_hook,
+        AutoScalingGroupName="one",
+        LifecycleTransition="autoscaling:EC2_INSTANCE_LAUNCHING",
+    )
+    for number in range(50):
+        put(LifecycleHookName=f"hook-{number}")
+    with pytest.raises(ClientError, match="limit of 50 lifecycle hooks"):
+        put(LifecycleHookName="hook-50")
+    put(LifecycleHookName="hook-0", HeartbeatTimeout=60)
 
 
 def test_protected_instances_are_not_shrunk_away() -> None:
