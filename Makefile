@@ -11,6 +11,7 @@ help: ## this list
 
 ##@ The two commands
 demo: prepare ## deploy, crash, heal, upgrade and roll back a real service on this machine; report in build/demo
+	$(if $(filter-out influxdb,$(SERVICE)),$(error the demo plays influxdb, not $(SERVICE): make lab-deploy SERVICE=$(SERVICE) deploys that one to the lab))
 	@$(BIN)/python -m lab.demo
 
 test: prepare ## every check, two at a time; logs in build/checks

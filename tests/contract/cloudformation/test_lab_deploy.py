@@ -60,3 +60,11 @@ def test_what_a_deployment_changes_is_said_by_resource(synthesized: Callable[[st
         assert "AWS::EC2::LaunchTemplate" in first
         assert "Custom::SuspendedProcesses" in second
         assert plane.errors == []
+
+
+def test_the_demo_of_another_service_is_refused_and_not_played_with_influxdb() -> None:
+    for given, code in (("SERVICE=opscenter", 2), ("SERVICE=influxdb", 0), ("SERVICE=", 0)):
+        command = ["make", "--no-print-directory", "--dry-run", "-o", "prepare", "demo", given]
+        done = subprocess.run(command, cwd=CHECKOUT, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == code, given
+        assert ("the demo plays influxdb, not opscenter: make lab-deploy" in done.stderr) is bool(code)

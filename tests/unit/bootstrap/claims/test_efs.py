@@ -185,9 +185,10 @@ def test_every_zones_mount_target_is_tried_and_a_name_that_hangs_costs_one_attem
     [
         Completed(exit_code=32, output="Failed to resolve name"),
         Completed(exit_code=32, output="Connection refused"),
+        Completed(exit_code=32, output="access denied by server while mounting 127.0.0.1:/"),
         Completed(exit_code=None, output=""),
     ],
-    ids=["its name is not known", "refuses", "hangs"],
+    ids=["its name is not known", "refuses", "the access point is new", "hangs"],
 )
 def test_mount_targets_that_are_being_created_are_waited_for(world: World, state: Completed, transport: str) -> None:
     """EFS API reference, LifeCycleState: creating takes a minute or two, longer than any single attempt."""
