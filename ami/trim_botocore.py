@@ -53,9 +53,10 @@ def trim(data: Path, names: frozenset[str]) -> None:
         if service.name not in SERVICES:
             shutil.rmtree(service)
     for name in SERVICES:
-        *older, newest = sorted((data / name).glob(f"*/{MODEL}")) or [None]
-        if newest is None:
+        models = sorted((data / name).glob(f"*/{MODEL}"))
+        if not models:
             raise TrimError(f"there is no {name}/*/{MODEL} below {data}: does this botocore keep its models elsewhere?")
+        *older, newest = models
         for model in older:
             shutil.rmtree(model.parent)
         kept = trimmed(json.loads(gzip.decompress(newest.read_bytes())), names)
