@@ -4,7 +4,8 @@ For: ami/install.sh, on the image's own Python. botocore reads the whole model o
 of EC2 takes 23 MB of memory and a fifth of the processor time of a boot. Guarantees: an operation whose Python name
 stands anywhere in the agent's source is kept, with all shapes that it needs; a service of which the agent names no
 operation is removed; run again, it changes nothing.
-Does not: touch endpoints, retry rules or botocore's code, or keep a second version of a service's API.
+Does not: bring back what an earlier run cut away, touch endpoints, retry rules or botocore's code, or keep a second
+version of a service's API.
 Source: botocore's loaders (botocore/loaders.py: DATA/SERVICE/API_VERSION/service-2.json.gz).
 """
 

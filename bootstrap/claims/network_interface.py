@@ -112,12 +112,14 @@ class Claim:
         """Wait until it is attached to this instance. While the lease cannot be verified, nothing is attached.
         Raises ClaimRefused when a live instance has it until the deadline, DeadlineExceeded, CloudError,
         StopRequested."""
-        is_in_use = False
+        is_in_use = is_prepared = False
 
         def attempt() -> NetworkInterface:
-            nonlocal is_in_use
+            nonlocal is_in_use, is_prepared
             seen, decision = self._look()
-            self._prepare(seen.mac, deadline)  # also where it is attached: after a reboot the machine knows nothing
+            if not is_prepared:  # also where it is attached: after a reboot the machine knows nothing
+                self._prepare(seen.mac, deadline)
+                is_prepared = True
             if decision.action is ClaimAction.DONE:
                 return self._kept(seen)
             is_in_use = decision.action is ClaimAction.IN_USE

@@ -28,10 +28,10 @@ Undo = Callable[[Stage, Standing], None]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """`act` makes it happen to the machine that serves; `undo` ends what is still wrong, `lasts_s` after that, or else
-    when somebody has noticed and served, or `is_ended_by_message` has come.
-    `by`: who should notice; "" for nobody, because it is ridden out. `message`: the kind of one that people should get;
-    "" for none at all."""
+    """`act` makes it happen to the machine that serves. `undo` ends what is still wrong: `lasts_s` after that, or once
+    it was noticed (`is_undone_when_noticed`), or at the end of the case.
+    `by`: who should notice; nobody where it is ridden out. `message`: the kind of one that people should get; "" for
+    none at all."""
 
     name: str
     act: Act

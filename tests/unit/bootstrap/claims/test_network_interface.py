@@ -89,7 +89,7 @@ def test_the_machine_is_prepared_for_the_device_before_it_is_attached_and_where_
     for _ in range(2):
         Claim(fake, ZONE, ME, permitted, prepare).acquire(clock.deadline())
     prepared = f"prepare {interface().mac}"
-    assert fake.calls == ["describe", prepared, "attach 1", "describe", prepared, "describe", prepared]
+    assert fake.calls == ["describe", prepared, "attach 1", "describe", "describe", prepared]
 
 
 def test_already_mine_is_done_at_once(clock: FakeClock) -> None:

@@ -13,7 +13,7 @@ NETPLAN = "10-netplan-all-en.network"  # of Debian's generic cloud images
 
 
 def keep_off(machine: FakeOs, clock: FakeClock, mac: str = MAC) -> list[str]:
-    """What was run."""
+    """What a new run of the agent runs."""
     before = len(machine.log())
     Networkd(machine, machine.paths).keep_off(mac, clock.deadline())
     return machine.log()[before:]
@@ -29,10 +29,22 @@ def test_its_file_comes_before_the_others_and_names_one_device(machine: FakeOs, 
     assert sections[1].splitlines() == ["[Link]", "Unmanaged=yes"]
 
 
-def test_it_is_told_once(machine: FakeOs, clock: FakeClock) -> None:
+def test_it_is_told_once_and_again_when_it_was_told_in_vain_or_the_file_is_gone(
+    machine: FakeOs, clock: FakeClock
+) -> None:
     machine.paths.networkd_state.write_text("")
-    keep_off(machine, clock)
-    assert keep_off(machine, clock) == []
+    networkd = Networkd(machine, machine.paths)
+    networkd.keep_off(MAC, clock.deadline())
+    networkd.keep_off(MAC, clock.deadline())
+    (file,) = machine.paths.networkd_files.iterdir()
+    assert machine.log() == ["networkctl reload"]
+    file.unlink()
+    machine.forbid("networkctl")
+    networkd.keep_off(MAC, clock.deadline())
+    networkd.keep_off(MAC, clock.deadline())
+    assert machine.log() == ["networkctl reload"] * 3
+    machine.forbid()
+    assert keep_off(machine, clock) == ["networkctl reload"], "a new run of the agent cannot know"
     assert keep_off(machine, clock, "02:00:00:00:00:0b") == ["networkctl reload"], "another interface"
 
 
