@@ -202,8 +202,8 @@ _alarms = _simple("cloudwatch", AlarmName="alarm:{}", AlarmNames="alarm:{}")
 
 def _cloudwatch(cloud: Cloud, parameters: Mapping[str, Any]) -> Iterator[Resource]:
     """Metrics are data of no resource, only of a namespace (CloudWatch user guide, "Using condition keys to limit
-    access to CloudWatch namespaces"); the resource that PutMetricData may name, a dataset, is not modelled."""
-    if parameters.get("MetricData"):
+    access to CloudWatch namespaces"); the resource that they may name, a dataset, is not modelled."""
+    if parameters.get("MetricData") or parameters.get("MetricDataQueries"):
         yield Resource(arn="*")
     yield from _alarms(cloud, parameters)
 

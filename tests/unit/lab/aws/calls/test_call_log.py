@@ -125,6 +125,17 @@ def test_console_output_is_about_its_instance_and_its_tags(zones: ThreeZones) ->
     assert found.keys["aws:ResourceTag/soloist:service"] == "x"
 
 
+def test_metric_data_sent_or_asked_for_are_about_no_resource(zones: ThreeZones) -> None:
+    cloudwatch = client("cloudwatch")
+    cloudwatch.put_metric_data(Namespace="n", MetricData=[{"MetricName": "m", "Value": 1.0}])
+    stat = {"Metric": {"Namespace": "n", "MetricName": "m"}, "Period": 60, "Stat": "Sum"}
+    cloudwatch.get_metric_data(
+        MetricDataQueries=[{"Id": "a", "MetricStat": stat}], StartTime=1_800_000_000, EndTime=1_800_000_300
+    )
+    for action in ("cloudwatch:PutMetricData", "cloudwatch:GetMetricData"):
+        assert [resource.arn for resource in last(zones, action).resources] == ["*"]
+
+
 def test_tags_asked_for_are_keys_of_the_request(zones: ThreeZones) -> None:
     tags = [{"Key": "owner", "Value": "me"}]
     zones.ec2.create_security_group(
